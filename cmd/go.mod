@@ -1,0 +1,3 @@
+module github.com/gopkts/gopkts/cmd
+
+go 1.26.0
