@@ -1,0 +1,3 @@
+package checksum
+
+func vectorImplementations() []implementation { return nil }
