@@ -14,7 +14,7 @@ import (
 // [RFC 1071, section 1]: https://www.rfc-editor.org/rfc/rfc1071#section-1
 func Sum(b []byte, start uint16) uint16 {
 	acc := uint64(swapNative(start))
-	if haveVector && len(b) >= vectorMin {
+	if haveVector() && len(b) >= vectorMin {
 		acc, b = sumVector(b, acc)
 	}
 	return swapNative(Fold(sumGeneric(b, acc)))

@@ -2,12 +2,20 @@ package checksum
 
 import "slices"
 
-// Copy copies src to the start of dst and returns Sum(src, start). It panics,
-// as indexing does, when dst is shorter than src. The two may overlap.
+// Copy copies src to the start of dst and returns Sum(src, start). Where the
+// machine has a vector form, both are done in one pass over the bytes. It
+// panics, as indexing does, when dst is shorter than src. The two may overlap.
 func Copy(dst, src []byte, start uint16) uint16 {
-	dst = dst[:len(src)]
-	sum := Sum(src, start)
-	copy(dst, src)
+	// The third index makes a short dst panic that has the capacity.
+	dst = dst[:len(src):len(dst)]
+	acc := uint64(swapNative(start))
+	rest := src
+	if haveVector() && len(src) >= copyMin {
+		acc, rest = copyVector(dst, src, acc)
+	}
+	// The sum comes first: copying may overwrite what it reads.
+	sum := swapNative(Fold(sumGeneric(rest, acc)))
+	copy(dst[len(src)-len(rest):], rest)
 	return sum
 }
 

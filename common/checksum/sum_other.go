@@ -1,9 +1,12 @@
+//go:build !amd64 && !arm64
+
 package checksum
 
-// haveVector says that the machine has no vector form of the sum.
-const (
-	haveVector = false
-	vectorMin  = 0
-)
+// The lengths have no meaning on a machine without a vector form.
+const vectorMin, copyMin = 0, 0
+
+func haveVector() bool { return false }
 
 func sumVector(b []byte, acc uint64) (uint64, []byte) { return acc, b }
+
+func copyVector(_, src []byte, acc uint64) (uint64, []byte) { return acc, src }
