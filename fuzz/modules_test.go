@@ -224,7 +224,7 @@ func TestConsumerRequiresPktsAlone(t *testing.T) {
 		goos, goarch, _ := strings.Cut(target, "/")
 		on := &consumer{dir: c.dir, env: append(slices.Clone(c.env), "GOOS="+goos, "GOARCH="+goarch)}
 		on.goCommand(t, "build", "-o", os.DevNull)
-		for _, pkg := range strings.Fields(on.goCommand(t, "list", "-deps", modproxy.Prefix+"pkts")) {
+		for pkg := range strings.FieldsSeq(on.goCommand(t, "list", "-deps", modproxy.Prefix+"pkts")) {
 			ours := within(pkg, modproxy.Prefix+"common") || within(pkg, modproxy.Prefix+"pkts")
 			if foreign(pkg) && !ours && pkg != cpuFeatures {
 				t.Errorf("%s: package pkts builds %s", target, pkg)
