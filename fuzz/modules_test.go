@@ -24,8 +24,9 @@ import (
 // A consumer lives in a folder of its own, outside the workspace, and gets the
 // modules from a proxy made of the tree.
 type consumer struct {
-	dir string
-	env []string
+	dir      string
+	env      []string
+	versions map[string]string // of our modules, by path
 }
 
 // newConsumer returns an empty consumer. It asks no network: whatever the
@@ -39,14 +40,18 @@ func newConsumer(t *testing.T) *consumer {
 	root := workspace(t)
 	tmp := t.TempDir()
 	proxy := filepath.Join(tmp, "proxy")
-	if _, err := modproxy.Write(proxy, root); err != nil {
+	served, err := modproxy.Write(proxy, root)
+	if err != nil {
 		t.Fatal(err)
 	}
 	// The workspace's own run may have needed fewer modules than a consumer.
 	goCommand(t, root, nil, "list", "-deps", modproxy.Prefix+"cmd/...", modproxy.Prefix+"capture/...", modproxy.Prefix+"pkts/...")
 	cache := strings.TrimSpace(goCommand(t, root, nil, "env", "GOMODCACHE"))
 
-	c := &consumer{dir: filepath.Join(tmp, "consumer")}
+	c := &consumer{dir: filepath.Join(tmp, "consumer"), versions: map[string]string{}}
+	for _, m := range served {
+		c.versions[m.Path] = m.Version
+	}
 	if err := os.Mkdir(c.dir, 0o755); err != nil {
 		t.Fatal(err)
 	}
@@ -75,7 +80,7 @@ func (c *consumer) require(t *testing.T, main string, modules ...string) {
 	var mod strings.Builder
 	mod.WriteString("module example.com/consumer\n\ngo 1.26.0\n\n")
 	for _, m := range modules {
-		mod.WriteString("require " + modproxy.Prefix + m + " " + modproxy.FirstVersion + "\n")
+		mod.WriteString("require " + modproxy.Prefix + m + " " + c.versions[modproxy.Prefix+m] + "\n")
 	}
 	for name, text := range map[string]string{"go.mod": mod.String(), "main.go": main} {
 		if err := os.WriteFile(filepath.Join(c.dir, name), []byte(text), 0o644); err != nil {
@@ -236,7 +241,7 @@ func TestConsumerRequiresPktsAlone(t *testing.T) {
 func TestGoInstallProgram(t *testing.T) {
 	t.Parallel()
 	c := newConsumer(t)
-	c.goCommand(t, "install", modproxy.Prefix+"cmd/pkts@"+modproxy.FirstVersion)
+	c.goCommand(t, "install", modproxy.Prefix+"cmd/pkts@"+c.versions[modproxy.Prefix+"cmd"])
 	exe := filepath.Join(c.bin(), "pkts")
 	if runtime.GOOS == "windows" {
 		exe += ".exe"
