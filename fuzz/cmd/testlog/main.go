@@ -81,6 +81,7 @@ func report(w io.Writer, r io.Reader, allowed []*regexp.Regexp) error {
 	}
 	var (
 		output                   = map[test]*bytes.Buffer{} // of running tests
+		failedIn                 = map[string]bool{}        // packages
 		skips                    []skip
 		passed, failed, packages int
 	)
@@ -121,8 +122,8 @@ func report(w io.Writer, r io.Reader, allowed []*regexp.Regexp) error {
 			switch {
 			case t.name == "":
 				packages++
-				if e.Action == "fail" {
-					failed++
+				if e.Action == "fail" && !failedIn[t.pkg] {
+					failed++ // it did not build, or ended by itself
 				}
 				// "PASS" says no more than the "ok" line after it.
 				text := strings.TrimPrefix(out.String(), "PASS\n")
@@ -133,6 +134,7 @@ func report(w io.Writer, r io.Reader, allowed []*regexp.Regexp) error {
 				passed++
 			case e.Action == "fail":
 				failed++
+				failedIn[t.pkg] = true
 				if _, err := w.Write(out.Bytes()); err != nil {
 					return err
 				}

@@ -51,8 +51,16 @@ func TestReport(t *testing.T) {
 		{"failure", passing + failing, "not here", []string{
 			"b_test.go:3: got 1, want 2\n",
 			"FAIL\tq\t0.1s\n",
-			"2 packages: 1 passed, 2 failed, 1 skipped\n",
-		}, "2 failed"},
+			"2 packages: 1 passed, 1 failed, 1 skipped\n",
+		}, "1 failed"},
+		{"build failure", passing + `{"ImportPath":"r","Action":"build-output","Output":"r.go:1:1: undefined: x\n"}
+{"Action":"output","Package":"r","Output":"FAIL\tr [build failed]\n"}
+{"Action":"fail","Package":"r","FailedBuild":"r"}
+`, "not here", []string{
+			"r.go:1:1: undefined: x\n",
+			"FAIL\tr [build failed]\n",
+			"2 packages: 1 passed, 1 failed, 1 skipped\n",
+		}, "1 failed"},
 		{"no test", "", "not here", nil, "no test ran"},
 		{"not JSON", "go: cannot find module\n", "not here", []string{"go: cannot find module\n"}, "no test ran"},
 	}
