@@ -1,3 +1,9 @@
 module github.com/gopkts/gopkts/capture
 
 go 1.26.0
+
+require (
+	github.com/gopkts/gopkts/common v0.1.0
+	golang.org/x/net v0.62.0
+	golang.org/x/sys v0.49.0
+)

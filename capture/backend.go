@@ -1,0 +1,72 @@
+package capture
+
+import (
+	"syscall"
+
+	"github.com/gopkts/gopkts/common/link"
+	"golang.org/x/net/bpf"
+)
+
+// Backend is the part of a [Sniffer] that differs from platform to platform:
+// one interface, or something that behaves like one. [NewSniffer] makes a
+// Sniffer of it. States, deadlines, contexts and the exclusion of concurrent
+// readers are the Sniffer's; a Backend does not look after them.
+//
+// A Sniffer never calls Start, Stop, Discard, Next, Lock and Close
+// concurrently with each other. The other methods may be called at any time,
+// also after Close.
+//
+// A new Backend is stopped. Errors are returned bare: the Sniffer wraps them
+// in an [OpError].
+type Backend interface {
+	// Interface returns the name of the interface, for errors.
+	Interface() string
+
+	// Link says how the first byte of a frame is read.
+	Link() link.Type
+
+	// Start captures, from now on, those frames that filter accepts. What the
+	// filter returns is how many bytes of the frame to keep. The Sniffer calls
+	// it only on a stopped Backend, and never with an empty filter.
+	Start(filter []bpf.RawInstruction) error
+
+	// Stop ends the capture. Once it has returned, no frame is captured any
+	// more; those captured before can still be read. Stopping a stopped
+	// Backend does nothing.
+	Stop() error
+
+	// Discard forgets all frames captured before Stop, except that the one
+	// which Next returned last stays valid.
+	Discard() error
+
+	// Lock makes Start and Stop fail with [ErrLocked] from now on.
+	Lock() error
+
+	// Next fills every field of f from the next frame, in the order in which
+	// they were captured, and waits for it. f.Data is valid until the next
+	// call of Next. The error is [ErrInterrupted] when Interrupt ended the
+	// wait, and [ErrNotActive] when the Backend is stopped and everything was
+	// read.
+	Next(f *link.Frame) error
+
+	// Interrupt makes Next return ErrInterrupted if it waits, or else the next
+	// time that it has to wait. It must not be lost when it comes just before
+	// the wait, and may be spurious.
+	Interrupt()
+
+	// Send transmits b, from the first byte of the link header, whether or not
+	// the Backend was started. It must not keep b. The frame is captured, too,
+	// with [link.DirectionOut].
+	Send(b []byte) error
+
+	// Stats returns the counters; Truncated is left to the Sniffer.
+	Stats() (Stats, error)
+
+	// SyscallConn gives access to what the frames are read from, or returns an
+	// error that wraps [errors.ErrUnsupported].
+	SyscallConn() (syscall.RawConn, error)
+
+	// Close gives up all resources, except that f.Data of the last Next must
+	// stay readable as long as the Backend can be reached.
+	Close() error
+}

@@ -1,0 +1,9 @@
+// Package sys is the only place in this module that talks to an operating
+// system: system calls, memory shared with a kernel, and unsafe live here and
+// nowhere else.
+//
+// On Linux it offers [Socket], an AF_PACKET socket with a TPACKET_V3 receive
+// ring, and the little of rtnetlink that the capture and its tests want. The
+// parser of ring blocks, [Cursor], has no system calls in it and is built and
+// tested on every platform.
+package sys

@@ -1,0 +1,588 @@
+package sys
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"math/bits"
+	"os"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+	"unsafe"
+
+	"github.com/gopkts/gopkts/common/link"
+	"golang.org/x/net/bpf"
+	"golang.org/x/sys/unix"
+)
+
+var (
+	// ErrInterrupted says that [Socket.Interrupt] ended a wait.
+	ErrInterrupted = errors.New("interrupted")
+	// ErrDrained says that the socket was stopped and that nothing is left.
+	ErrDrained = errors.New("drained")
+	// ErrDown says that the interface went down, or was down at the start.
+	ErrDown = errors.New("interface is down")
+	// ErrGone says that the interface does not exist any more.
+	ErrGone = errors.New("interface is gone")
+)
+
+// Config is what [Open] has to know. Its caller has checked the geometry.
+type Config struct {
+	Interface   int // index
+	Name        string
+	BlockSize   int
+	BlockCount  int
+	FrameSize   int
+	Retire      time.Duration // whole milliseconds
+	Promiscuous bool
+	NoOutgoing  bool // only frames that this host received
+	NoIncoming  bool // only frames that this host sent
+}
+
+// A Socket is an AF_PACKET socket with a TPACKET_V3 receive ring, and a second
+// socket to send with: the kernel shows a socket every frame but those that it
+// sent itself.
+//
+// Next, Start, Stop, Discard, LockFilter and Close must not run concurrently
+// with each other; every other method may run at any time.
+type Socket struct {
+	rx, tx *os.File
+	raw    syscall.RawConn
+	rtnl   *Rtnl
+	index  int
+
+	ring   *mapping
+	mem    []byte // the ring
+	size   int    // of a block
+	count  int    // of blocks
+	retire time.Duration
+
+	cur     Cursor
+	at      int  // block that is taken next
+	held    int  // block that cur walks, -1 when none
+	lent    bool // cur's last frame is in the hands of the caller
+	stopped bool // the filter rejects all, and nothing is in flight
+	gone    bool // the interface was deleted
+
+	ready   func(fd uintptr) bool // made once, so that a wait does not allocate
+	drained bool                  // written by ready
+	sockErr error                 // written by ready
+
+	prefix []bpf.RawInstruction // put before every filter
+
+	mu           sync.Mutex // guards the counters
+	packets      uint64
+	drops        uint64
+	freezes      uint64
+	missed       uint64        // of the interface, when the socket was opened
+	dropsTotal   atomic.Uint64 // drops, for readers without the lock
+	dropsFlagged uint64        // drops that a frame has been marked for
+	lossTime     atomic.Int64  // when Stats saw new drops last, Unix nanoseconds
+}
+
+// rejectAll is the filter of a socket that captures nothing.
+func rejectAll() []bpf.RawInstruction {
+	return []bpf.RawInstruction{{Op: unix.BPF_RET | unix.BPF_K}}
+}
+
+// Open makes a socket that captures nothing yet. Every setting is applied at
+// the only point of the sequence where the kernel accepts it: the filter
+// before the ring and the ring before bind, because a bound socket captures.
+func Open(cfg *Config) (*Socket, error) {
+	s := &Socket{
+		index:   cfg.Interface,
+		size:    cfg.BlockSize,
+		count:   cfg.BlockCount,
+		retire:  cfg.Retire,
+		held:    -1,
+		stopped: true,
+	}
+	if err := s.open(cfg); err != nil {
+		s.Close()
+		return nil, err
+	}
+	return s, nil
+}
+
+func (s *Socket) open(cfg *Config) error {
+	// Protocol 0: the socket receives nothing until it is bound.
+	fd, err := unix.Socket(unix.AF_PACKET, unix.SOCK_RAW|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
+	if err != nil {
+		return os.NewSyscallError("socket", err)
+	}
+	// The descriptor does not block, so that NewFile hands it to the poller.
+	s.rx = os.NewFile(uintptr(fd), cfg.Name)
+	if s.raw, err = s.rx.SyscallConn(); err != nil {
+		return err
+	}
+	s.ready = s.isReady
+	if err := s.attach(rejectAll()); err != nil {
+		return err
+	}
+	switch {
+	case cfg.NoIncoming:
+		s.prefix = onlyOutgoing()
+	case cfg.NoOutgoing:
+		// Linux 4.20; before, the filter has to do it.
+		if unix.SetsockoptInt(fd, unix.SOL_PACKET, unix.PACKET_IGNORE_OUTGOING, 1) != nil {
+			s.prefix = onlyIncoming()
+		}
+	}
+	if err := unix.SetsockoptInt(fd, unix.SOL_PACKET, unix.PACKET_VERSION, unix.TPACKET_V3); err != nil {
+		return os.NewSyscallError("setsockopt PACKET_VERSION", err)
+	}
+	req := unix.TpacketReq3{
+		Block_size:     uint32(cfg.BlockSize),
+		Block_nr:       uint32(cfg.BlockCount),
+		Frame_size:     uint32(cfg.FrameSize),
+		Frame_nr:       uint32(cfg.BlockSize / cfg.FrameSize * cfg.BlockCount),
+		Retire_blk_tov: uint32(cfg.Retire / time.Millisecond),
+		// The kernel fills the flow hash in only when asked to.
+		Feature_req_word: tpFeatureFillRxHash,
+	}
+	if err := unix.SetsockoptTpacketReq3(fd, unix.SOL_PACKET, unix.PACKET_RX_RING, &req); err != nil {
+		return os.NewSyscallError("setsockopt PACKET_RX_RING", err)
+	}
+	length := uintptr(cfg.BlockSize) * uintptr(cfg.BlockCount)
+	addr, err := unix.MmapPtr(fd, 0, nil, length, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
+	if err != nil {
+		return os.NewSyscallError("mmap", err)
+	}
+	s.ring = &mapping{addr: addr, length: length}
+	s.mem = unsafe.Slice((*byte)(addr), length)
+
+	ll := unix.SockaddrLinklayer{Protocol: htons(unix.ETH_P_ALL), Ifindex: cfg.Interface}
+	if err := unix.Bind(fd, &ll); err != nil {
+		return os.NewSyscallError("bind", err)
+	}
+	if cfg.Promiscuous {
+		mreq := unix.PacketMreq{Ifindex: int32(cfg.Interface), Type: unix.PACKET_MR_PROMISC}
+		if err := unix.SetsockoptPacketMreq(fd, unix.SOL_PACKET, unix.PACKET_ADD_MEMBERSHIP, &mreq); err != nil {
+			return os.NewSyscallError("setsockopt PACKET_ADD_MEMBERSHIP", err)
+		}
+	}
+
+	out, err := unix.Socket(unix.AF_PACKET, unix.SOCK_RAW|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
+	if err != nil {
+		return os.NewSyscallError("socket", err)
+	}
+	s.tx = os.NewFile(uintptr(out), cfg.Name)
+	if err := unix.Bind(out, &unix.SockaddrLinklayer{Ifindex: cfg.Interface}); err != nil {
+		return os.NewSyscallError("bind", err)
+	}
+
+	if s.rtnl, err = OpenRtnl(); err != nil {
+		return err
+	}
+	l, err := s.rtnl.Link(cfg.Interface)
+	if err != nil {
+		return err
+	}
+	s.missed = l.Missed
+	return nil
+}
+
+// tpFeatureFillRxHash is TP_FT_REQ_FILL_RXHASH of linux/if_packet.h.
+const tpFeatureFillRxHash = 1
+
+// htons gives v the byte order of the network, in memory.
+func htons(v uint16) uint16 {
+	var b [2]byte
+	binary.BigEndian.PutUint16(b[:], v)
+	return binary.NativeEndian.Uint16(b[:])
+}
+
+// extPktType is SKF_AD_OFF + SKF_AD_PKTTYPE of linux/filter.h: where a filter
+// reads the packet type of a frame.
+const extPktType = 0xfffff000 + 4
+
+// onlyOutgoing returns the start of a filter which drops what this host did
+// not send. The accumulator is zero behind it, as at the start of a filter.
+func onlyOutgoing() []bpf.RawInstruction {
+	return []bpf.RawInstruction{
+		{Op: unix.BPF_LD | unix.BPF_B | unix.BPF_ABS, K: extPktType},
+		{Op: unix.BPF_JMP | unix.BPF_JEQ | unix.BPF_K, Jt: 1, K: pktOutgoing},
+		{Op: unix.BPF_RET | unix.BPF_K},
+		{Op: unix.BPF_LD | unix.BPF_IMM},
+	}
+}
+
+// onlyIncoming returns the start of a filter which drops what this host sent.
+func onlyIncoming() []bpf.RawInstruction {
+	return []bpf.RawInstruction{
+		{Op: unix.BPF_LD | unix.BPF_B | unix.BPF_ABS, K: extPktType},
+		{Op: unix.BPF_JMP | unix.BPF_JEQ | unix.BPF_K, Jf: 1, K: pktOutgoing},
+		{Op: unix.BPF_RET | unix.BPF_K},
+		{Op: unix.BPF_LD | unix.BPF_IMM},
+	}
+}
+
+// control runs f on the receiving descriptor, which stays open meanwhile.
+func (s *Socket) control(f func(fd int) error) error {
+	var inner error
+	if err := s.raw.Control(func(fd uintptr) { inner = f(int(fd)) }); err != nil {
+		return os.ErrClosed // the only reason there is
+	}
+	return inner
+}
+
+func (s *Socket) attach(prog []bpf.RawInstruction) error {
+	insns := make([]unix.SockFilter, len(prog))
+	for i, in := range prog {
+		insns[i] = unix.SockFilter{Code: in.Op, Jt: in.Jt, Jf: in.Jf, K: in.K}
+	}
+	fprog := unix.SockFprog{Len: uint16(len(insns)), Filter: &insns[0]}
+	return s.control(func(fd int) error {
+		return os.NewSyscallError("setsockopt SO_ATTACH_FILTER",
+			unix.SetsockoptSockFprog(fd, unix.SOL_SOCKET, unix.SO_ATTACH_FILTER, &fprog))
+	})
+}
+
+// FilterRoom returns how many instructions a filter may have at most.
+func (s *Socket) FilterRoom() int { return unix.BPF_MAXINSNS - len(s.prefix) }
+
+// Start captures from now on what prog, which must not be empty, accepts.
+func (s *Socket) Start(prog []bpf.RawInstruction) error {
+	if err := s.attach(append(s.prefix[:len(s.prefix):len(s.prefix)], prog...)); err != nil {
+		return err
+	}
+	s.stopped = false
+	return nil
+}
+
+// Stop captures nothing any more. When it returns, no frame that passed an
+// earlier filter is still on its way into the ring.
+func (s *Socket) Stop() error {
+	if s.stopped {
+		return nil
+	}
+	if err := s.attach(rejectAll()); err != nil {
+		return err
+	}
+	// A frame that another processor has run through the old filter may not be
+	// in the ring yet. The kernel does both within one read-side section of
+	// RCU, and this system call waits until every such section has ended.
+	if _, _, errno := unix.Syscall(unix.SYS_MEMBARRIER, membarrierGlobal, 0, 0); errno != 0 {
+		// Not with nohz_full, nor before Linux 4.3. A softirq runs for less.
+		time.Sleep(10 * time.Millisecond)
+	}
+	s.stopped = true
+	return nil
+}
+
+// membarrierGlobal is MEMBARRIER_CMD_GLOBAL of linux/membarrier.h.
+const membarrierGlobal = 1
+
+// Discard forgets what was captured before Stop. The frame that Next returned
+// last stays valid.
+func (s *Socket) Discard() error {
+	s.cur.Skip()
+	// The block that the kernel fills is handed over after the retire timeout,
+	// or after twice that when the timer has just run.
+	limit := time.Now().Add(2*s.retire + time.Second)
+	for s.at != s.held {
+		switch {
+		case s.status(s.at)&statusUser != 0:
+			s.release(s.at)
+			s.at = (s.at + 1) % s.count
+		case s.pending(s.at) == 0:
+			return nil
+		case time.Now().After(limit):
+			return fmt.Errorf("ring block %d was not handed over within %v: %w",
+				s.at, 2*s.retire+time.Second, os.ErrDeadlineExceeded)
+		default:
+			time.Sleep(time.Millisecond)
+		}
+	}
+	return nil
+}
+
+// LockFilter makes the filter that is set the last one: SO_LOCK_FILTER.
+func (s *Socket) LockFilter() error {
+	return s.control(func(fd int) error {
+		return os.NewSyscallError("setsockopt SO_LOCK_FILTER",
+			unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_LOCK_FILTER, 1))
+	})
+}
+
+// word returns the 32-bit word at off of block i, for atomic access.
+func (s *Socket) word(i, off int) *uint32 {
+	// Blocks are whole pages, and off is a multiple of four.
+	return (*uint32)(unsafe.Pointer(&s.mem[i*s.size+off]))
+}
+
+// status returns the status of block i. When it says that the block is ours,
+// what the kernel wrote before is visible.
+func (s *Socket) status(i int) uint32 { return atomic.LoadUint32(s.word(i, blockOffStatus)) }
+
+// pending returns how many frames the kernel has put into block i, which it
+// still owns. The answer is exact once Stop has returned, because then nobody
+// adds to it.
+func (s *Socket) pending(i int) uint32 { return atomic.LoadUint32(s.word(i, blockOffPackets)) }
+
+// release gives block i back to the kernel.
+func (s *Socket) release(i int) {
+	// The kernel sets the count to zero when it opens the block, which it may
+	// do much later: pending must not see the old one until then.
+	atomic.StoreUint32(s.word(i, blockOffPackets), 0)
+	atomic.StoreUint32(s.word(i, blockOffStatus), 0)
+}
+
+// Next fills f with the next frame, and waits for it. f.Data aliases the ring
+// until the next call. f.Link is not touched.
+func (s *Socket) Next(f *link.Frame) error {
+	s.lent = false
+	for {
+		ok, err := s.cur.Next(f)
+		if err != nil {
+			return err
+		}
+		if ok {
+			s.lent = true
+			return nil
+		}
+		if s.held >= 0 {
+			s.release(s.held)
+			s.held = -1
+		}
+		status := s.status(s.at)
+		if status&statusUser == 0 {
+			if err := s.wait(); err != nil {
+				return err
+			}
+			continue
+		}
+		s.held = s.at
+		s.at = (s.at + 1) % s.count
+		block := s.mem[s.held*s.size:][:s.size:s.size]
+		if err := s.cur.Reset(block, s.lossBefore(status, block)); err != nil {
+			return err
+		}
+	}
+}
+
+// lossBefore reports whether frames were lost between the block taken before
+// and this one.
+func (s *Socket) lossBefore(status uint32, block []byte) bool {
+	if status&statusLosing != 0 {
+		// The flag stays up until the counters are read.
+		s.refresh()
+	} else {
+		// Somebody who asked for Stats took the flag down: what comes later
+		// than that is behind the loss.
+		at := s.lossTime.Load()
+		if at == 0 {
+			return false
+		}
+		last := int64(binary.NativeEndian.Uint32(block[blockOffLastSec:]))*int64(time.Second) +
+			int64(binary.NativeEndian.Uint32(block[blockOffLastNsec:]))
+		if last <= at {
+			return false
+		}
+	}
+	total := s.dropsTotal.Load()
+	lossy := total > s.dropsFlagged
+	s.dropsFlagged = total
+	s.lossTime.Store(0)
+	return lossy
+}
+
+// wait returns nil when the block that is next is ours.
+func (s *Socket) wait() error {
+	if s.gone {
+		return ErrGone
+	}
+	s.drained, s.sockErr = false, nil
+	if err := s.raw.Read(s.ready); err != nil {
+		if !errors.Is(err, os.ErrDeadlineExceeded) {
+			return err
+		}
+		// Interrupt sets a deadline for lack of anything else that wakes the
+		// poller. The caller looks at why only after this.
+		if err := s.rx.SetReadDeadline(time.Time{}); err != nil {
+			return err
+		}
+		return ErrInterrupted
+	}
+	switch {
+	case s.drained:
+		return ErrDrained
+	case errors.Is(s.sockErr, unix.ENETDOWN):
+		// The kernel says it once, also when the interface was deleted, and is
+		// silent from then on.
+		if _, err := s.rtnl.Link(s.index); errors.Is(err, unix.ENODEV) {
+			s.gone = true
+			return ErrGone
+		}
+		return ErrDown
+	}
+	return s.sockErr
+}
+
+// isReady tells the poller whether a wait is over. Events come on edges, so it
+// looks at the ring itself each time.
+func (s *Socket) isReady(fd uintptr) bool {
+	if s.status(s.at)&statusUser != 0 {
+		return true
+	}
+	if s.stopped && s.pending(s.at) == 0 {
+		s.drained = true
+		return true
+	}
+	errno, err := unix.GetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_ERROR)
+	if err == nil && errno != 0 {
+		s.sockErr = os.NewSyscallError("read", syscall.Errno(errno))
+		return true
+	}
+	return false
+}
+
+// Interrupt makes a waiting Next, or else the next one that has to wait,
+// return ErrInterrupted.
+func (s *Socket) Interrupt() {
+	// A closed file has no waiter: the error says nothing.
+	_ = s.rx.SetReadDeadline(time.Unix(1, 0))
+}
+
+// Send transmits one frame.
+func (s *Socket) Send(b []byte) error {
+	_, err := s.tx.Write(b)
+	return err
+}
+
+// Counters are what the kernel counted since the socket was opened.
+type Counters struct {
+	Packets uint64 // accepted by the filter, whether or not there was room
+	Drops   uint64 // accepted by the filter, and no room in the ring
+	Freezes uint64 // times that the ring was full
+	Missed  uint64 // lost by the interface before the filter saw them
+}
+
+// Stats returns the counters.
+func (s *Socket) Stats() (Counters, error) {
+	if err := s.refresh(); err != nil {
+		return Counters{}, err
+	}
+	l, err := s.rtnl.Link(s.index)
+	if err != nil && !errors.Is(err, unix.ENODEV) {
+		return Counters{}, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	c := Counters{Packets: s.packets, Drops: s.drops, Freezes: s.freezes}
+	if l.Missed > s.missed {
+		c.Missed = l.Missed - s.missed
+	}
+	return c, nil
+}
+
+// refresh adds the kernel's counters, which reading resets, to ours.
+func (s *Socket) refresh() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.control(func(fd int) error {
+		st, err := unix.GetsockoptTpacketStatsV3(fd, unix.SOL_PACKET, unix.PACKET_STATISTICS)
+		if err != nil {
+			return os.NewSyscallError("getsockopt PACKET_STATISTICS", err)
+		}
+		s.packets += uint64(st.Packets)
+		s.drops += uint64(st.Drops)
+		s.freezes += uint64(st.Freeze_q_cnt)
+		if st.Drops > 0 {
+			s.dropsTotal.Store(s.drops)
+			s.lossTime.Store(time.Now().UnixNano())
+		}
+		return nil
+	})
+}
+
+// SyscallConn returns the receiving socket.
+func (s *Socket) SyscallConn() (syscall.RawConn, error) { return s.rx.SyscallConn() }
+
+// Close gives everything back to the kernel. The frame that Next returned last
+// can be read as long as s is reachable.
+func (s *Socket) Close() error {
+	var errs []error
+	for _, f := range []*os.File{s.rx, s.tx} {
+		if f != nil {
+			errs = append(errs, f.Close())
+		}
+	}
+	if s.rtnl != nil {
+		errs = append(errs, s.rtnl.Close())
+	}
+	if s.ring != nil {
+		from, to := 0, 0
+		if s.lent {
+			from, to = s.held*s.size+s.cur.From, s.held*s.size+s.cur.To
+		}
+		errs = append(errs, s.ring.shrink(from, to))
+		// Not before Close: somebody may read his last frame long after his last
+		// use of the socket.
+		runtime.AddCleanup(s, (*mapping).unmap, s.ring)
+	}
+	return errors.Join(errs...)
+}
+
+// A mapping is memory shared with the kernel.
+type mapping struct {
+	mu     sync.Mutex
+	addr   unsafe.Pointer
+	length uintptr
+}
+
+// unmap gives the whole mapping back.
+func (m *mapping) unmap() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.length > 0 {
+		_ = unix.MunmapPtr(m.addr, m.length)
+		m.length = 0
+	}
+}
+
+// shrink gives the mapping back, except that bytes [from, to) can still be
+// read at their address: their pages become private memory with the same
+// content. A mapping keeps its socket alive in the kernel, bound, promiscuous
+// and capturing, long after the descriptor was closed; so the mapping must go
+// even though somebody may be looking at its last frame.
+func (m *mapping) shrink(from, to int) error {
+	if from == to {
+		m.unmap()
+		return nil
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	page := uintptr(os.Getpagesize())
+	low := uintptr(from) &^ (page - 1)
+	high := (uintptr(to) + page - 1) &^ (page - 1)
+	spare, err := unix.MmapPtr(-1, 0, nil, high-low, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANON)
+	if err != nil {
+		return os.NewSyscallError("mmap", err) // the cleanup unmaps the ring
+	}
+	keep := unsafe.Add(m.addr, low)
+	copy(unsafe.Slice((*byte)(spare), high-low), unsafe.Slice((*byte)(keep), high-low))
+	// Moving pages onto others replaces them in one step: a reader sees the
+	// old ones or the new ones, and both hold the same.
+	if _, err := unix.MremapPtr(spare, high-low, keep, high-low, unix.MREMAP_MAYMOVE|unix.MREMAP_FIXED); err != nil {
+		_ = unix.MunmapPtr(spare, high-low)
+		return os.NewSyscallError("mremap", err)
+	}
+	if low > 0 {
+		_ = unix.MunmapPtr(m.addr, low)
+	}
+	if high < m.length {
+		_ = unix.MunmapPtr(unsafe.Add(m.addr, high), m.length-high)
+	}
+	m.addr, m.length = keep, high-low
+	return nil
+}
+
+// PageSize returns the size of a page of memory in bytes.
+func PageSize() int { return os.Getpagesize() }
+
+// MaxMap returns the longest ring in bytes that this machine can address.
+func MaxMap() uint64 { return 1<<(bits.UintSize-1) - 1 }

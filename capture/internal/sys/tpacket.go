@@ -1,0 +1,251 @@
+package sys
+
+import (
+	"encoding/binary"
+	"fmt"
+	"time"
+
+	"github.com/gopkts/gopkts/common/link"
+)
+
+// Layout of a TPACKET_V3 block: struct tpacket_block_desc of
+// include/uapi/linux/if_packet.h. All fields are in the byte order of the
+// machine, and at the same offsets on 32 and 64 bits.
+const (
+	blockOffStatus   = 8  // u32, written last by whoever hands the block over
+	blockOffPackets  = 12 // u32, number of packets
+	blockOffFirst    = 16 // u32, offset of the first packet from the block's start
+	blockOffLastSec  = 40 // u32, when the last packet came
+	blockOffLastNsec = 44 // u32
+
+	// BlockHeaderLen is the length of a block's header in bytes.
+	BlockHeaderLen = 48
+)
+
+// Layout of a packet in a block: struct tpacket3_hdr, and behind it, 16-byte
+// aligned, struct sockaddr_ll.
+const (
+	packetOffNext    = 0  // u32, from this packet's start to the next one's
+	packetOffSec     = 4  // u32
+	packetOffNsec    = 8  // u32
+	packetOffSnapLen = 12 // u32, bytes captured
+	packetOffLen     = 16 // u32, bytes on the wire
+	packetOffStatus  = 20 // u32
+	packetOffMac     = 24 // u16, from this packet's start to the link header
+	packetOffHash    = 28 // u32
+	packetOffTCI     = 32 // u32
+	packetOffTPID    = 36 // u16
+	packetOffIfindex = 52 // i32, in sockaddr_ll
+	packetOffPktType = 58 // u8, in sockaddr_ll
+
+	// PacketHeaderLen is the length in bytes of what precedes every packet:
+	// struct tpacket3_hdr and struct sockaddr_ll.
+	PacketHeaderLen = 68
+)
+
+// Bits of a block's status.
+const (
+	statusUser   = 1 << 0 // the block is ours
+	statusLosing = 1 << 2 // frames were dropped since the statistics were read last
+)
+
+// Bits of a packet's status.
+const (
+	statusCsumNotReady  = 1 << 3
+	statusVLANValid     = 1 << 4
+	statusVLANTPIDValid = 1 << 6
+	statusCsumValid     = 1 << 7
+	statusTSSysHardware = 1 << 30
+	statusTSRawHardware = 1 << 31
+)
+
+// Values of sockaddr_ll.sll_pkttype, include/uapi/linux/if_packet.h.
+const (
+	pktHost      = 0
+	pktBroadcast = 1
+	pktMulticast = 2
+	pktOtherHost = 3
+	pktOutgoing  = 4
+)
+
+// etherTypeVLAN is the tag protocol of IEEE 802.1Q, which a kernel that
+// reports a tag without its protocol means.
+const etherTypeVLAN = 0x8100
+
+// A BlockError says that a block of the ring contradicts itself: a field
+// points outside of it. The kernel never writes such a block; memory that was
+// overwritten may look like it.
+type BlockError struct {
+	Field  string // the field that is wrong, named as in the kernel's header
+	Offset int    // where the structure that holds the field begins, from the block's start
+	Value  uint64 // what the field says
+	Limit  int    // the nearest value that would have been right
+}
+
+// Error returns the field, where it is, what it says, and what it may say.
+func (e *BlockError) Error() string {
+	return fmt.Sprintf("capture: ring block damaged: %s at byte %d is %d, limit %d: skip the block",
+		e.Field, e.Offset, e.Value, e.Limit)
+}
+
+// A Cursor walks the packets of one block. The zero Cursor is at the end of an
+// empty block.
+//
+// It reads each field once and checks it before use, so that a block whose
+// content changes under it (which no correct kernel does) may give wrong
+// frames, and never a read outside of the block.
+type Cursor struct {
+	block []byte
+	off   int // of the next packet
+	left  int // packets not yet returned
+	lossy bool
+
+	// From and To bound the data of the packet that was returned last, from
+	// the block's start.
+	From, To int
+}
+
+// Reset puts c at the first packet of block. With lossy set, the first frame is
+// marked as having lost ones before it. When the header is wrong, c is left at
+// the end and the error is a [*BlockError].
+func (c *Cursor) Reset(block []byte, lossy bool) error {
+	*c = Cursor{}
+	if len(block) < BlockHeaderLen {
+		return &BlockError{Field: "block_size", Value: uint64(len(block)), Limit: BlockHeaderLen}
+	}
+	left := binary.NativeEndian.Uint32(block[blockOffPackets:])
+	if left == 0 {
+		return nil
+	}
+	first := binary.NativeEndian.Uint32(block[blockOffFirst:])
+	if first < BlockHeaderLen || uint64(first) > uint64(len(block)) {
+		return &BlockError{Field: "offset_to_first_pkt", Value: uint64(first), Limit: len(block)}
+	}
+	// Every packet needs its header: more of them than fit is a lie, and the
+	// check keeps the count within an int on every machine.
+	if most := (len(block) - int(first)) / PacketHeaderLen; uint64(left) > uint64(most) {
+		return &BlockError{Field: "num_pkts", Value: uint64(left), Limit: most}
+	}
+	*c = Cursor{block: block, off: int(first), left: int(left), lossy: lossy}
+	return nil
+}
+
+// Left returns how many packets have not been returned yet.
+func (c *Cursor) Left() int { return c.left }
+
+// Skip moves c to the end of the block. What was returned stays valid.
+func (c *Cursor) Skip() { c.left = 0 }
+
+// Next fills f from the next packet and reports whether there was one; f.Data
+// aliases the block. f.Link is not touched. After an error, which is a
+// [*BlockError], c is at the end of the block.
+func (c *Cursor) Next(f *link.Frame) (bool, error) {
+	if c.left == 0 {
+		return false, nil
+	}
+	if c.off > len(c.block)-PacketHeaderLen {
+		return false, c.fail("tp_next_offset", uint64(c.off), len(c.block)-PacketHeaderLen)
+	}
+	h := c.block[c.off:]
+	_ = h[PacketHeaderLen-1]
+	snap := binary.NativeEndian.Uint32(h[packetOffSnapLen:])
+	wire := binary.NativeEndian.Uint32(h[packetOffLen:])
+	mac := int(binary.NativeEndian.Uint16(h[packetOffMac:]))
+	if mac < PacketHeaderLen || mac > len(h) {
+		return false, c.fail("tp_mac", uint64(mac), len(h))
+	}
+	if uint64(snap) > uint64(len(h)-mac) {
+		return false, c.fail("tp_snaplen", uint64(snap), len(h)-mac)
+	}
+	if wire < snap || wire > 1<<31-1 {
+		return false, c.fail("tp_len", uint64(wire), int(snap))
+	}
+	end := mac + int(snap)
+
+	f.Data = h[mac:end:end]
+	f.WireLen = int(wire)
+	f.Time = time.Unix(int64(binary.NativeEndian.Uint32(h[packetOffSec:])),
+		int64(binary.NativeEndian.Uint32(h[packetOffNsec:])))
+	f.Interface = int(int32(binary.NativeEndian.Uint32(h[packetOffIfindex:])))
+	f.Direction = direction(h[packetOffPktType])
+	c.describe(f, h[:PacketHeaderLen])
+	c.From, c.To = c.off+mac, c.off+end
+
+	c.left--
+	if c.left > 0 {
+		next := binary.NativeEndian.Uint32(h[packetOffNext:])
+		if next < PacketHeaderLen || uint64(next) > uint64(len(h)) {
+			// The packet in hand is good: the chain ends behind it, and the
+			// next call says so.
+			c.off = len(c.block)
+			return true, nil
+		}
+		c.off += int(next)
+	}
+	return true, nil
+}
+
+// describe fills those fields of f that hang on the packet's status.
+func (c *Cursor) describe(f *link.Frame, h []byte) {
+	_ = h[PacketHeaderLen-1]
+	status := binary.NativeEndian.Uint32(h[packetOffStatus:])
+	f.Hash = binary.NativeEndian.Uint32(h[packetOffHash:])
+	f.Flags = 0
+	if f.Hash != 0 {
+		f.Flags |= link.InfoHash
+	}
+	f.VLANTCI, f.VLANTPID = 0, 0
+	if status&statusVLANValid != 0 {
+		f.Flags |= link.InfoVLAN
+		f.VLANTCI = uint16(binary.NativeEndian.Uint32(h[packetOffTCI:]))
+		f.VLANTPID = etherTypeVLAN
+		if status&statusVLANTPIDValid != 0 {
+			f.VLANTPID = binary.NativeEndian.Uint16(h[packetOffTPID:])
+		}
+	}
+	switch {
+	case status&statusCsumNotReady != 0:
+		f.Checksum = link.ChecksumPartial
+	case status&statusCsumValid != 0:
+		f.Checksum = link.ChecksumValid
+	default:
+		f.Checksum = link.ChecksumUnknown
+	}
+	switch {
+	case status&statusTSRawHardware != 0:
+		f.TimeSource = link.TimeHardware
+	case status&statusTSSysHardware != 0:
+		f.TimeSource = link.TimeHardwareSynced
+	default:
+		f.TimeSource = link.TimeSoftware
+	}
+	if c.lossy {
+		c.lossy = false
+		f.Flags |= link.InfoLossBefore
+	}
+}
+
+// fail puts c at the end of the block and returns the error.
+func (c *Cursor) fail(field string, value uint64, limit int) error {
+	e := &BlockError{Field: field, Offset: c.off, Value: value, Limit: limit}
+	c.left = 0
+	return e
+}
+
+// direction translates sll_pkttype.
+func direction(pktType byte) link.Direction {
+	switch pktType {
+	case pktHost:
+		return link.DirectionIn
+	case pktBroadcast:
+		return link.DirectionBroadcast
+	case pktMulticast:
+		return link.DirectionMulticast
+	case pktOtherHost:
+		return link.DirectionOther
+	case pktOutgoing:
+		return link.DirectionOut
+	default:
+		return link.DirectionUnknown
+	}
+}
