@@ -1,0 +1,450 @@
+package pcap
+
+import (
+	"bufio"
+	"errors"
+	"io"
+	"os"
+	"time"
+
+	"github.com/gopkts/gopkts/common/link"
+)
+
+// WriterConfig says what a [Writer] writes. The zero value writes little-endian
+// pcapng with nanoseconds.
+type WriterConfig struct {
+	// Format is FormatPcapng (the default), FormatPcap or FormatPcapNano.
+	Format Format
+	// Order is the byte order of the file.
+	Order ByteOrder
+	// Link is the link type. If it is 0, the first frame's is taken, and the
+	// file header waits for that frame. A classic file holds frames of one link
+	// type only.
+	Link link.Type
+	// SnapLen is the capture limit that the file states, in bytes; longer
+	// frames are cut to it. If it is 0, the file states
+	// [MaxCaptureLength], and longer frames are refused.
+	SnapLen int
+	// Section is the section header of a pcapng file; Order goes before its
+	// own.
+	Section SectionHeader
+	// Interfaces describes the interfaces of a pcapng file ahead: element i
+	// those frames whose Info.Interface is i. Resolution and Offset are the
+	// writer's own.
+	Interfaces []Interface
+}
+
+// Writer writes frames to a capture file. It is for one goroutine at a time.
+type Writer struct {
+	cfg    WriterConfig
+	bw     *bufio.Writer // classic
+	ng     *BlockWriter  // pcapng
+	header bool          // of a classic file, written
+	snap   int
+	bytes  int64 // of a classic file
+	frames int64
+	closer io.Closer
+	err    error
+
+	ifaces    map[ifaceKey]uint32
+	lastKey   ifaceKey
+	lastID    uint32
+	haveLast  bool
+	described map[int]Interface
+	head      [8 + enhancedBodyLen + 4 + 4]byte // what stands around the data
+	tag       [4]byte
+	tail      []byte // encoded options
+}
+
+// ifaceKey is what a pcapng interface stands for: frames of one source and
+// link type.
+type ifaceKey struct {
+	index int
+	link  link.Type
+}
+
+// Create creates or truncates a capture file; the path "-" is the standard
+// output. The caller closes the Writer.
+func Create(path string, cfg WriterConfig) (*Writer, error) {
+	if path == "-" {
+		return NewWriter(os.Stdout, cfg)
+	}
+	f, err := os.Create(path)
+	if err != nil {
+		return nil, err
+	}
+	w, err := NewWriter(f, cfg)
+	if err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	w.closer = f
+	return w, nil
+}
+
+// NewWriter returns a Writer to w, buffered: see Flush and Close. Close does
+// not close w.
+func NewWriter(w io.Writer, cfg WriterConfig) (*Writer, error) {
+	out := &Writer{cfg: cfg}
+	if cfg.SnapLen < 0 || cfg.SnapLen > MaxCaptureLength(linkDBus) {
+		return nil, invalid("snap length %d", cfg.SnapLen)
+	}
+	switch cfg.Format {
+	case FormatPcap, FormatPcapNano:
+		out.bw = bufio.NewWriterSize(w, writeBuffer)
+		if cfg.Link != 0 {
+			return out, out.fileHeader(cfg.Link)
+		}
+		return out, nil
+	case FormatUnknown, FormatPcapng:
+	default:
+		return nil, unsupported("pcap: writing the format %s", cfg.Format)
+	}
+	out.cfg.Format = FormatPcapng
+	out.ng = NewBlockWriter(w)
+	out.ifaces = map[ifaceKey]uint32{}
+	out.described = map[int]Interface{}
+	section := cfg.Section
+	section.Order = cfg.Order
+	if err := out.ng.Write(&section); err != nil {
+		return nil, err
+	}
+	for i := range cfg.Interfaces {
+		if err := out.AddInterface(i, cfg.Interfaces[i]); err != nil {
+			return nil, err
+		}
+	}
+	if cfg.Link != 0 && len(cfg.Interfaces) == 0 {
+		if err := out.AddInterface(0, Interface{Link: cfg.Link}); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
+// fileHeader writes the header of a classic file.
+func (w *Writer) fileHeader(t link.Type) error {
+	w.cfg.Link = t
+	w.snap = w.cfg.SnapLen
+	if w.snap == 0 {
+		w.snap = MaxCaptureLength(t)
+	}
+	magic := uint32(magicMicro)
+	if w.cfg.Format == FormatPcapNano {
+		magic = magicNano
+	}
+	o := w.cfg.Order
+	b := o.appendU32(w.head[:0], magic)
+	b = o.appendU16(b, 2)
+	b = o.appendU16(b, 4)
+	b = o.appendU32(b, 0)
+	b = o.appendU32(b, 0)
+	b = o.appendU32(b, uint32(w.snap))
+	b = o.appendU32(b, uint32(t))
+	w.header = true
+	return w.writeClassic(b)
+}
+
+func (w *Writer) writeClassic(b []byte) error {
+	n, err := w.bw.Write(b)
+	w.bytes += int64(n)
+	if err != nil {
+		w.err = err
+	}
+	return err
+}
+
+// AddInterface describes the interface of those frames whose Info.Interface is
+// index and whose Link is iface.Link. An interface that nobody described is
+// described by its link type when its first frame comes. It is an error for a
+// classic file.
+func (w *Writer) AddInterface(index int, iface Interface) error {
+	if w.ng == nil {
+		return unsupported("pcap: interface descriptions in the format %s", w.cfg.Format)
+	}
+	_, err := w.addInterface(index, iface)
+	return err
+}
+
+func (w *Writer) addInterface(index int, iface Interface) (uint32, error) {
+	iface.Resolution, iface.Offset = ResolutionNano, 0
+	if w.cfg.SnapLen != 0 || iface.SnapLen == 0 {
+		iface.SnapLen = uint32(w.snapFor(iface.Link))
+	}
+	id := uint32(len(w.ng.snap))
+	if err := w.ng.Write(iface.Block()); err != nil {
+		return 0, err
+	}
+	w.ifaces[ifaceKey{index, iface.Link}] = id
+	w.described[index] = iface
+	w.haveLast = false
+	return id, nil
+}
+
+func (w *Writer) snapFor(t link.Type) int {
+	if w.cfg.SnapLen != 0 {
+		return w.cfg.SnapLen
+	}
+	return MaxCaptureLength(t)
+}
+
+// interfaceFor returns the number of a frame's interface in the section.
+func (w *Writer) interfaceFor(f *link.Frame) (uint32, error) {
+	key := ifaceKey{f.Interface, f.Link}
+	if w.haveLast && key == w.lastKey {
+		return w.lastID, nil
+	}
+	id, ok := w.ifaces[key]
+	if !ok {
+		// An interface can change its link type; what else is known of it stays.
+		iface := w.described[f.Interface]
+		iface.Link, iface.SnapLen = f.Link, 0
+		var err error
+		if id, err = w.addInterface(f.Interface, iface); err != nil {
+			return 0, err
+		}
+	}
+	w.lastKey, w.lastID, w.haveLast = key, id, true
+	return id, nil
+}
+
+// Write is WriteFrame for a frame that is not in a variable.
+func (w *Writer) Write(f link.Frame) error { return w.WriteFrame(&f) }
+
+// WriteFrame writes one frame. A WireLen of 0 is taken for the length of Data.
+// A VLAN tag that the device took off an Ethernet or Linux cooked frame
+// (Info.VLANTCI) is put back, since the formats have no other place for it.
+// A pcapng file also gets the direction.
+//
+// A frame that no reader would accept, or that the format has no room for (a
+// time before 1970, another link type in a classic file), is refused with
+// [ErrInvalidFrame], and nothing is written; later frames may still be. An
+// error of the underlying writer is final.
+func (w *Writer) WriteFrame(f *link.Frame) error {
+	return w.WritePacket(f, nil)
+}
+
+// WritePacket is WriteFrame with options for the packet block of a pcapng
+// file, such as comments. Options are refused for classic files.
+func (w *Writer) WritePacket(f *link.Frame, opts PacketOptions) error {
+	if w.err != nil {
+		return w.err
+	}
+	wireLen := f.WireLen
+	if wireLen == 0 {
+		wireLen = len(f.Data)
+	}
+	head, tag, rest := w.splitTag(f)
+	capLen := len(f.Data)
+	if len(tag) > 0 {
+		capLen, wireLen = capLen+len(tag), wireLen+len(tag)
+	}
+	if wireLen < capLen || int64(wireLen) > 1<<32-1 {
+		return invalid("captured length %d, wire length %d", len(f.Data), f.WireLen)
+	}
+	if limit := w.snapFor(f.Link); capLen > limit {
+		if w.cfg.SnapLen == 0 {
+			return invalid("frame of %d bytes, the most for link type %d is %d", capLen, f.Link, limit)
+		}
+		head = head[:min(len(head), limit)]
+		tag = tag[:min(len(tag), limit-len(head))]
+		rest = rest[:limit-len(head)-len(tag)]
+		capLen = limit
+	}
+	var err error
+	if w.ng != nil {
+		err = w.writeEnhanced(f, opts, capLen, wireLen, head, tag, rest)
+	} else {
+		err = w.writeRecord(f, opts, capLen, wireLen, head, tag, rest)
+	}
+	if err == nil {
+		w.frames++
+	}
+	return err
+}
+
+// splitTag returns the parts of a frame whose VLAN tag is beside it: what goes
+// before the tag, the tag, and what goes behind it.
+func (w *Writer) splitTag(f *link.Frame) (head, tag, rest []byte) {
+	at := 0
+	switch f.Link {
+	case link.TypeEthernet:
+		at = 12
+	case link.TypeLinuxSLL:
+		at = 14
+	}
+	if !f.Flags.Has(link.InfoVLAN) || at == 0 || len(f.Data) < at {
+		return nil, nil, f.Data
+	}
+	tpid := f.VLANTPID
+	if tpid == 0 {
+		tpid = 0x8100
+	}
+	w.tag = [4]byte{byte(tpid >> 8), byte(tpid), byte(f.VLANTCI >> 8), byte(f.VLANTCI)}
+	return f.Data[:at], w.tag[:], f.Data[at:]
+}
+
+func (w *Writer) writeRecord(f *link.Frame, opts PacketOptions, capLen, wireLen int, parts ...[]byte) error {
+	if len(opts) > 0 {
+		return invalid("packet options in the format %s", w.cfg.Format)
+	}
+	if w.header && f.Link != w.cfg.Link {
+		return invalid("frame of link type %d in a file of link type %d", f.Link, w.cfg.Link)
+	}
+	var sec int64
+	var frac int
+	if !f.Time.IsZero() {
+		sec, frac = f.Time.Unix(), f.Time.Nanosecond()
+	}
+	if sec < 0 || sec > 1<<32-1 {
+		return invalid("time %s: the format has 1970 to 2106", f.Time.UTC().Format(time.RFC3339))
+	}
+	if w.cfg.Format == FormatPcap {
+		frac /= 1000
+	}
+	if !w.header {
+		if err := w.fileHeader(f.Link); err != nil {
+			return err
+		}
+	}
+	o := w.cfg.Order
+	o.putU32(w.head[0:], uint32(sec))
+	o.putU32(w.head[4:], uint32(frac))
+	o.putU32(w.head[8:], uint32(capLen))
+	o.putU32(w.head[12:], uint32(wireLen))
+	if err := w.writeClassic(w.head[:recordLen]); err != nil {
+		return err
+	}
+	for _, p := range parts {
+		if err := w.writeClassic(p); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// maxNano is the last time that 64 bits of nanoseconds since 1970 hold, in
+// seconds.
+const maxNano = (1<<64 - 1) / 1_000_000_000
+
+func (w *Writer) writeEnhanced(f *link.Frame, opts PacketOptions, capLen, wireLen int, head, tag, rest []byte) error {
+	var ts uint64
+	if !f.Time.IsZero() {
+		sec := f.Time.Unix()
+		if sec < 0 || sec >= maxNano {
+			return invalid("time %s: the format has 1970 to 2554", f.Time.UTC().Format(time.RFC3339))
+		}
+		ts = uint64(sec)*1e9 + uint64(f.Time.Nanosecond())
+	}
+	if w.ng.err != nil {
+		return w.ng.err
+	}
+	// The options are encoded first: they may be refused.
+	var err error
+	flags := DirectionFlags(f.Direction)
+	if _, ok := Options(opts).Lookup(OptPacketFlags); ok {
+		flags = 0
+	}
+	o := w.cfg.Order
+	tail := w.tail[:0]
+	if flags != 0 {
+		tail = o.appendU16(tail, OptPacketFlags)
+		tail = o.appendU16(tail, 4)
+		tail = o.appendU32(tail, uint32(flags))
+	}
+	end := EndNone
+	if len(opts) > 0 || flags != 0 {
+		end = EndAlways
+	}
+	tail, err = appendOptions(tail, Options(opts), end, o, BlockEnhancedPacket)
+	w.tail = tail
+	if err != nil {
+		return err
+	}
+	pad := -capLen & 3
+	size := 8 + enhancedBodyLen + capLen + pad + len(tail) + 4
+	if size > maxBlockLen {
+		return invalid("packet block of %d bytes, the most is %d", size, maxBlockLen)
+	}
+	id, err := w.interfaceFor(f)
+	if err != nil {
+		return err
+	}
+	b := &w.head
+	o.putU32(b[0:], uint32(BlockEnhancedPacket))
+	o.putU32(b[4:], uint32(size))
+	o.putU32(b[8:], id)
+	o.putU32(b[12:], uint32(ts>>32))
+	o.putU32(b[16:], uint32(ts))
+	o.putU32(b[20:], uint32(capLen))
+	o.putU32(b[24:], uint32(wireLen))
+	clear(b[28:32])
+	o.putU32(b[32:], uint32(size))
+	for _, p := range [...][]byte{b[:28], head, tag, rest, b[28 : 28+pad], tail, b[32:36]} {
+		if len(p) == 0 {
+			continue
+		}
+		if err := w.ng.write(p); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// WriteBlock writes a block that is no frame to a pcapng file: names,
+// statistics, secrets, journal entries, custom and unknown blocks. An
+// [InterfaceDescription] or [SectionHeader] is refused, since the Writer
+// numbers the interfaces: see AddInterface, and [BlockWriter] for full control.
+func (w *Writer) WriteBlock(blk Block) error {
+	if w.ng == nil {
+		return unsupported("pcap: blocks in the format %s", w.cfg.Format)
+	}
+	switch blk.Type() {
+	case BlockSectionHeader, BlockInterfaceDescription:
+		return invalid("%s through WriteBlock: use AddInterface, or a BlockWriter", blk.Type())
+	}
+	return w.ng.Write(blk)
+}
+
+// InterfaceID returns the number within the section that frames with this
+// Info.Interface and Link have, for the statistics of a pcapng file.
+func (w *Writer) InterfaceID(index int, t link.Type) (id uint32, ok bool) {
+	id, ok = w.ifaces[ifaceKey{index, t}]
+	return id, ok
+}
+
+// Frames returns how many frames were written.
+func (w *Writer) Frames() int64 { return w.frames }
+
+// Bytes returns how many bytes were written so far, with those in the buffer.
+func (w *Writer) Bytes() int64 {
+	if w.ng != nil {
+		return w.ng.Bytes()
+	}
+	return w.bytes
+}
+
+// Flush hands everything written so far to the file.
+func (w *Writer) Flush() error {
+	if w.ng != nil {
+		return w.ng.Flush()
+	}
+	if w.err == nil {
+		w.err = w.bw.Flush()
+	}
+	return w.err
+}
+
+// Close writes the header of a file that has no frames, flushes, and closes
+// the file if [Create] opened it.
+func (w *Writer) Close() error {
+	var err error
+	if w.bw != nil && !w.header && w.err == nil {
+		err = w.fileHeader(w.cfg.Link)
+	}
+	err = errors.Join(err, w.Flush())
+	if w.closer != nil {
+		err = errors.Join(err, w.closer.Close())
+		w.closer = nil
+	}
+	return err
+}
