@@ -1,0 +1,512 @@
+package pkts
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+	"iter"
+
+	"github.com/gopkts/gopkts/common/checksum"
+)
+
+// AppendBinary appends the packet to b and returns the result.
+//
+// A packet that was decoded and not touched gives its bytes back. Otherwise
+// each layer that was handed out is encoded, the others are copied, and then,
+// innermost layer first, the fields that depend on their surroundings are
+// completed: an [Auto] field is computed; a decoded one is computed anew if it
+// was right before the edit, and left alone if it was wrong; a pinned one is
+// what it was pinned to. Neither the layers nor b's first bytes are changed.
+//
+// It allocates nothing when b has room and the packet was encoded before. The
+// error is an [*EncodeError], and b is returned as it was given.
+func (p *Packet) AppendBinary(b []byte) ([]byte, error) {
+	if !p.dirty {
+		return append(b, p.data...), nil
+	}
+	out, changed, err := p.emit(b)
+	if err != nil {
+		return b, err
+	}
+	if changed {
+		if err := p.complete(out[len(b):]); err != nil {
+			return b, err
+		}
+	}
+	return out, nil
+}
+
+// emit appends the headers and payloads of all nodes and notes in p.out where
+// they lie. It reports whether any header differs from what was decoded.
+func (p *Packet) emit(b []byte) (_ []byte, changed bool, err error) {
+	base := len(b)
+	p.out = append(p.out[:0], p.nodes...)
+	changed = p.edited
+	if !p.isChain() {
+		return p.emitTree(b)
+	}
+	for i := range p.nodes {
+		o := &p.out[i]
+		o.off = uint32(len(b) - base)
+		var same bool
+		if b, same, err = p.emitHeader(b, i); err != nil {
+			return b, false, err
+		}
+		changed = changed || !same
+		o.hdr = headerLen(len(b) - base - int(o.off))
+	}
+	for i := range p.out {
+		p.out[i].end = uint32(len(b) - base)
+	}
+	return b, changed, nil
+}
+
+// headerLen returns n as a node stores it.
+func headerLen(n int) uint16 { return uint16(min(n, allHeader)) }
+
+// isChain reports whether each node is the only one in the one before it.
+func (p *Packet) isChain() bool {
+	for i := range p.nodes {
+		if p.nodes[i].parent != uint16(i-1) {
+			return false
+		}
+	}
+	return true
+}
+
+// emitTree is emit for packets with layers side by side.
+func (p *Packet) emitTree(b []byte) (_ []byte, changed bool, err error) {
+	base := len(b)
+	changed = p.edited
+	order := p.depthFirst()
+	for _, i := range order {
+		o := &p.out[i]
+		o.off = uint32(len(b) - base)
+		var same bool
+		if b, same, err = p.emitHeader(b, int(i)); err != nil {
+			return b, false, err
+		}
+		changed = changed || !same
+		o.hdr = headerLen(len(b) - base - int(o.off))
+		o.end = uint32(len(b) - base)
+	}
+	// A node ends where the last one in it ends. Going backwards through the
+	// order, each node is done before the one it lies in.
+	for at := len(order) - 1; at >= 0; at-- {
+		o := &p.out[order[at]]
+		if o.parent != noNode {
+			up := &p.out[o.parent]
+			up.end = max(up.end, o.end)
+		}
+	}
+	return b, changed, nil
+}
+
+// emitHeader appends the header of node i and reports whether it is the one
+// that was decoded.
+func (p *Packet) emitHeader(b []byte, i int) (_ []byte, same bool, err error) {
+	n := &p.nodes[i]
+	var e uint16
+	if i < len(p.entry) {
+		e = p.entry[i]
+	}
+	if e == 0 {
+		return append(b, p.data[n.off:n.pay()]...), true, nil
+	}
+	start := len(b)
+	if b, err = p.filled[e-1].layer.AppendBinary(b); err != nil {
+		return b, false, err
+	}
+	if n.flags&nodeBuilt != 0 {
+		return b, false, nil
+	}
+	return b, bytes.Equal(b[start:], p.data[n.off:n.pay()]), nil
+}
+
+// complete completes the fields of the encoded packet, whose nodes are p.out.
+func (p *Packet) complete(b []byte) error {
+	if !p.edited {
+		p.judge()
+	}
+	c := Completion{p: p, b: b, nodes: p.out}
+	for i := len(p.nodes) - 1; i >= 0; i-- {
+		l, ok := p.completer(i)
+		if !ok {
+			continue
+		}
+		c.i, c.judged = i, nil
+		if i < len(p.judged) {
+			c.judged = &p.judged[i]
+		}
+		if err := l.Complete(&c); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// completer returns the layer of node i if it has fields to complete. One whose
+// body cannot be decoded has none: its bytes stay.
+func (p *Packet) completer(i int) (Completer, bool) {
+	if k := p.nodes[i].kind; k == KindRaw || k == kindPadding {
+		return nil, false
+	}
+	l, err := p.layer(i)
+	if err != nil {
+		return nil, false
+	}
+	c, ok := l.(Completer)
+	return c, ok
+}
+
+// judgement is what is known of the completable fields of a decoded layer.
+type judgement struct {
+	// right has the bit of each field's offset that had the right value.
+	right uint64
+	// residue is what the bytes that are not there, because the packet is cut
+	// or one fragment of a larger one, add to the transport checksum.
+	residue uint16
+	// partial says that residue counts, and that right is not known of the
+	// checksum.
+	partial bool
+}
+
+// judge finds out which completable fields of the decoded packet are right.
+func (p *Packet) judge() { p.verify(nil) }
+
+// verify judges all decoded layers and calls found, if not nil, for each field
+// until it returns false.
+func (p *Packet) verify(found func(Check) bool) {
+	p.judged = append(p.judged[:0], make([]judgement, len(p.nodes))...)
+	c := Completion{p: p, b: p.data, nodes: p.nodes, verifying: true, found: found}
+	for i := range p.nodes {
+		if p.nodes[i].flags&nodeBuilt != 0 {
+			continue
+		}
+		l, ok := p.completer(i)
+		if !ok {
+			continue
+		}
+		c.i, c.judged = i, &p.judged[i]
+		// An error says that a field cannot be computed. Then it cannot be
+		// right either, and is left alone.
+		_ = l.Complete(&c)
+		if c.stopped {
+			return
+		}
+	}
+}
+
+// Check is what [Packet.Checks] finds of one field.
+type Check struct {
+	// Layer is the layer's protocol, and Node its place in the packet.
+	Node  Node
+	Field string
+	// Offset is where the field lies, in bytes from the start of the packet.
+	Offset int
+	// Have is the value in the packet, Want the one that the library computes.
+	Have, Want uint32
+	// Status says what follows from that.
+	Status CheckStatus
+}
+
+// CheckStatus says whether a field has the value that its surroundings demand.
+type CheckStatus uint8
+
+const (
+	// CheckGood is a field with the right value.
+	CheckGood CheckStatus = iota
+	// CheckBad is a field with another value.
+	CheckBad
+	// CheckUnknown is a checksum of bytes that are not all there: the packet
+	// is cut, a fragment, or quoted in another.
+	CheckUnknown
+	// CheckAbsent is a UDP checksum that the sender did not compute.
+	CheckAbsent
+)
+
+// String returns "good", "bad", "unknown" or "absent".
+func (s CheckStatus) String() string {
+	switch s {
+	case CheckGood:
+		return "good"
+	case CheckBad:
+		return "bad"
+	case CheckUnknown:
+		return "unknown"
+	case CheckAbsent:
+		return "absent"
+	default:
+		return fmt.Sprintf("CheckStatus(%d)", uint8(s))
+	}
+}
+
+// Checks verifies the lengths, checksums and next-protocol numbers of a decoded
+// packet, outermost layer first. A packet that was built has nothing to
+// verify.
+func (p *Packet) Checks() iter.Seq[Check] {
+	return func(yield func(Check) bool) {
+		if p.edited {
+			return
+		}
+		p.verify(yield)
+	}
+}
+
+// Completion is what [Completer.Complete] works on: a layer's encoded header
+// among the bytes around it.
+type Completion struct {
+	p      *Packet
+	b      []byte
+	nodes  []node
+	i      int
+	judged *judgement
+
+	verifying bool
+	found     func(Check) bool
+	stopped   bool
+
+	// The field at hand.
+	field   string
+	off     int
+	mode    Mode
+	unknown bool
+}
+
+// Wants says whether the field at byte off of the header, of the given name and
+// mode, is to be computed. If so, hand the value to one of the Put methods. off
+// is below 64.
+func (c *Completion) Wants(field string, off int, m Mode) bool {
+	c.field, c.off, c.mode, c.unknown = field, off, m, false
+	switch {
+	case c.verifying:
+		return !c.stopped
+	case m == ModeSeen:
+		return c.judged == nil || c.judged.right&(1<<off) != 0
+	default:
+		return m == ModeAuto
+	}
+}
+
+// PutUint8, PutUint16 and PutUint32 hand over the value of the field that
+// [Completion.Wants] asked for.
+func (c *Completion) PutUint8(v uint8) {
+	f := c.at(1)
+	if c.verifying {
+		c.judge(uint32(f[0]), uint32(v))
+		return
+	}
+	f[0] = v
+}
+
+func (c *Completion) PutUint16(v uint16) {
+	f := c.at(2)
+	if c.verifying {
+		c.judge(uint32(binary.BigEndian.Uint16(f)), uint32(v))
+		return
+	}
+	binary.BigEndian.PutUint16(f, v)
+}
+
+func (c *Completion) PutUint32(v uint32) {
+	f := c.at(4)
+	if c.verifying {
+		c.judge(binary.BigEndian.Uint32(f), v)
+		return
+	}
+	binary.BigEndian.PutUint32(f, v)
+}
+
+// PutLength hands over a length for a field of 16 bits, and returns an error
+// when it does not fit.
+func (c *Completion) PutLength(n int) error {
+	if c.verifying {
+		c.judge(uint32(c.Uint16(c.off)), uint32(n))
+		return nil
+	}
+	if n > 0xffff {
+		return TooLong(c.Name(), c.field, n, 0xffff)
+	}
+	c.PutUint16(uint16(n))
+	return nil
+}
+
+// at returns the n bytes of the field at hand.
+func (c *Completion) at(n int) []byte {
+	h := c.Header()
+	return h[c.off : c.off+n]
+}
+
+// judge notes whether the field at hand is right.
+func (c *Completion) judge(have, want uint32) {
+	s := CheckBad
+	switch {
+	case have == want:
+		c.judged.right |= 1 << c.off
+		s = CheckGood
+		if c.unknown {
+			s = CheckUnknown
+		}
+	case c.absent(have):
+		s = CheckAbsent
+	}
+	if c.found != nil {
+		n := Node{c.p, c.i}
+		if !c.found(Check{n, c.field, int(c.nodes[c.i].off) + c.off, have, want, s}) {
+			c.stopped = true
+		}
+	}
+}
+
+// absent reports whether have says that the field is not in use.
+func (c *Completion) absent(have uint32) bool {
+	return have == 0 && c.nodes[c.i].kind == kindUDP && c.off == udpOffChecksum
+}
+
+// Name returns the name of the layer's protocol, for errors.
+func (c *Completion) Name() string { return c.p.protocol(c.i).Name }
+
+// Header returns the layer's encoded header.
+func (c *Completion) Header() []byte {
+	n := &c.nodes[c.i]
+	return c.b[n.off:n.pay():n.pay()]
+}
+
+// Payload returns what follows the header within the layer.
+func (c *Completion) Payload() []byte {
+	n := &c.nodes[c.i]
+	return c.b[n.pay():n.end:n.end]
+}
+
+// Len returns the length of the layer, header and payload, in bytes.
+func (c *Completion) Len() int {
+	n := &c.nodes[c.i]
+	return int(n.end - n.off)
+}
+
+// Uint16 returns the 16 bits at byte off of the header.
+func (c *Completion) Uint16(off int) uint16 { return binary.BigEndian.Uint16(c.Header()[off:]) }
+
+// next returns the protocol of the payload, KindRaw for none.
+func (c *Completion) next() Kind {
+	for j := c.i + 1; j < len(c.p.nodes); j++ {
+		if n := &c.p.nodes[j]; n.parent == uint16(c.i) && n.kind != kindPadding {
+			return n.kind
+		}
+	}
+	return KindRaw
+}
+
+// payloadLen returns the length of the payload without padding, in bytes.
+func (c *Completion) payloadLen() int {
+	n := int(c.nodes[c.i].end - c.nodes[c.i].pay())
+	for j := c.i + 1; j < len(c.nodes); j++ {
+		if o := &c.nodes[j]; o.parent == uint16(c.i) && o.kind == kindPadding {
+			n -= int(o.end - o.off)
+		}
+	}
+	return n
+}
+
+// Next returns the protocol of the payload, nil when it is not known or there
+// is none.
+func (c *Completion) Next() *Protocol {
+	if k := c.next(); k != KindRaw {
+		return c.p.registry().protocol(k)
+	}
+	return nil
+}
+
+// Number returns the number in table t that announces the payload. have is the
+// number that the header holds: it is kept when it does announce the payload,
+// and, in a decoded header, when the payload's protocol is not known. Where no
+// number is known, it is unknown.
+func (c *Completion) Number(t *Table, have, unknown uint32) uint32 {
+	k := c.next()
+	if k == KindRaw {
+		if c.verifying || c.mode == ModeSeen {
+			return have
+		}
+		return unknown
+	}
+	r := c.p.registry()
+	if r.Next(t, have) == k {
+		return have
+	}
+	if n, ok := r.Number(t, r.protocol(k)); ok {
+		return n
+	}
+	return unknown
+}
+
+// TransportChecksum returns the Internet checksum of the layer and of the
+// pseudo-header of the IPv4 or IPv6 header below it, RFC 9293, section 3.1, and
+// RFC 8200, section 8.1, for the field at hand, which counts as zero. proto is
+// the layer's own number.
+//
+// When the layer's bytes are not all there, the result is the field as it is,
+// changed by as much as the bytes that are there changed it.
+func (c *Completion) TransportChecksum(proto IPProto) (uint16, error) {
+	n := &c.nodes[c.i]
+	sum, err := c.pseudo(proto, int(n.end-n.off))
+	if err != nil {
+		return 0, err
+	}
+	return c.InternetChecksum(sum), nil
+}
+
+// InternetChecksum is [Completion.TransportChecksum] without a pseudo-header,
+// or with one whose sum is start.
+func (c *Completion) InternetChecksum(start uint16) uint16 {
+	n := &c.nodes[c.i]
+	b := c.b[n.off:n.end]
+	sum := checksum.Sum(b[c.off+2:], checksum.Sum(b[:c.off], start))
+	if !c.verifying {
+		if c.judged != nil && c.judged.partial {
+			sum = checksum.Add(sum, c.judged.residue)
+		}
+		return ^sum
+	}
+	if c.complete() {
+		return ^sum
+	}
+	// have = ^(sum + residue), in one's complement arithmetic.
+	have := binary.BigEndian.Uint16(b[c.off:])
+	c.judged.partial = true
+	c.judged.residue = checksum.Add(^have, ^sum)
+	c.unknown = true
+	return have
+}
+
+// complete reports whether all bytes of the layer at hand are there.
+func (c *Completion) complete() bool {
+	n := &c.nodes[c.i]
+	flags := n.flags & nodeTruncated
+	if n.parent != noNode {
+		flags |= c.nodes[n.parent].flags & nodeInherited
+	}
+	return flags == 0
+}
+
+// pseudo returns the sum of the pseudo-header of the nearest IP header below.
+func (c *Completion) pseudo(proto IPProto, length int) (uint16, error) {
+	var final []byte // the destination that a routing header names
+	for j := c.nodes[c.i].parent; j != noNode; j = c.nodes[j].parent {
+		n := &c.nodes[j]
+		h := c.b[n.off:n.pay()]
+		switch n.kind {
+		case kindIPv4:
+			return checksum.PseudoIPv4Bytes(h[ipv4OffSrc:ipv4OffSrc+8], uint8(proto), length), nil
+		case kindIPv6:
+			if final == nil {
+				return checksum.PseudoIPv6Bytes(h[ipv6OffSrc:ipv6OffSrc+32], uint8(proto), length), nil
+			}
+			return checksum.PseudoIPv6([16]byte(h[ipv6OffSrc:]), [16]byte(final), uint8(proto), length), nil
+		case kindRouting:
+			if a := finalDestination(h); a != nil {
+				final = a
+			}
+		}
+	}
+	return 0, &EncodeError{Layer: c.Name(), Field: c.field, Reason: "it covers an IPv4 or IPv6 header, and there is none: add one or pin the checksum", Err: ErrOrder}
+}

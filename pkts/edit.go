@@ -1,0 +1,348 @@
+package pkts
+
+import (
+	"fmt"
+	"iter"
+	"slices"
+)
+
+// links say where a node's first child and its next sibling are.
+type links struct{ child, next uint16 }
+
+// depthFirst returns the nodes in the order in which they lie in the packet.
+// The result is valid until it is called again.
+func (p *Packet) depthFirst() []uint16 {
+	n := len(p.nodes)
+	// Entry n stands for the packet itself, whose children are at the top.
+	p.links = slices.Grow(p.links[:0], n+1)[:n+1]
+	for i := range p.links {
+		p.links[i] = links{noNode, noNode}
+	}
+	for i := n - 1; i >= 0; i-- {
+		up := int(p.nodes[i].parent)
+		if up == noNode {
+			up = n
+		}
+		p.links[i].next = p.links[up].child
+		p.links[up].child = uint16(i)
+	}
+	p.order = p.order[:0]
+	i := p.links[n].child
+	for i != noNode {
+		p.order = append(p.order, i)
+		if c := p.links[i].child; c != noNode {
+			i = c
+			continue
+		}
+		for i != noNode && p.links[i].next == noNode {
+			i = p.nodes[i].parent
+		}
+		if i != noNode {
+			i = p.links[i].next
+		}
+	}
+	return p.order
+}
+
+// placed is a node with what belongs to it, at its depth: the form in which
+// the tree is edited. A list of them in depth-first order is a tree.
+type placed struct {
+	node   node
+	entry  uint16
+	judged judgement
+	depth  int
+}
+
+// Stack returns a packet of the given layers, each carrying the next. A
+// [Padding] goes behind everything, into the first layer.
+func Stack(layers ...Layer) *Packet {
+	p := new(Packet)
+	p.Append(layers...)
+	return p
+}
+
+// Append puts layers at the end of the packet, each carrying the next: the
+// first one into the innermost layer, or behind it if that is [Raw]. A
+// [Padding] goes behind everything, into the outermost layer.
+//
+// The packet keeps the layers and never changes them; what the caller changes
+// in them later is what is encoded.
+func (p *Packet) Append(layers ...Layer) {
+	t := p.unpack()
+	for _, l := range layers {
+		at, depth := len(t), 0
+		if len(t) > 0 {
+			if l.Proto() == &paddingProtocol {
+				depth = 1
+			} else {
+				for at > 1 && t[at-1].node.kind == kindPadding {
+					at--
+				}
+				depth = t[at-1].depth + 1
+				if t[at-1].node.kind == KindRaw {
+					depth = max(0, depth-1)
+				}
+			}
+		}
+		t = slices.Insert(t, at, p.place(l, depth))
+	}
+	p.pack(t)
+}
+
+// InsertBefore puts l into the layer that carries at, and at into l.
+func (p *Packet) InsertBefore(at, l Layer) error {
+	t := p.unpack()
+	i, err := p.locate(t, at)
+	if err != nil {
+		return err
+	}
+	depth := t[i].depth
+	for j := i; j < subtree(t, i); j++ {
+		t[j].depth++
+	}
+	p.pack(slices.Insert(t, i, p.place(l, depth)))
+	return nil
+}
+
+// InsertAfter puts l into at, and what at carries into l.
+func (p *Packet) InsertAfter(at, l Layer) error {
+	t := p.unpack()
+	i, err := p.locate(t, at)
+	if err != nil {
+		return err
+	}
+	for j, end := i+1, subtree(t, i); j < end; j++ {
+		t[j].depth++
+	}
+	p.pack(slices.Insert(t, i+1, p.place(l, t[i].depth+1)))
+	return nil
+}
+
+// AddChild puts l into at, behind what at already carries: a further chunk, a
+// further record.
+func (p *Packet) AddChild(at, l Layer) error {
+	t := p.unpack()
+	i, err := p.locate(t, at)
+	if err != nil {
+		return err
+	}
+	p.pack(slices.Insert(t, subtree(t, i), p.place(l, t[i].depth+1)))
+	return nil
+}
+
+// Remove takes l out of the packet; what it carries takes its place.
+func (p *Packet) Remove(l Layer) error {
+	t := p.unpack()
+	i, err := p.locate(t, l)
+	if err != nil {
+		return err
+	}
+	for j, end := i+1, subtree(t, i); j < end; j++ {
+		t[j].depth--
+	}
+	p.pack(slices.Delete(t, i, i+1))
+	return nil
+}
+
+// RemoveAll takes l out of the packet with all that it carries.
+func (p *Packet) RemoveAll(l Layer) error {
+	t := p.unpack()
+	i, err := p.locate(t, l)
+	if err != nil {
+		return err
+	}
+	p.pack(slices.Delete(t, i, subtree(t, i)))
+	return nil
+}
+
+// Replace puts l in the place of old.
+func (p *Packet) Replace(old, l Layer) error {
+	t := p.unpack()
+	i, err := p.locate(t, old)
+	if err != nil {
+		return err
+	}
+	t[i] = p.place(l, t[i].depth)
+	p.pack(t)
+	return nil
+}
+
+// locate returns where in t the layer l is, which must have come from [Get] or
+// have been given to the packet.
+func (p *Packet) locate(t []placed, l Layer) (int, error) {
+	for i := range t {
+		if e := t[i].entry; e != 0 && p.filled[e-1].layer == l {
+			return i, nil
+		}
+	}
+	return 0, fmt.Errorf("pkts: %w: this %v is not part of the packet: take it from Get", ErrNoLayer, l.Proto())
+}
+
+// subtree returns the index behind the last node that lies in t[i].
+func subtree(t []placed, i int) int {
+	j := i + 1
+	for j < len(t) && t[j].depth > t[i].depth {
+		j++
+	}
+	return j
+}
+
+// place makes l the caller's layer in the packet.
+func (p *Packet) place(l Layer, depth int) placed {
+	k, ok := p.registry().kindOf(l.Proto())
+	if !ok {
+		r := p.registry().With()
+		k = r.add(l.Proto())
+		p.Registry = r
+	}
+	p.filled = slices.Insert(p.filled, p.used, entry{l, k})
+	p.used++
+	return placed{node: node{kind: k, flags: nodeBuilt}, entry: uint16(p.used), depth: depth}
+}
+
+// unpack returns the nodes in depth-first order, for editing. Before the first
+// edit of a decoded packet it finds out which of its fields are right, since
+// afterwards nothing tells.
+func (p *Packet) unpack() []placed {
+	p.touch()
+	if !p.edited {
+		p.judge()
+	}
+	t := make([]placed, 0, len(p.nodes)+4)
+	for _, i := range p.depthFirst() {
+		n := p.nodes[i]
+		depth := 0
+		for j := n.parent; j != noNode; j = p.nodes[j].parent {
+			depth++
+		}
+		t = append(t, placed{n, p.entry[i], p.judged[i], depth})
+	}
+	return t
+}
+
+// pack makes t the nodes of the packet.
+func (p *Packet) pack(t []placed) {
+	p.edited = true
+	n := len(t)
+	p.nodes = slices.Grow(p.nodes[:0], n)[:n]
+	p.entry = slices.Grow(p.entry[:0], n)[:n]
+	p.judged = slices.Grow(p.judged[:0], n)[:n]
+	// Sorting by depth, stably, is breadth first, left to right.
+	order := make([]int, n)
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortStableFunc(order, func(a, b int) int { return t[a].depth - t[b].depth })
+	place := make([]uint16, n)
+	for at, i := range order {
+		place[i] = uint16(at)
+	}
+	var path []uint16 // of the nodes above t[i]
+	for i := range t {
+		path = path[:t[i].depth]
+		o := t[i].node
+		o.parent = noNode
+		if len(path) > 0 {
+			o.parent = path[len(path)-1]
+		}
+		at := place[i]
+		p.nodes[at], p.entry[at], p.judged[at] = o, t[i].entry, t[i].judged
+		path = append(path, at)
+	}
+}
+
+// Clone returns a copy of the packet that shares nothing with it.
+func (p *Packet) Clone() *Packet {
+	c := &Packet{
+		Registry: p.Registry,
+		data:     slices.Clone(p.data),
+		nodes:    slices.Clone(p.nodes),
+		dirty:    p.dirty,
+		edited:   p.edited,
+		used:     p.used,
+		entry:    slices.Clone(p.entry),
+		judged:   slices.Clone(p.judged),
+	}
+	for _, e := range p.filled[:p.used] {
+		c.filled = append(c.filled, entry{e.layer.Proto().Clone(e.layer), e.kind})
+	}
+	return c
+}
+
+// Node is one layer's place in a packet. It is valid until the packet is
+// decoded into again or edited.
+type Node struct {
+	p *Packet
+	i int
+}
+
+// Nodes yields the layers in the order in which they lie in the packet.
+func (p *Packet) Nodes() iter.Seq[Node] {
+	return func(yield func(Node) bool) {
+		for _, i := range slices.Clone(p.depthFirst()) {
+			if !yield(Node{p, int(i)}) {
+				return
+			}
+		}
+	}
+}
+
+// Len returns the number of layers.
+func (p *Packet) Len() int { return len(p.nodes) }
+
+// Data returns the bytes that were decoded, which the packet aliases; nil for a
+// packet that was built.
+func (p *Packet) Data() []byte { return p.data }
+
+// Truncated reports whether a length field in the packet says that there are
+// more bytes than there are.
+func (p *Packet) Truncated() bool {
+	for i := range p.nodes {
+		if p.nodes[i].flags&(nodeTruncated|nodeQuote) == nodeTruncated {
+			return true
+		}
+	}
+	return false
+}
+
+// Proto returns the layer's protocol.
+func (n Node) Proto() *Protocol { return n.p.protocol(n.i) }
+
+// Layer returns the layer in its owned form, as [Get] does, or why its body
+// could not be decoded.
+func (n Node) Layer() (Layer, error) { return n.p.layer(n.i) }
+
+// Depth returns how many layers this one lies in.
+func (n Node) Depth() int {
+	d := 0
+	for j := n.p.nodes[n.i].parent; j != noNode; j = n.p.nodes[j].parent {
+		d++
+	}
+	return d
+}
+
+// Built reports whether the layer was not decoded but added, so that it has no
+// place among the bytes yet.
+func (n Node) Built() bool { return n.p.nodes[n.i].flags&nodeBuilt != 0 }
+
+// Offset returns where the layer begins, in bytes from the start of the packet,
+// HeaderLen how long its header is, and Bytes the whole layer, which aliases
+// the packet. They are zero for a layer that was built.
+func (n Node) Offset() int { return int(n.p.nodes[n.i].off) }
+
+func (n Node) HeaderLen() int {
+	o := &n.p.nodes[n.i]
+	return int(o.pay() - o.off)
+}
+
+func (n Node) Bytes() []byte {
+	o := &n.p.nodes[n.i]
+	if n.Built() {
+		return nil
+	}
+	return n.p.data[o.off:o.end:o.end]
+}
+
+// Truncated reports whether the layer's own header says that it is longer than
+// what is there.
+func (n Node) Truncated() bool { return n.p.nodes[n.i].flags&nodeTruncated != 0 }

@@ -1,0 +1,219 @@
+package pkts
+
+import (
+	"fmt"
+	"iter"
+	"slices"
+)
+
+// ViewOf is the constraint of a view: a header in place, as a defined type of
+// bytes.
+type ViewOf interface {
+	~[]byte
+	Proto() *Protocol
+}
+
+// Get returns the outermost layer of type T, filled in: the first one when the
+// packet is read breadth first and then left to right. The layer belongs to p
+// and is valid until p is decoded into again; what is changed in it is what
+// [Packet.AppendBinary] encodes.
+//
+// It returns false when there is none, or its body could not be decoded; [Find]
+// tells why.
+func Get[T any, P LayerPtr[T]](p *Packet) (P, bool) {
+	l, ok := p.find(P(nil).Proto(), 0).(P)
+	return l, ok
+}
+
+// Nth is [Get] for the n-th layer of type T, counted from 0.
+func Nth[T any, P LayerPtr[T]](p *Packet, n int) (P, bool) {
+	l, ok := p.find(P(nil).Proto(), n).(P)
+	return l, ok
+}
+
+// Find is [Nth] with an error: [ErrNoLayer], or the [*DecodeError] of a body
+// that could not be decoded.
+func Find[T any, P LayerPtr[T]](p *Packet, n int) (P, error) {
+	proto := P(nil).Proto()
+	i := p.index(proto, n)
+	if i < 0 {
+		return nil, fmt.Errorf("pkts: %w: %v", ErrNoLayer, proto)
+	}
+	l, err := p.layer(i)
+	if err != nil {
+		return nil, err
+	}
+	return l.(P), nil
+}
+
+// Must is [Get] for a layer that is known to be there; it panics when it is
+// not. It is meant for tests and scripts.
+func Must[T any, P LayerPtr[T]](p *Packet) P {
+	l, err := Find[T, P](p, 0)
+	if err != nil {
+		panic(err)
+	}
+	return l
+}
+
+// All yields the layers of type T, outermost first.
+func All[T any, P LayerPtr[T]](p *Packet) iter.Seq[P] {
+	return func(yield func(P) bool) {
+		proto := P(nil).Proto()
+		for i := range p.nodes {
+			if p.protocol(i) != proto {
+				continue
+			}
+			l, err := p.layer(i)
+			if err != nil {
+				continue
+			}
+			if !yield(l.(P)) {
+				return
+			}
+		}
+	}
+}
+
+// View returns the outermost layer that V is a view of, in place: its header
+// and all that lies in it. It aliases the bytes that were decoded, so that its
+// setters change them. It returns false when there is none, and for a layer
+// that was built or whose packet was edited by [Packet.Append] and the like:
+// such a layer has no bytes yet.
+//
+// Changes made through a view after the same layer was filled in by [Get] are
+// lost when the packet is encoded.
+func View[V ViewOf](p *Packet) (V, bool) {
+	b := p.firstView(V(nil).Proto())
+	return V(b), b != nil
+}
+
+// NthView is [View] for the n-th such layer, counted from 0.
+func NthView[V ViewOf](p *Packet, n int) (V, bool) {
+	b := p.view(V(nil).Proto(), n)
+	return V(b), b != nil
+}
+
+// Has reports whether p has a layer of type T.
+func Has[T any, P LayerPtr[T]](p *Packet) bool { return p.index(P(nil).Proto(), 0) >= 0 }
+
+// protocol returns the protocol of node i.
+func (p *Packet) protocol(i int) *Protocol { return p.registry().protocol(p.nodes[i].kind) }
+
+// index returns the n-th node of a protocol, -1 for none.
+func (p *Packet) index(proto *Protocol, n int) int {
+	k := proto.kind
+	if k == KindRaw && proto != &rawProtocol {
+		var ok bool
+		if k, ok = p.registry().kindOf(proto); !ok {
+			return -1
+		}
+	}
+	for i := range p.nodes {
+		if p.nodes[i].kind == k {
+			if n == 0 {
+				return i
+			}
+			n--
+		}
+	}
+	return -1
+}
+
+// find returns the n-th layer of a protocol, nil for none.
+func (p *Packet) find(proto *Protocol, n int) Layer {
+	i := p.index(proto, n)
+	if i < 0 {
+		return nil
+	}
+	l, err := p.layer(i)
+	if err != nil {
+		return nil
+	}
+	return l
+}
+
+// firstView is view for n = 0 and the protocols of this package.
+func (p *Packet) firstView(proto *Protocol) []byte {
+	k := proto.kind
+	for i := range p.nodes {
+		n := &p.nodes[i]
+		if n.kind != k {
+			continue
+		}
+		if k == KindRaw || n.flags&nodeBuilt != 0 {
+			break
+		}
+		return p.data[n.off:n.end:n.end]
+	}
+	return p.view(proto, 0)
+}
+
+// view returns the bytes of the n-th node of a protocol, nil for none.
+func (p *Packet) view(proto *Protocol, n int) []byte {
+	i := p.index(proto, n)
+	if i < 0 || p.nodes[i].flags&nodeBuilt != 0 {
+		return nil
+	}
+	o := &p.nodes[i]
+	return p.data[o.off:o.end:o.end]
+}
+
+// layer returns the layer of node i, filling it in the first time.
+func (p *Packet) layer(i int) (Layer, error) {
+	if !p.dirty {
+		p.touch()
+	}
+	if e := p.entry[i]; e != 0 {
+		return p.filled[e-1].layer, nil
+	}
+	n := &p.nodes[i]
+	l := p.take(n.kind)
+	if _, err := l.Decode(p.data[n.off:n.end]); err != nil {
+		return nil, p.shift(err, n)
+	}
+	p.used++
+	p.entry[i] = uint16(p.used)
+	return l, nil
+}
+
+// touch prepares for handing out layers.
+func (p *Packet) touch() {
+	if p.dirty {
+		return
+	}
+	p.dirty = true
+	p.entry = slices.Grow(p.entry[:0], len(p.nodes))[:len(p.nodes)]
+	clear(p.entry)
+}
+
+// shift makes the offset of a layer's own error one within the packet.
+func (p *Packet) shift(err error, n *node) error {
+	if de, ok := err.(*DecodeError); ok {
+		de.Offset += int(n.off)
+	}
+	return err
+}
+
+// maxScan bounds how many layers of earlier packets are looked at for reuse.
+const maxScan = 64
+
+// take returns the layer at filled[used], made one of kind k: one left from an
+// earlier packet if there is one.
+func (p *Packet) take(k Kind) Layer {
+	f, u := p.filled, p.used
+	if u < len(f) && f[u].kind == k {
+		return f[u].layer
+	}
+	for i := u + 1; i < len(f) && i < u+maxScan; i++ {
+		if f[i].kind == k {
+			f[u], f[i] = f[i], f[u]
+			return f[u].layer
+		}
+	}
+	f = append(f, entry{p.registry().protocol(k).New(), k})
+	last := len(f) - 1
+	f[u], f[last] = f[last], f[u]
+	p.filled = f
+	return f[u].layer
+}

@@ -1,0 +1,353 @@
+package pkts
+
+import (
+	"encoding/binary"
+	"net/netip"
+	"strings"
+
+	"github.com/gopkts/gopkts/common/checksum"
+	"github.com/gopkts/gopkts/common/link"
+)
+
+const (
+	ipv4OffVersion  = 0
+	ipv4OffTOS      = 1
+	ipv4OffLength   = 2
+	ipv4OffID       = 4
+	ipv4OffFragment = 6
+	ipv4OffTTL      = 8
+	ipv4OffProtocol = 9
+	ipv4OffChecksum = 10
+	ipv4OffSrc      = 12
+	ipv4OffDst      = 16
+)
+
+const (
+	// IPv4MinLen is the length of an IPv4 header without options, in bytes.
+	IPv4MinLen = 20
+	// IPv4MaxLen is the longest header that the 4-bit IHL describes.
+	IPv4MaxLen = 60
+)
+
+// IPv4Flags are the three flag bits of an IPv4 header, RFC 791, section 3.1.
+type IPv4Flags uint8
+
+const (
+	IPv4MoreFragments IPv4Flags = 1 << iota // another fragment follows
+	IPv4DontFragment                        // routers must not fragment
+	IPv4Reserved                            // RFC 791: must be zero (RFC 3514 jests otherwise)
+)
+
+// Has reports whether all bits of x are set.
+func (f IPv4Flags) Has(x IPv4Flags) bool { return f&x == x }
+
+// String returns the flags' names, such as "DF", joined by "+"; "none" for
+// none.
+func (f IPv4Flags) String() string {
+	var s []string
+	for i, name := range []string{"MF", "DF", "reserved"} {
+		if f&(1<<i) != 0 {
+			s = append(s, name)
+		}
+	}
+	if s == nil {
+		return "none"
+	}
+	return strings.Join(s, "+")
+}
+
+// IPv4 is an Internet Protocol version 4 header, RFC 791, section 3.1.
+//
+//	 0                   1                   2                   3
+//	 0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1
+//	+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+
+//	|Version|  IHL  |   DSCP    |ECN|          Total Length         |
+//	+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+
+//	|         Identification        |Flags|     Fragment Offset     |
+//	+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+
+//	|  Time to Live |    Protocol   |        Header Checksum        |
+//	+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+
+//	|                         Source Address                        |
+//	+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+
+//	|                      Destination Address                      |
+//	+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+
+//	|                    Options                    |    Padding    |
+//	+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+
+//
+// The zero value encodes with a TTL of 0: set it, 64 is usual.
+type IPv4 struct {
+	IHL            Auto[uint8]  // header length in words of 4 bytes, 5 to 15
+	DSCP           uint8        // differentiated services code point, 6 bits, RFC 2474
+	ECN            ECN          // explicit congestion notification, 2 bits, RFC 3168
+	Length         Auto[uint16] // header and payload, in bytes; 0 in segmentation offload
+	ID             uint16
+	Flags          IPv4Flags
+	FragmentOffset uint16 // in units of 8 bytes, 13 bits
+	TTL            uint8
+	Protocol       Auto[IPProto]
+	Checksum       Auto[uint16] // of the header
+	Src, Dst       netip.Addr   // IPv4 addresses; the zero Addr is 0.0.0.0
+	Options        IPv4Options  // a multiple of 4 bytes; aliases the packet after decoding
+}
+
+var _ Completer = (*IPv4)(nil)
+
+var ipv4Protocol = Protocol{
+	Name:  "IPv4",
+	New:   New[IPv4],
+	Clone: Clone[IPv4],
+	Index: indexIPv4,
+	At: []Selector{
+		{&etherTypesTable, uint32(EtherTypeIPv4)},
+		{&ipProtosTable, uint32(IPProtoIPv4)},
+		{&linkTypesTable, uint32(link.TypeIPv4)},
+	},
+	Fields: []Field{
+		{"Version", 0, 4},
+		{"IHL", 4, 4},
+		{"DSCP", 8, 6},
+		{"ECN", 14, 2},
+		{"Length", ipv4OffLength * 8, 16},
+		{"ID", ipv4OffID * 8, 16},
+		{"Flags", ipv4OffFragment * 8, 3},
+		{"FragmentOffset", ipv4OffFragment*8 + 3, 13},
+		{"TTL", ipv4OffTTL * 8, 8},
+		{"Protocol", ipv4OffProtocol * 8, 8},
+		{"Checksum", ipv4OffChecksum * 8, 16},
+		{"Src", ipv4OffSrc * 8, 32},
+		{"Dst", ipv4OffDst * 8, 32},
+		{"Options", IPv4MinLen * 8, 0},
+	},
+	kind: kindIPv4,
+}
+
+// Proto returns the descriptor of IPv4.
+func (*IPv4) Proto() *Protocol { return &ipv4Protocol }
+
+func indexIPv4(b []byte, r *Registry) (Span, error) {
+	v := IPv4View(b)
+	n, err := v.check()
+	if err != nil {
+		return Span{}, err
+	}
+	length := int(binary.BigEndian.Uint16(b[ipv4OffLength:]))
+	s := Span{Header: n, Payload: length - n}
+	if uint(length-n) > uint(len(b)-n) {
+		// Longer than what is there, shorter than the header, or 0: a frame
+		// that the device cuts into segments states no length.
+		s.Payload = len(b) - n
+		if length != 0 {
+			s.Flags = SpanTruncated
+		}
+	}
+	fragment := binary.BigEndian.Uint16(b[ipv4OffFragment:])
+	if fragment&(uint16(IPv4MoreFragments)<<13|0x1fff) != 0 {
+		s.Flags |= SpanFragment
+		if fragment&0x1fff != 0 {
+			return s, nil
+		}
+	}
+	s.Next = r.ipProto(IPProto(b[ipv4OffProtocol]))
+	return s, nil
+}
+
+// check returns the length of the header, or why there is none.
+func (v IPv4View) check() (int, error) {
+	if len(v) < IPv4MinLen {
+		return 0, Truncated("IPv4", IPv4MinLen, len(v))
+	}
+	n := int(v[ipv4OffVersion]&0xf) * 4
+	if v[ipv4OffVersion]>>4 == 4 && n >= IPv4MinLen && n <= len(v) {
+		return n, nil
+	}
+	return 0, v.malformed(n)
+}
+
+func (v IPv4View) malformed(n int) error {
+	switch {
+	case v[ipv4OffVersion]>>4 != 4:
+		return Malformed("IPv4", "the version is not 4")
+	case n < IPv4MinLen:
+		return Malformed("IPv4", "IHL is below 5")
+	default:
+		return Truncated("IPv4", n, len(v))
+	}
+}
+
+// Decode fills l from the header at the start of b, 20 to 60 bytes.
+func (l *IPv4) Decode(b []byte) (int, error) {
+	v := IPv4View(b)
+	n, err := v.check()
+	if err != nil {
+		return 0, err
+	}
+	fragment := binary.BigEndian.Uint16(v[ipv4OffFragment:])
+	l.IHL = Seen(uint8(n / 4))
+	l.DSCP = v.DSCP()
+	l.ECN = v.ECN()
+	l.Length = Seen(v.Length())
+	l.ID = v.ID()
+	l.Flags = IPv4Flags(fragment >> 13)
+	l.FragmentOffset = fragment & 0x1fff
+	l.TTL = v.TTL()
+	l.Protocol = Seen(v.Protocol())
+	l.Checksum = Seen(v.Checksum())
+	l.Src = v.Src()
+	l.Dst = v.Dst()
+	l.Options = IPv4Options(b[IPv4MinLen:n:n])
+	return n, nil
+}
+
+// AppendBinary appends the header to b.
+func (l *IPv4) AppendBinary(b []byte) ([]byte, error) {
+	ihl := l.IHL.value
+	if l.IHL.mode == ModeAuto {
+		ihl = uint8((IPv4MinLen + len(l.Options)) / 4)
+	}
+	switch {
+	case len(l.Options) > IPv4MaxLen-IPv4MinLen:
+		return b, TooLong("IPv4", "Options", len(l.Options), IPv4MaxLen-IPv4MinLen)
+	case len(l.Options)%4 != 0:
+		return b, &EncodeError{Layer: "IPv4", Field: "Options", Reason: "not a multiple of 4 bytes: pad with 0", Err: ErrMalformed}
+	case ihl > 0xf:
+		return b, TooLong("IPv4", "IHL", int(ihl), 0xf)
+	case l.DSCP > 0x3f:
+		return b, TooLong("IPv4", "DSCP", int(l.DSCP), 0x3f)
+	case l.ECN > 3:
+		return b, TooLong("IPv4", "ECN", int(l.ECN), 3)
+	case l.Flags > 7:
+		return b, TooLong("IPv4", "Flags", int(l.Flags), 7)
+	case l.FragmentOffset > 0x1fff:
+		return b, TooLong("IPv4", "FragmentOffset", int(l.FragmentOffset), 0x1fff)
+	}
+	src, ok := addr4(l.Src)
+	if !ok {
+		return b, wrongAddr("IPv4", "Src", l.Src)
+	}
+	dst, ok := addr4(l.Dst)
+	if !ok {
+		return b, wrongAddr("IPv4", "Dst", l.Dst)
+	}
+	b = append(b, 4<<4|ihl, l.DSCP<<2|uint8(l.ECN))
+	b = binary.BigEndian.AppendUint16(b, l.Length.value)
+	b = binary.BigEndian.AppendUint16(b, l.ID)
+	b = binary.BigEndian.AppendUint16(b, uint16(l.Flags)<<13|l.FragmentOffset)
+	b = append(b, l.TTL, uint8(l.Protocol.value))
+	b = binary.BigEndian.AppendUint16(b, l.Checksum.value)
+	b = append(b, src[:]...)
+	b = append(b, dst[:]...)
+	return append(b, l.Options...), nil
+}
+
+// addr4 returns the bytes of an IPv4 address, zeros for the zero Addr.
+func addr4(a netip.Addr) ([4]byte, bool) {
+	switch {
+	case a.Is4():
+		return a.As4(), true
+	case !a.IsValid():
+		return [4]byte{}, true
+	case a.Is4In6():
+		return a.Unmap().As4(), true
+	default:
+		return [4]byte{}, false
+	}
+}
+
+// wrongAddr is the error for an address of the other family.
+func wrongAddr(layer, field string, a netip.Addr) error {
+	return &EncodeError{Layer: layer, Field: field, Reason: a.String() + " is an address of another family", Err: ErrMalformed}
+}
+
+// Complete computes IHL, Length, Protocol and Checksum.
+func (l *IPv4) Complete(c *Completion) error {
+	h := c.Header()
+	if c.Wants("IHL", ipv4OffVersion, l.IHL.mode) {
+		c.PutUint8(4<<4 | uint8(len(h)/4))
+	}
+	if c.Wants("Length", ipv4OffLength, l.Length.mode) {
+		if err := c.PutLength(c.Len()); err != nil {
+			return err
+		}
+	}
+	if c.Wants("Protocol", ipv4OffProtocol, l.Protocol.mode) {
+		c.PutUint8(uint8(c.Number(&ipProtosTable, uint32(h[ipv4OffProtocol]), uint32(IPProtoExperiment))))
+	}
+	if c.Wants("Checksum", ipv4OffChecksum, l.Checksum.mode) {
+		c.PutUint16(headerChecksum(h, ipv4OffChecksum))
+	}
+	return nil
+}
+
+// headerChecksum returns the Internet checksum of h, in which the checksum
+// itself lies at off.
+func headerChecksum(h []byte, off int) uint16 {
+	return ^checksum.Sum(h[off+2:], checksum.Sum(h[:off], 0))
+}
+
+// IPv4View is an IPv4 header in place, with what follows it. Its methods panic
+// when it is shorter than the header: those that [View] returns are not. The
+// setters keep the header checksum as right, or as wrong, as it was.
+type IPv4View []byte
+
+// Proto returns the descriptor of IPv4.
+func (IPv4View) Proto() *Protocol { return &ipv4Protocol }
+
+func (v IPv4View) HeaderLen() int { return int(v[ipv4OffVersion]&0xf) * 4 } // bytes
+func (v IPv4View) DSCP() uint8    { return v[ipv4OffTOS] >> 2 }
+func (v IPv4View) ECN() ECN       { return ECN(v[ipv4OffTOS] & 3) }
+func (v IPv4View) Length() uint16 { return binary.BigEndian.Uint16(v[ipv4OffLength:]) }
+func (v IPv4View) ID() uint16     { return binary.BigEndian.Uint16(v[ipv4OffID:]) }
+func (v IPv4View) Flags() IPv4Flags {
+	return IPv4Flags(v[ipv4OffFragment] >> 5)
+}
+func (v IPv4View) FragmentOffset() uint16 {
+	return binary.BigEndian.Uint16(v[ipv4OffFragment:]) & 0x1fff
+}
+func (v IPv4View) isFragment() bool {
+	return binary.BigEndian.Uint16(v[ipv4OffFragment:])&(uint16(IPv4MoreFragments)<<13|0x1fff) != 0
+}
+func (v IPv4View) TTL() uint8           { return v[ipv4OffTTL] }
+func (v IPv4View) Protocol() IPProto    { return IPProto(v[ipv4OffProtocol]) }
+func (v IPv4View) Checksum() uint16     { return binary.BigEndian.Uint16(v[ipv4OffChecksum:]) }
+func (v IPv4View) Src() netip.Addr      { return netip.AddrFrom4([4]byte(v[ipv4OffSrc:])) }
+func (v IPv4View) Dst() netip.Addr      { return netip.AddrFrom4([4]byte(v[ipv4OffDst:])) }
+func (v IPv4View) Options() IPv4Options { return IPv4Options(v[IPv4MinLen:v.HeaderLen()]) }
+func (v IPv4View) Payload() []byte      { return v[v.HeaderLen():] }
+
+// SetDSCP sets the low 6 bits of d, and SetECN the low 2 bits of e.
+func (v IPv4View) SetDSCP(d uint8) { v.set8(ipv4OffTOS, d<<2|v[ipv4OffTOS]&3) }
+func (v IPv4View) SetECN(e ECN)    { v.set8(ipv4OffTOS, v[ipv4OffTOS]&^3|uint8(e)&3) }
+
+func (v IPv4View) SetLength(n uint16) { setSummed16(v, ipv4OffChecksum, ipv4OffLength, n) }
+func (v IPv4View) SetID(id uint16)    { setSummed16(v, ipv4OffChecksum, ipv4OffID, id) }
+
+// SetFlags sets the low 3 bits of f, and SetFragmentOffset the low 13 bits of
+// n, which counts units of 8 bytes.
+func (v IPv4View) SetFlags(f IPv4Flags) {
+	setSummed16(v, ipv4OffChecksum, ipv4OffFragment, v.FragmentOffset()|uint16(f)<<13)
+}
+func (v IPv4View) SetFragmentOffset(n uint16) {
+	setSummed16(v, ipv4OffChecksum, ipv4OffFragment, uint16(v.Flags())<<13|n&0x1fff)
+}
+func (v IPv4View) SetTTL(ttl uint8)       { v.set8(ipv4OffTTL, ttl) }
+func (v IPv4View) SetProtocol(p IPProto)  { v.set8(ipv4OffProtocol, uint8(p)) }
+func (v IPv4View) SetChecksum(sum uint16) { binary.BigEndian.PutUint16(v[ipv4OffChecksum:], sum) }
+
+// SetSrc and SetDst set an address, which must be IPv4. The checksum of a TCP
+// or UDP header, which covers it too, is not touched: see [AdjustChecksum].
+func (v IPv4View) SetSrc(a netip.Addr) { v.set4(ipv4OffSrc, a.As4()) }
+func (v IPv4View) SetDst(a netip.Addr) { v.set4(ipv4OffDst, a.As4()) }
+
+func (v IPv4View) set4(off int, a [4]byte) { setSummed(v, ipv4OffChecksum, off, a[:]) }
+
+// set8 sets one byte by way of the 16 bits that the checksum counts it in.
+func (v IPv4View) set8(off int, b uint8) {
+	word := off &^ 1
+	w := binary.BigEndian.Uint16(v[word:])
+	if off == word {
+		w = w&0xff | uint16(b)<<8
+	} else {
+		w = w&^0xff | uint16(b)
+	}
+	setSummed16(v, ipv4OffChecksum, word, w)
+}

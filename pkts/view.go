@@ -1,0 +1,34 @@
+package pkts
+
+import (
+	"encoding/binary"
+
+	"github.com/gopkts/gopkts/common/checksum"
+)
+
+// setSummed writes new over the bytes at off of a header whose Internet
+// checksum, at sumOff, covers them, and changes the checksum by as much,
+// RFC 1624: what was right stays right, what was wrong stays wrong. off is
+// even.
+func setSummed(h []byte, sumOff, off int, new []byte) {
+	old := h[off : off+len(new)]
+	AdjustChecksum(h[sumOff:sumOff+2], old, new)
+	copy(old, new)
+}
+
+// setSummed16 is setSummed for 16 bits.
+func setSummed16(h []byte, sumOff, off int, new uint16) {
+	sum := h[sumOff : sumOff+2]
+	f := h[off : off+2]
+	binary.BigEndian.PutUint16(sum, checksum.Update16(binary.BigEndian.Uint16(sum), binary.BigEndian.Uint16(f), new))
+	binary.BigEndian.PutUint16(f, new)
+}
+
+// AdjustChecksum changes the Internet checksum in the first two bytes of sum as
+// if the bytes old, which it covers, had become new, RFC 1624. old and new have
+// the same length and lie an even number of bytes behind the start of what is
+// covered. Use it to follow in a TCP or UDP header what was changed in place
+// in the addresses of the IP header below it.
+func AdjustChecksum(sum, old, new []byte) {
+	binary.BigEndian.PutUint16(sum, checksum.UpdateBytes(binary.BigEndian.Uint16(sum), 0, old, new))
+}
