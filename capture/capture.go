@@ -31,8 +31,9 @@ type Sniffer struct {
 	// so that looking costs one load per frame.
 	flags atomic.Uint32
 
-	turn      turn  // held by whoever may call b's exclusive methods
-	state     state // guarded by turn
+	turn      turn       // held by whoever may call b's exclusive methods
+	state     state      // guarded by turn
+	scratch   link.Frame // guarded by turn
 	truncated atomic.Uint64
 
 	deadlineMu sync.Mutex
@@ -176,10 +177,11 @@ func (s *Sniffer) Next(f *link.Frame) error { return s.next(context.Background()
 // WireLen of the result tell. Unlike with [Sniffer.Next], the frame stays what
 // it is when others read from s. Errors are those of Next.
 func (s *Sniffer) ReadInto(buf []byte) (link.Frame, error) {
-	var f link.Frame
-	if err := s.read(context.Background(), &f); err != nil {
+	// A local variable would escape through the Backend, one per call.
+	if err := s.read(context.Background(), &s.scratch); err != nil {
 		return link.Frame{}, opError("read", s.name, err)
 	}
+	f := s.scratch
 	n := copy(buf, f.Data)
 	if n < len(f.Data) && !f.Truncated() {
 		s.truncated.Add(1)
