@@ -2,7 +2,6 @@ package link
 
 import (
 	"encoding/binary"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"net/netip"
@@ -219,27 +218,32 @@ func TestNamespacePrivileged(t *testing.T) {
 	}
 }
 
-// nativeOnly skips a test whose bytes were recorded on a little-endian machine.
-func nativeOnly(t *testing.T) {
-	if binary.NativeEndian.Uint16([]byte{1, 0}) != 1 {
-		t.Skip("netlink is in host byte order, and the bytes are of a little-endian host")
-	}
+// attribute appends a netlink attribute in the host's byte order, padded.
+func attribute(b []byte, kind uint16, v ...byte) []byte {
+	b = binary.NativeEndian.AppendUint16(b, uint16(4+len(v)))
+	b = binary.NativeEndian.AppendUint16(b, kind)
+	b = append(b, v...)
+	return append(b, make([]byte, -len(v)&3)...)
 }
 
-// linkMessage is an RTM_NEWLINK of Linux 6 for one end of a veth pair, cut to a
-// few attributes; strace -e trace=network -x ip link shows such.
-const linkMessage = `0000 0100 02000000 43100100 00000000
-	0a000300 7665746830000000
-	08000400 78050000
-	0a000100 020000000001 0000
-	08000d00 e8030000`
+func u32(v uint32) []byte { return binary.NativeEndian.AppendUint32(nil, v) }
+
+// linkMessage is an RTM_NEWLINK of Linux 6 for one end of a veth pair, with a
+// few of its attributes.
+func linkMessage() []byte {
+	b := []byte{0, 0}
+	b = binary.NativeEndian.AppendUint16(b, 1) // ARPHRD_ETHER
+	b = binary.NativeEndian.AppendUint32(b, 2) // index
+	b = binary.NativeEndian.AppendUint32(b, 0x11043)
+	b = binary.NativeEndian.AppendUint32(b, 0)
+	b = attribute(b, 3, "veth0\x00"...)                // IFLA_IFNAME
+	b = attribute(b, 4, u32(1400)...)                  // IFLA_MTU
+	b = attribute(b, 1, "\x02\x00\x00\x00\x00\x01"...) // IFLA_ADDRESS
+	return attribute(b, 13, u32(1000)...)              // IFLA_TXQLEN
+}
 
 func TestParseLink(t *testing.T) {
-	nativeOnly(t)
-	b, err := hex.DecodeString(strings.Join(strings.Fields(linkMessage), ""))
-	if err != nil {
-		t.Fatal(err)
-	}
+	b := linkMessage()
 	i, err := parseLink(b)
 	if err != nil {
 		t.Fatal(err)
@@ -258,31 +262,63 @@ func TestParseLink(t *testing.T) {
 }
 
 func TestParseLinkMalformed(t *testing.T) {
-	nativeOnly(t)
 	header := make([]byte, unix.SizeofIfInfomsg)
+	raw := func(length, kind uint16, v ...byte) []byte {
+		b := binary.NativeEndian.AppendUint16(header[:16:16], length)
+		return append(binary.NativeEndian.AppendUint16(b, kind), v...)
+	}
 	for _, b := range [][]byte{
 		nil,
 		header[:15],
-		append(header[:16:16], 3, 0, 3, 0),    // shorter than its own header
-		append(header[:16:16], 0, 0, 0, 0),    // zero: must not loop
-		append(header[:16:16], 9, 0, 3, 0, 1), // beyond the message
+		raw(3, unix.IFLA_IFNAME),         // shorter than its own header
+		raw(0, unix.IFLA_IFNAME),         // must not loop
+		raw(9, unix.IFLA_IFNAME, 1),      // beyond the message
+		raw(0xffff, unix.IFLA_IFNAME, 1), // far beyond
 	} {
 		if i, err := parseLink(b); !errors.Is(err, errRoute) {
 			t.Errorf("parseLink(%x) = %+v, %v, want errRoute", b, i, err)
 		}
 	}
-	// An attribute shorter than its type needs is passed over.
-	if i, err := parseLink(append(header[:16:16], 6, 0, unix.IFLA_MTU, 0, 1, 2)); err != nil || i.MTU != 0 {
+	// An attribute shorter than its type needs is passed over; the last one's
+	// padding may be missing.
+	if i, err := parseLink(raw(6, unix.IFLA_MTU, 1, 2)); err != nil || i.MTU != 0 {
 		t.Errorf("parseLink with a short MTU = %+v, %v", i, err)
+	}
+	// Every prefix of a message is read or refused.
+	for n := range linkMessage() {
+		if _, err := parseLink(linkMessage()[:n]); n < unix.SizeofIfInfomsg && err == nil {
+			t.Errorf("parseLink of %d bytes: no error", n)
+		}
+	}
+}
+
+func TestParseAddr(t *testing.T) {
+	header := func(bits byte) []byte { return append([]byte{2, bits, 0, 0}, u32(5)...) }
+	for _, tc := range []struct {
+		name string
+		b    []byte
+		want string
+	}{
+		{"local and address", attribute(attribute(header(24), 1, 192, 0, 2, 1), 2, 192, 0, 2, 1), "192.0.2.1/24"},
+		{"a peer", attribute(attribute(header(32), 1, 192, 0, 2, 9), 2, 192, 0, 2, 1), "192.0.2.1/32"},
+		{"address alone", attribute(header(24), 1, 192, 0, 2, 1), "192.0.2.1/24"},
+		{"IPv6", attribute(header(64), 1, netip.MustParseAddr("fe80::1").AsSlice()...), "fe80::1/64"},
+		{"no address", header(24), "invalid Prefix"},
+		{"five bytes", attribute(header(24), 1, 1, 2, 3, 4, 5), "invalid Prefix"},
+		{"prefix too long", attribute(header(33), 1, 192, 0, 2, 1), "invalid Prefix"},
+	} {
+		index, p, err := parseAddr(tc.b)
+		if index != 5 || p.String() != tc.want || err != nil {
+			t.Errorf("%s: parseAddr = %d, %v, %v, want 5, %s", tc.name, index, p, err, tc.want)
+		}
+	}
+	if _, _, err := parseAddr(header(24)[:7]); !errors.Is(err, errRoute) {
+		t.Errorf("parseAddr of 7 bytes: %v, want errRoute", err)
 	}
 }
 
 func FuzzRoute(f *testing.F) {
-	b, err := hex.DecodeString(strings.Join(strings.Fields(linkMessage), ""))
-	if err != nil {
-		f.Fatal(err)
-	}
-	f.Add(b)
+	f.Add(linkMessage())
 	f.Add([]byte{2, 24, 0, 0, 2, 0, 0, 0, 8, 0, 1, 0, 192, 0, 2, 1, 8, 0, 2, 0, 192, 0, 2, 1})
 	f.Fuzz(func(t *testing.T, b []byte) {
 		if i, err := parseLink(b); err == nil && len(i.HardwareAddr) > len(b) {
