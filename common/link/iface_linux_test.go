@@ -236,10 +236,10 @@ func linkMessage() []byte {
 	b = binary.NativeEndian.AppendUint32(b, 2) // index
 	b = binary.NativeEndian.AppendUint32(b, 0x11043)
 	b = binary.NativeEndian.AppendUint32(b, 0)
-	b = attribute(b, 3, "veth0\x00"...)                // IFLA_IFNAME
-	b = attribute(b, 4, u32(1400)...)                  // IFLA_MTU
-	b = attribute(b, 1, "\x02\x00\x00\x00\x00\x01"...) // IFLA_ADDRESS
-	return attribute(b, 13, u32(1000)...)              // IFLA_TXQLEN
+	b = attribute(b, 3, []byte("veth0\x00")...) // IFLA_IFNAME
+	b = attribute(b, 4, u32(1400)...)           // IFLA_MTU
+	b = attribute(b, 1, 2, 0, 0, 0, 0, 1)       // IFLA_ADDRESS
+	return attribute(b, 13, u32(1000)...)       // IFLA_TXQLEN
 }
 
 func TestParseLink(t *testing.T) {
