@@ -95,7 +95,8 @@ func pad4(b []byte) []byte {
 }
 
 // opt builds one option with padding.
-func opt(o binary.AppendByteOrder, code uint16, value []byte) []byte {
+func opt(o binary.AppendByteOrder, code uint16, value []byte, more ...byte) []byte {
+	value = append(bytes.Clone(value), more...)
 	b := o.AppendUint16(nil, code)
 	b = o.AppendUint16(b, uint16(len(value)))
 	return append(b, pad4(value)...)
