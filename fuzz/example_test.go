@@ -103,7 +103,7 @@ func knock(ctx context.Context, s *capture.Sniffer, syn *pkts.Packet) (pkts.TCPF
 
 func Example_both() {
 	// Two hosts on a cable. On a real network, s is what capture.Open returns.
-	here, there := capturetest.New("here", nil), capturetest.New("there", nil)
+	here, there := capturetest.New(link.Interface{Name: "here"}), capturetest.New(link.Interface{Name: "there"})
 	capturetest.Connect(here, there)
 	s, err := here.Open(nil)
 	if err != nil {
