@@ -37,7 +37,7 @@ func TestConformanceVeth(t *testing.T) {
 			Seen:       []link.Direction{link.DirectionIn},
 			SentSeen:   []link.Direction{link.DirectionOut},
 			Sent:       func() ([]byte, error) { return nextReceived(peer) },
-			MAC:        link.MacAddr(here.HardwareAddr(t, "veth0")),
+			MAC:        here.Interface(t, "veth0").MAC,
 			MaxFrame:   1514,
 			TooLong:    1600,
 			Small:      smallRing(),

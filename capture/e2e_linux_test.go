@@ -24,7 +24,7 @@ import (
 // pair is two hosts on one cable.
 type pair struct {
 	client, server       *netns.NS
-	clientMAC, serverMAC net.HardwareAddr
+	clientMAC, serverMAC link.MacAddr
 }
 
 const (
@@ -38,8 +38,8 @@ func newPair(t *testing.T) *pair {
 	netns.Connect(t, p.client, "veth0", p.server, "veth0")
 	p.client.AddAddress(t, "veth0", clientAddr+"/24")
 	p.server.AddAddress(t, "veth0", serverAddr+"/24")
-	p.clientMAC = p.client.HardwareAddr(t, "veth0")
-	p.serverMAC = p.server.HardwareAddr(t, "veth0")
+	p.clientMAC = p.client.Interface(t, "veth0").MAC
+	p.serverMAC = p.server.Interface(t, "veth0").MAC
 	return p
 }
 
@@ -279,7 +279,7 @@ func (p *pair) syn(port uint16, seq uint32) []byte {
 	}
 	ip = slices.Concat(ip, src[:], dst[:])
 	binary.BigEndian.PutUint16(ip[10:], checksum(ip))
-	return slices.Concat([]byte(p.serverMAC), []byte(p.clientMAC), []byte{0x08, 0x00}, ip, tcp)
+	return slices.Concat(p.serverMAC[:], p.clientMAC[:], []byte{0x08, 0x00}, ip, tcp)
 }
 
 func TestSYN(t *testing.T) {
@@ -346,7 +346,7 @@ func TestVLAN(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer peer.Close()
-	macs := slices.Concat([]byte(p.clientMAC), []byte(p.serverMAC))
+	macs := slices.Concat(p.clientMAC[:], p.serverMAC[:])
 	payload := append([]byte{0x88, 0xb5}, bytes.Repeat([]byte{7}, 60)...)
 	for _, c := range []struct {
 		name      string
@@ -494,7 +494,7 @@ func TestOpenNoInterface(t *testing.T) {
 			t.Errorf("Open(%q) = %v, want ErrNoInterface", name, err)
 			continue
 		}
-		if want := "capture: open " + name + ": no such interface: choose one of lo"; err.Error() != want {
+		if want := "capture: open " + name + ": no such interface: there are lo"; err.Error() != want {
 			t.Errorf("Open(%q) = %q, want %q", name, err, want)
 		}
 	}

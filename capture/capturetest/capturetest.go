@@ -2,7 +2,7 @@
 // programs that capture: what it opens is a real [capture.Sniffer] with the
 // whole contract of package capture, on every platform and without privilege.
 //
-//	ifc := capturetest.New("eth0", nil)
+//	ifc := capturetest.New(link.Interface{Name: "eth0"})
 //	s, err := ifc.Open(nil)          // hand s to the code under test
 //	ifc.Inject(frame)                // a frame arrives
 //	sent := ifc.Sent()               // what the code has sent
@@ -31,28 +31,10 @@ import (
 	"golang.org/x/net/bpf"
 )
 
-// Options is how an [Interface] differs from the usual. The zero value, like a
-// nil pointer, is an Ethernet interface with an MTU of 1500 bytes.
-type Options struct {
-	// Link is the link type; 0 means Ethernet ([link.TypeNull] is not
-	// possible).
-	Link link.Type
-	// MAC is the interface's own address. A unicast frame that arrives for
-	// another one has [link.DirectionOther]. With the zero address, every
-	// unicast frame is for this host.
-	MAC link.MacAddr
-	// MTU is how many bytes a frame that is sent may have behind its link
-	// header; 0 means 1500.
-	MTU int
-	// Index is the interface's index in [link.Info]; 0 means 1.
-	Index int
-}
-
 // Interface is a network interface in memory. Any number of Sniffers can be
 // opened on it. All methods may be called concurrently.
 type Interface struct {
-	name string
-	opt  Options
+	ifi link.Interface
 
 	mu      sync.Mutex
 	ports   []*port
@@ -65,22 +47,26 @@ type Interface struct {
 	sendErr error
 }
 
-// New makes an interface that is up. opt may be nil.
-func New(name string, opt *Options) *Interface {
-	i := &Interface{name: name}
-	if opt != nil {
-		i.opt = *opt
+// defaultMTU is that of Ethernet, in bytes.
+const defaultMTU = 1500
+
+// New makes an interface that is up and is called ifi.Name. Of ifi's other
+// fields, the zero value of Index means 1, of MTU 1500 bytes and of Link
+// Ethernet ([link.TypeNull] is not possible). With HasMAC, a unicast frame
+// that arrives for another address has [link.DirectionOther]; without, every
+// unicast frame is for this host.
+func New(ifi link.Interface) *Interface {
+	if ifi.Index == 0 {
+		ifi.Index = 1
 	}
-	if i.opt.Link == 0 {
-		i.opt.Link = link.TypeEthernet
+	if ifi.MTU == 0 {
+		ifi.MTU = defaultMTU
 	}
-	if i.opt.MTU == 0 {
-		i.opt.MTU = 1500
+	if ifi.Link == 0 {
+		ifi.Link = link.TypeEthernet
 	}
-	if i.opt.Index == 0 {
-		i.opt.Index = 1
-	}
-	return i
+	ifi.Flags |= link.FlagUp | link.FlagRunning
+	return &Interface{ifi: ifi}
 }
 
 // Connect puts a cable between two interfaces: what is sent on one arrives at
@@ -109,7 +95,7 @@ func (i *Interface) Open(cfg *capture.Config) (*capture.Sniffer, error) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	if i.gone {
-		return nil, &capture.OpError{Op: "open", Interface: i.name, Err: capture.ErrNoInterface}
+		return nil, &capture.OpError{Op: "open", Interface: i.ifi.Name, Err: capture.ErrNoInterface}
 	}
 	if i.down {
 		p.put(entry{err: capture.ErrInterfaceDown})
@@ -209,7 +195,7 @@ const ethernetHeaderLen = 14
 
 // headerLen returns the length of the link header that a frame must have.
 func (i *Interface) headerLen() int {
-	if i.opt.Link == link.TypeEthernet {
+	if i.ifi.Link == link.TypeEthernet {
 		return ethernetHeaderLen
 	}
 	return 1
@@ -217,7 +203,7 @@ func (i *Interface) headerLen() int {
 
 // direction says which way a frame that arrives goes.
 func (i *Interface) direction(b []byte) link.Direction {
-	if i.opt.Link != link.TypeEthernet || len(b) < ethernetHeaderLen {
+	if i.ifi.Link != link.TypeEthernet || len(b) < ethernetHeaderLen {
 		return link.DirectionIn
 	}
 	dst := link.MacAddr(b[:6])
@@ -226,7 +212,7 @@ func (i *Interface) direction(b []byte) link.Direction {
 		return link.DirectionBroadcast
 	case dst[0]&1 != 0:
 		return link.DirectionMulticast
-	case i.opt.MAC != link.MacAddr{} && dst != i.opt.MAC:
+	case i.ifi.HasMAC && dst != i.ifi.MAC:
 		return link.DirectionOther
 	default:
 		return link.DirectionIn
@@ -240,7 +226,7 @@ func (i *Interface) deliver(f link.Frame) {
 		f.Time, f.TimeSource = now, link.TimeSoftware
 	}
 	f.WireLen = max(f.WireLen, len(f.Data))
-	f.Link, f.Interface = i.opt.Link, i.opt.Index
+	f.Link, f.Interface = i.ifi.Link, i.ifi.Index
 	lost := false
 	for _, p := range i.ports {
 		if p.capture(f, now.Add(i.delay), i.lose > 0) {
@@ -274,8 +260,8 @@ func (i *Interface) accept(b []byte) (*Interface, []byte, error) {
 		return nil, nil, capture.ErrInterfaceDown
 	case i.sendErr != nil:
 		return nil, nil, i.sendErr
-	case len(b) < least || len(b) > least+i.opt.MTU:
-		return nil, nil, fmt.Errorf("%w: %d bytes, from %d to %d will do", capture.ErrFrameSize, len(b), least, least+i.opt.MTU)
+	case len(b) < least || len(b) > least+i.ifi.MTU:
+		return nil, nil, fmt.Errorf("%w: %d bytes, from %d to %d will do", capture.ErrFrameSize, len(b), least, least+i.ifi.MTU)
 	}
 	b = bytes.Clone(b)
 	i.sent = append(i.sent, b)
@@ -327,8 +313,7 @@ type port struct {
 
 var _ capture.Backend = (*port)(nil)
 
-func (p *port) Interface() string { return p.i.name }
-func (p *port) Link() link.Type   { return p.i.opt.Link }
+func (p *port) Interface() link.Interface { return p.i.ifi }
 
 func (p *port) Start(filter []bpf.RawInstruction) error {
 	if p.locked.Load() {

@@ -13,7 +13,7 @@ import (
 func TestConformance(t *testing.T) {
 	conformance.Run(t, func(t *testing.T) *conformance.Fixture {
 		mac := link.MacAddr{2, 0, 0, 0, 0, 2}
-		ifc := capturetest.New("fake0", &capturetest.Options{MAC: mac})
+		ifc := capturetest.New(link.Interface{Name: "fake0", MAC: mac, HasMAC: true})
 		var sent [][]byte
 		gone := false
 		return &conformance.Fixture{
