@@ -125,7 +125,7 @@ func (p *Packet) complete(b []byte) error {
 		p.judge()
 	}
 	c := &p.completion
-	*c = Completion{p: p, b: b, nodes: p.out}
+	c.p, c.b, c.nodes, c.verifying, c.unknown = p, b, p.out, false, false
 	for i := len(p.nodes) - 1; i >= 0; i-- {
 		l := p.completer(i)
 		if l == nil {
