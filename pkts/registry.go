@@ -57,6 +57,15 @@ var builtin = [builtinKinds]*Protocol{
 	kindIPv6:     &ipv6Protocol,
 	kindTCP:      &tcpProtocol,
 	kindUDP:      &udpProtocol,
+	kindHopByHop: &hopByHopProtocol,
+	kindRouting:  &routingProtocol,
+	kindFragment: &fragmentProtocol,
+	kindDestOpts: &destOptsProtocol,
+	kindAH:       &ahProtocol,
+	kindESP:      &espProtocol,
+	kindMobility: &mobilityProtocol,
+	kindHIP:      &hipProtocol,
+	kindShim6:    &shim6Protocol,
 }
 
 // etherTypeKind is the built-in part of [EtherTypes].
@@ -82,6 +91,24 @@ func ipProtoKind(p IPProto) Kind {
 		return kindIPv4
 	case IPProtoIPv6:
 		return kindIPv6
+	case IPProtoHopByHop:
+		return kindHopByHop
+	case IPProtoRouting:
+		return kindRouting
+	case IPProtoFragment:
+		return kindFragment
+	case IPProtoDestOpts:
+		return kindDestOpts
+	case IPProtoAH:
+		return kindAH
+	case IPProtoESP:
+		return kindESP
+	case IPProtoMobility:
+		return kindMobility
+	case IPProtoHIP:
+		return kindHIP
+	case IPProtoShim6:
+		return kindShim6
 	default:
 		return KindRaw
 	}
