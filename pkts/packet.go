@@ -38,9 +38,10 @@ type Packet struct {
 	judged []judgement // of the nodes; made when they are needed
 
 	// Scratch, kept for reuse.
-	out   []node
-	links []links
-	order []uint16
+	out     []node
+	links   []links
+	order   []uint16
+	scratch []byte
 }
 
 // noCopy makes go vet report copies of a Packet.
