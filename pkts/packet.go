@@ -304,35 +304,42 @@ func (p *Packet) walk(r *Registry, i int) error {
 		}
 		pay := off + uint32(s.Header)
 		end := pay + uint32(s.Payload)
-		parent, flags := n.parent, n.flags|nodeFlags(s.Flags)
+		flags := n.flags | nodeFlags(s.Flags)
+		parent := n.parent
 		n.flags = flags
-		n.hdr = uint16(s.Header)
-		if s.Flags&SpanTrailer != 0 || parent != noNode && nodes[parent].flags&nodeSplit != 0 {
-			parent = uint16(i)
-		} else {
+		n.hdr = headerLen(s.Header)
+		left := node{off: end, end: region, hdr: allHeader, kind: kindPadding, parent: parent, flags: flags & nodeInherited}
+		own := s.Flags&SpanTrailer != 0 || parent != noNode && nodes[parent].flags&nodeSplit != 0
+		if !own {
 			n.end = end
-		}
-		if end != region {
-			nodes = append(nodes, node{off: end, end: region, hdr: allHeader, kind: kindPadding, parent: parent, flags: flags & nodeInherited})
+			if end != region {
+				nodes = append(nodes, left)
+			}
 		}
 		if s.Payload != 0 {
-			if len(nodes) >= MaxLayers {
-				failed = firstError(failed, n, ErrTooDeep)
-				s.Next = KindRaw
-			}
 			next := node{off: pay, end: end, kind: s.Next, parent: uint16(i), flags: flags & nodeInherited}
-			if split := r.protocol(kind).Split; split != nil && len(nodes) < MaxLayers {
-				n.flags |= nodeSplit
+			split := r.protocol(kind).Split
+			switch {
+			case len(nodes) >= MaxLayers:
+				failed = firstError(failed, &next, ErrTooDeep)
+				next.kind = KindRaw
+				nodes = append(nodes, next)
+			case split != nil:
+				nodes[i].flags |= nodeSplit
 				w := Splitter{nodes: nodes, next: next, at: pay}
 				err := split(p.data[pay:end], r, &w)
 				w.rest()
 				nodes = w.nodes
 				if err := cmp.Or(w.err, err); err != nil {
-					failed = firstError(failed, &nodes[i], err)
+					failed = firstError(failed, &next, err)
 				}
-				continue
+			default:
+				nodes = append(nodes, next)
 			}
-			nodes = append(nodes, next)
+		}
+		if own && end != region {
+			left.parent = uint16(i)
+			nodes = append(nodes, left)
 		}
 	}
 	p.nodes = nodes
@@ -346,7 +353,7 @@ func indexOther(p *Protocol, b []byte, r *Registry) (Span, error) {
 	if err != nil {
 		return s, err
 	}
-	if s.Header <= 0 || s.Payload < 0 || s.Payload > len(b) || s.Header+s.Payload > len(b) {
+	if s.Header <= 0 || s.Payload < 0 || s.Payload > len(b) || s.Header+s.Payload > len(b) || s.Header >= allHeader && s.Header < len(b) {
 		return s, Malformed(p.Name, fmt.Sprintf("its Index claims %d+%d of %d bytes", s.Header, s.Payload, len(b)))
 	}
 	return s, nil
