@@ -317,6 +317,25 @@ func TestMemory(t *testing.T) {
 	}
 }
 
+// TestMemoryOfParts checks that blocks of very many small parts are refused.
+func TestMemoryOfParts(t *testing.T) {
+	empty := bytes.Repeat([]byte{99, 0, 0, 0}, 1<<21)
+	for name, block := range map[string][]byte{
+		"options":    blk(le, 0x0a0d0d0a, shb(le)[8:24], empty),
+		"records":    blk(le, 4, empty),
+		"statistics": blk(le, 5, make([]byte, 12), empty),
+	} {
+		r, err := pcap.NewBlockReader(bytes.NewReader(join(shb(le), block)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Next()
+		if _, err := r.Next(); !errors.Is(err, pcap.ErrMalformed) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
 // TestLongRecord reads a record longer than the buffer, which grows with it.
 func TestLongRecord(t *testing.T) {
 	data := bytes.Repeat([]byte("0123456789abcdef"), 3<<20/16)

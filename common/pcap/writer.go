@@ -22,15 +22,15 @@ type WriterConfig struct {
 	// type only.
 	Link link.Type
 	// SnapLen is the capture limit that the file states, in bytes; longer
-	// frames are cut to it. If it is 0, the file states
-	// [MaxCaptureLength], and longer frames are refused.
+	// frames are cut to it. If it is 0 or above [MaxCaptureLength], the file
+	// states that, and longer frames are refused.
 	SnapLen int
 	// Section is the section header of a pcapng file; Order goes before its
 	// own.
 	Section SectionHeader
 	// Interfaces describes the interfaces of a pcapng file ahead: element i
-	// those frames whose Info.Interface is i. Resolution and Offset are the
-	// writer's own.
+	// those frames whose Info.Interface is i. Resolution, Offset and SnapLen are
+	// the writer's own.
 	Interfaces []Interface
 }
 
@@ -40,8 +40,7 @@ type Writer struct {
 	bw     *bufio.Writer // classic
 	ng     *BlockWriter  // pcapng
 	header bool          // of a classic file, written
-	snap   int
-	bytes  int64 // of a classic file
+	bytes  int64         // of a classic file
 	frames int64
 	closer io.Closer
 	err    error
@@ -124,10 +123,6 @@ func NewWriter(w io.Writer, cfg WriterConfig) (*Writer, error) {
 // fileHeader writes the header of a classic file.
 func (w *Writer) fileHeader(t link.Type) error {
 	w.cfg.Link = t
-	w.snap = w.cfg.SnapLen
-	if w.snap == 0 {
-		w.snap = MaxCaptureLength(t)
-	}
 	magic := uint32(magicMicro)
 	if w.cfg.Format == FormatPcapNano {
 		magic = magicNano
@@ -138,7 +133,7 @@ func (w *Writer) fileHeader(t link.Type) error {
 	b = o.appendU16(b, 4)
 	b = o.appendU32(b, 0)
 	b = o.appendU32(b, 0)
-	b = o.appendU32(b, uint32(w.snap))
+	b = o.appendU32(b, uint32(w.snapFor(t)))
 	b = o.appendU32(b, uint32(t))
 	w.header = true
 	return w.writeClassic(b)
@@ -167,9 +162,7 @@ func (w *Writer) AddInterface(index int, iface Interface) error {
 
 func (w *Writer) addInterface(index int, iface Interface) (uint32, error) {
 	iface.Resolution, iface.Offset = ResolutionNano, 0
-	if w.cfg.SnapLen != 0 || iface.SnapLen == 0 {
-		iface.SnapLen = uint32(w.snapFor(iface.Link))
-	}
+	iface.SnapLen = uint32(w.snapFor(iface.Link))
 	id := uint32(len(w.ng.snap))
 	if err := w.ng.Write(iface.Block()); err != nil {
 		return 0, err
@@ -180,11 +173,14 @@ func (w *Writer) addInterface(index int, iface Interface) (uint32, error) {
 	return id, nil
 }
 
+// snapFor returns the capture limit for a link type: what readers take, or the
+// configured limit if that is less.
 func (w *Writer) snapFor(t link.Type) int {
-	if w.cfg.SnapLen != 0 {
-		return w.cfg.SnapLen
+	limit := MaxCaptureLength(t)
+	if n := w.cfg.SnapLen; n > 0 && n < limit {
+		return n
 	}
-	return MaxCaptureLength(t)
+	return limit
 }
 
 // interfaceFor returns the number of a frame's interface in the section.
@@ -197,7 +193,7 @@ func (w *Writer) interfaceFor(f *link.Frame) (uint32, error) {
 	if !ok {
 		// An interface can change its link type; what else is known of it stays.
 		iface := w.described[f.Interface]
-		iface.Link, iface.SnapLen = f.Link, 0
+		iface.Link = f.Link
 		var err error
 		if id, err = w.addInterface(f.Interface, iface); err != nil {
 			return 0, err
@@ -242,7 +238,7 @@ func (w *Writer) WritePacket(f *link.Frame, opts PacketOptions) error {
 		return invalid("captured length %d, wire length %d", len(f.Data), f.WireLen)
 	}
 	if limit := w.snapFor(f.Link); capLen > limit {
-		if w.cfg.SnapLen == 0 {
+		if limit != w.cfg.SnapLen {
 			return invalid("frame of %d bytes, the most for link type %d is %d", capLen, f.Link, limit)
 		}
 		head = head[:min(len(head), limit)]
