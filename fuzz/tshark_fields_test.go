@@ -9,6 +9,8 @@ import (
 // sharkProtocols are the protocols that tshark is to dissect.
 var sharkProtocols = []string{
 	"frame", "eth", "ethertype", "ip", "ipv6", "tcp", "udp", "data",
+	"vlan", "ieee8021ad", "llc", "arp", "sll", "null", "loop", "raw",
+	"ipv6.dstopts", "ipv6.fraghdr", "ipv6.hopopts", "ipv6.routing", "ah", "esp",
 }
 
 // sharkFields are the fields that are compared.
@@ -66,6 +68,68 @@ func sharkFields() []field {
 		on("tcp.checksum", number, func(v v, l *pkts.TCP) { v.num(num(l.Checksum.Value())) }),
 		onNode("tcp.checksum.status", number, func(v v, n pkts.Node, l *pkts.TCP) { v.check(n) }),
 		on("tcp.urgent_pointer", number, func(v v, l *pkts.TCP) { v.num(num(l.UrgentPointer)) }),
+
+		on("vlan.id", number, func(v v, l *pkts.VLAN) { v.num(num(l.ID)) }),
+		on("vlan.priority", number, func(v v, l *pkts.VLAN) { v.num(num(l.Priority)) }),
+		on("vlan.dei", number, func(v v, l *pkts.VLAN) { v.flag(l.DropEligible) }),
+
+		on("llc.dsap", number, func(v v, l *pkts.LLC) { v.num(num(l.DSAP.Value())) }),
+		on("llc.ssap", number, func(v v, l *pkts.LLC) { v.num(num(l.SSAP.Value())) }),
+		on("llc.control", number, func(v v, l *pkts.LLC) { v.num(num(l.Control.Value())) }),
+		on("llc.oui", number, func(v v, l *pkts.SNAP) { v.num(num(l.OUI[0])<<16 | num(l.OUI[1])<<8 | num(l.OUI[2])) }),
+
+		on("arp.hw.type", number, func(v v, l *pkts.ARP) { v.num(num(l.HardwareType.Value())) }),
+		on("arp.proto.type", number, func(v v, l *pkts.ARP) { v.num(num(l.ProtocolType.Value())) }),
+		on("arp.hw.size", number, func(v v, l *pkts.ARP) { v.num(num(l.HardwareLen.Value())) }),
+		on("arp.proto.size", number, func(v v, l *pkts.ARP) { v.num(num(l.ProtocolLen.Value())) }),
+		on("arp.opcode", number, func(v v, l *pkts.ARP) { v.num(num(l.Op)) }),
+		on("arp.src.hw_mac", text, func(v v, l *pkts.ARP) {
+			if l.HardwareLen.Value() == 6 {
+				v.mac(l.SenderMAC)
+			}
+		}),
+		on("arp.src.proto_ipv4", text, func(v v, l *pkts.ARP) {
+			if l.ProtocolLen.Value() == 4 {
+				v.addr(l.SenderIP)
+			}
+		}),
+		on("arp.dst.hw_mac", text, func(v v, l *pkts.ARP) {
+			if l.HardwareLen.Value() == 6 {
+				v.mac(l.TargetMAC)
+			}
+		}),
+		on("arp.dst.proto_ipv4", text, func(v v, l *pkts.ARP) {
+			if l.ProtocolLen.Value() == 4 {
+				v.addr(l.TargetIP)
+			}
+		}),
+
+		either(
+			on("sll.pkttype", number, func(v v, l *pkts.SLL) { v.num(num(l.PacketType)) }),
+			on("", number, func(v v, l *pkts.SLL2) { v.num(num(l.PacketType)) })),
+		either(
+			on("sll.hatype", number, func(v v, l *pkts.SLL) { v.num(num(l.HardwareType)) }),
+			on("", number, func(v v, l *pkts.SLL2) { v.num(num(l.HardwareType)) })),
+		either(
+			on("sll.halen", number, func(v v, l *pkts.SLL) { v.num(num(l.AddrLen)) }),
+			on("", number, func(v v, l *pkts.SLL2) { v.num(num(l.AddrLen)) })),
+
+		on("ipv6.fraghdr.nxt", number, func(v v, l *pkts.IPv6Fragment) { v.num(num(l.NextHeader.Value())) }),
+		on("ipv6.fraghdr.offset", number, func(v v, l *pkts.IPv6Fragment) { v.num(num(l.FragmentOffset)) }),
+		on("ipv6.fraghdr.more", number, func(v v, l *pkts.IPv6Fragment) { v.flag(l.More) }),
+		on("ipv6.fraghdr.ident", number, func(v v, l *pkts.IPv6Fragment) { v.num(num(l.ID)) }),
+		on("ipv6.hopopts.nxt", number, func(v v, l *pkts.IPv6HopByHop) { v.num(num(l.NextHeader.Value())) }),
+		on("ipv6.hopopts.len", number, func(v v, l *pkts.IPv6HopByHop) { v.num(num(l.HdrExtLen.Value())) }),
+		on("ipv6.dstopts.nxt", number, func(v v, l *pkts.IPv6DestOpts) { v.num(num(l.NextHeader.Value())) }),
+		on("ipv6.dstopts.len", number, func(v v, l *pkts.IPv6DestOpts) { v.num(num(l.HdrExtLen.Value())) }),
+		on("ipv6.routing.nxt", number, func(v v, l *pkts.IPv6Routing) { v.num(num(l.NextHeader.Value())) }),
+		on("ipv6.routing.type", number, func(v v, l *pkts.IPv6Routing) { v.num(num(l.Type)) }),
+		on("ipv6.routing.segleft", number, func(v v, l *pkts.IPv6Routing) { v.num(num(l.SegmentsLeft)) }),
+		on("ah.spi", number, func(v v, l *pkts.AH) { v.num(num(l.SPI)) }),
+		on("ah.sequence", number, func(v v, l *pkts.AH) { v.num(num(l.Seq)) }),
+		on("ah.next_header", number, func(v v, l *pkts.AH) { v.num(num(l.NextHeader.Value())) }),
+		on("esp.spi", number, func(v v, l *pkts.ESP) { v.num(num(l.SPI)) }),
+		on("esp.sequence", number, func(v v, l *pkts.ESP) { v.num(num(l.Seq)) }),
 	}
 	return fs
 }

@@ -91,6 +91,14 @@ func onNode[T any, P pkts.LayerPtr[T]](name string, kind valueKind, of func(v *v
 	}}
 }
 
+// either returns a field that more than one type of layer has.
+func either(a, b field) field {
+	return field{a.name, a.kind, func(v *values, n pkts.Node, l pkts.Layer) {
+		a.of(v, n, l)
+		b.of(v, n, l)
+	}}
+}
+
 // sharkPacket is one packet as tshark sees it: the values of each field.
 type sharkPacket [][]string
 
