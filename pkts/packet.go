@@ -275,22 +275,24 @@ func (p *Packet) walk(r *Registry, i int) error {
 		parent, flags := n.parent, n.flags|nodeFlags(s.Flags)
 		n.flags = flags
 		n.hdr = uint16(s.Header)
-		if s.Flags&SpanTrailer != 0 || parent != noNode && nodes[parent].flags&nodeSplit != 0 {
+		own := s.Flags&SpanTrailer != 0 || parent != noNode && nodes[parent].flags&(nodeSplit|nodeTrailer) != 0
+		if own {
 			parent = uint16(i)
 		} else {
 			n.end = end
 		}
-		if end != region {
-			nodes = append(nodes, node{off: end, end: region, hdr: allHeader, kind: kindPadding, parent: parent, flags: flags & nodeInherited})
+		pad := node{off: end, end: region, hdr: allHeader, kind: kindPadding, parent: parent, flags: flags & nodeInherited}
+		if end != region && !own {
+			nodes = append(nodes, pad)
 		}
 		if s.Payload != 0 {
 			if len(nodes) >= MaxLayers {
-				failed = firstError(failed, n, ErrTooDeep)
+				failed = firstError(failed, &nodes[i], ErrTooDeep)
 				s.Next = KindRaw
 			}
 			next := node{off: pay, end: end, kind: s.Next, parent: uint16(i), flags: flags & nodeInherited}
 			if split := r.protocol(kind).Split; split != nil && len(nodes) < MaxLayers {
-				n.flags |= nodeSplit
+				nodes[i].flags |= nodeSplit
 				w := Splitter{nodes: nodes, next: next, at: pay}
 				err := split(p.data[pay:end], r, &w)
 				w.rest()
@@ -298,9 +300,12 @@ func (p *Packet) walk(r *Registry, i int) error {
 				if err := cmp.Or(w.err, err); err != nil {
 					failed = firstError(failed, &nodes[i], err)
 				}
-				continue
+			} else {
+				nodes = append(nodes, next)
 			}
-			nodes = append(nodes, next)
+		}
+		if end != region && own {
+			nodes = append(nodes, pad) // behind its siblings
 		}
 	}
 	p.nodes = nodes
