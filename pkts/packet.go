@@ -309,7 +309,7 @@ func (p *Packet) walk(r *Registry, i int) error {
 		n.flags = flags
 		n.hdr = headerLen(s.Header)
 		left := node{off: end, end: region, hdr: allHeader, kind: kindPadding, parent: parent, flags: flags & nodeInherited}
-		own := s.Flags&SpanTrailer != 0 || parent != noNode && nodes[parent].flags&nodeSplit != 0
+		own := s.Flags&SpanTrailer != 0 || parent != noNode && nodes[parent].flags&(nodeSplit|nodeTrailer) != 0
 		if !own {
 			n.end = end
 			if end != region {
