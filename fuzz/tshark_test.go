@@ -43,6 +43,7 @@ const (
 
 // values collects what our layers say, in the form that tshark's is brought to.
 type values struct {
+	data   []byte // the packet
 	list   []string
 	status map[checkKey]pkts.CheckStatus
 }
@@ -249,7 +250,7 @@ func TestAgainstTshark(t *testing.T) {
 				packets++
 				at := places[n]
 				derr := p.Decode(at.link, at.data)
-				v := values{status: map[checkKey]pkts.CheckStatus{}}
+				v := values{data: at.data, status: map[checkKey]pkts.CheckStatus{}}
 				for c := range p.Checks() {
 					v.status[checkKey{c.Offset, c.Field}] = c.Status
 				}

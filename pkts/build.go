@@ -485,17 +485,16 @@ func without(sum, word uint16) uint16 { return checksum.Add(sum, ^word) }
 // complete reports whether all bytes of the layer at hand are there.
 func (c *Completion) complete() bool {
 	n := c.node
-	flags := n.flags & nodeTruncated
-	if n.parent != noNode {
-		flags |= c.nodes[n.parent].flags & nodeInherited
+	if n.parent != noNode && c.nodes[n.parent].flags&nodeFragment != 0 {
+		return false
 	}
-	return flags == 0
+	return n.flags&nodeTruncated == 0
 }
 
 // pseudo returns the sum of the pseudo-header of the nearest IP header below.
-// The addresses that it covers are those of the ends: what a routing header or
-// a Home Address option names counts, RFC 8200, section 8.1, and RFC 6275,
-// section 11.3.1.
+// The addresses that it covers are those of the ends: what a source route, a
+// routing header or a Home Address option names counts, RFC 1122, section
+// 3.2.1.8, RFC 8200, section 8.1, and RFC 6275, section 11.3.1.
 func (c *Completion) pseudo(proto IPProto, length int) (uint16, error) {
 	var routing, options []byte // the innermost ones that matter
 	for j := c.node.parent; j != noNode; j = c.nodes[j].parent {
@@ -503,6 +502,11 @@ func (c *Completion) pseudo(proto IPProto, length int) (uint16, error) {
 		h := c.b[n.off:n.pay()]
 		switch n.kind {
 		case kindIPv4:
+			if len(h) > IPv4MinLen {
+				if dst, ok := IPv4Options(h[IPv4MinLen:]).finalDestination(); ok {
+					return checksum.PseudoIPv4([4]byte(h[ipv4OffSrc:]), dst, uint8(proto), length), nil
+				}
+			}
 			return checksum.PseudoIPv4Bytes(h[ipv4OffSrc:ipv4OffSrc+8], uint8(proto), length), nil
 		case kindIPv6:
 			if routing == nil && options == nil {

@@ -107,6 +107,9 @@ const (
 	SpanQuote
 	// SpanTrailer says that what is left over belongs to this layer.
 	SpanTrailer
+	// SpanWhole says that the header states how long the payload is, and that
+	// it is all there, whatever the layers around it state.
+	SpanWhole
 )
 
 // LayerPtr is the constraint of a type parameter P that is a pointer to T and a

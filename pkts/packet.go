@@ -91,6 +91,7 @@ const (
 	nodeFragment                        // its payload is one fragment
 	nodeQuote                           // its payload is the start of a packet
 	nodeTrailer                         // what is behind its payload is its own
+	nodeWhole                           // its payload is all there
 	nodeBuilt                           // it has no bytes in data
 	nodeSplit                           // its payload is layers side by side
 	nodeFilled                          // its slot holds its layer
@@ -305,6 +306,9 @@ func (p *Packet) walk(r *Registry, i int) error {
 		pay := off + uint32(s.Header)
 		end := pay + uint32(s.Payload)
 		flags := n.flags | nodeFlags(s.Flags)
+		if flags&nodeWhole != 0 {
+			flags &^= nodeTruncated
+		}
 		parent := n.parent
 		n.flags = flags
 		n.hdr = headerLen(s.Header)

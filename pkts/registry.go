@@ -103,6 +103,8 @@ func ipProtoKind(p IPProto) Kind {
 		return kindIPv4
 	case IPProtoIPv6:
 		return kindIPv6
+	case IPProtoEthernet:
+		return kindEthernet
 	case IPProtoHopByHop:
 		return kindHopByHop
 	case IPProtoRouting:
