@@ -218,8 +218,8 @@ const (
 	CheckGood CheckStatus = iota
 	// CheckBad is a field with another value.
 	CheckBad
-	// CheckUnknown is a checksum of bytes that are not all there: the packet
-	// is cut, a fragment, or quoted in another.
+	// CheckUnknown is a length or checksum of bytes that are not all there:
+	// the packet is cut, a fragment, or quoted in another.
 	CheckUnknown
 	// CheckAbsent is a UDP checksum that the sender did not compute.
 	CheckAbsent
@@ -321,6 +321,7 @@ func (c *Completion) PutUint32(v uint32) {
 // when it does not fit.
 func (c *Completion) PutLength(n int) error {
 	if c.verifying {
+		c.unknown = !c.complete()
 		c.judge(uint32(c.Uint16(c.off)), uint32(n))
 		return nil
 	}
@@ -349,6 +350,8 @@ func (c *Completion) judge(have, want uint32) {
 		}
 	case c.absent(have):
 		s = CheckAbsent
+	case c.unknown:
+		s = CheckUnknown
 	}
 	if c.found != nil {
 		n := Node{c.p, c.i}
@@ -372,16 +375,29 @@ func (c *Completion) Header() []byte {
 	return c.b[n.off:n.pay():n.pay()]
 }
 
-// Payload returns what follows the header within the layer.
+// Payload returns what follows the header within the layer, without padding of
+// the layer's own.
 func (c *Completion) Payload() []byte {
-	n := &c.nodes[c.i]
-	return c.b[n.pay():n.end:n.end]
+	end := c.end()
+	return c.b[c.nodes[c.i].pay():end:end]
 }
 
-// Len returns the length of the layer, header and payload, in bytes.
-func (c *Completion) Len() int {
-	n := &c.nodes[c.i]
-	return int(n.end - n.off)
+// Len returns the length of the layer, header and payload, in bytes, without
+// padding of the layer's own.
+func (c *Completion) Len() int { return int(c.end() - c.nodes[c.i].off) }
+
+// end returns where the payload ends, before padding of the layer's own.
+func (c *Completion) end() uint32 {
+	end := c.nodes[c.i].end
+	if c.nodes[c.i].flags&nodeTrailer == 0 {
+		return end
+	}
+	for j := c.i + 1; j < len(c.nodes); j++ {
+		if o := &c.nodes[j]; o.parent == uint16(c.i) && o.kind == kindPadding {
+			end = min(end, o.off)
+		}
+	}
+	return end
 }
 
 // Uint16 returns the 16 bits at byte off of the header.
@@ -447,8 +463,7 @@ func (c *Completion) Number(t *Table, have, unknown uint32) uint32 {
 // When the layer's bytes are not all there, the result is the field as it is,
 // changed by as much as the bytes that are there changed it.
 func (c *Completion) TransportChecksum(proto IPProto) (uint16, error) {
-	n := &c.nodes[c.i]
-	sum, err := c.pseudo(proto, int(n.end-n.off))
+	sum, err := c.pseudo(proto, c.Len())
 	if err != nil {
 		return 0, err
 	}
@@ -458,8 +473,7 @@ func (c *Completion) TransportChecksum(proto IPProto) (uint16, error) {
 // InternetChecksum is [Completion.TransportChecksum] without a pseudo-header,
 // or with one whose sum is start.
 func (c *Completion) InternetChecksum(start uint16) uint16 {
-	n := &c.nodes[c.i]
-	b := c.b[n.off:n.end]
+	b := c.b[c.nodes[c.i].off:c.end()]
 	sum := checksum.Sum(b[c.off+2:], checksum.Sum(b[:c.off], start))
 	if !c.verifying {
 		if c.judged != nil && c.judged.partial {
@@ -482,8 +496,12 @@ func (c *Completion) InternetChecksum(start uint16) uint16 {
 func (c *Completion) complete() bool {
 	n := &c.nodes[c.i]
 	flags := n.flags & nodeTruncated
-	if n.parent != noNode {
-		flags |= c.nodes[n.parent].flags & nodeInherited
+	up := n.parent
+	if n.flags&nodeTrailing != 0 && up != noNode {
+		up = c.nodes[up].parent // what the parent says of its payload is not about its trailer
+	}
+	if up != noNode {
+		flags |= c.nodes[up].flags & nodeInherited
 	}
 	return flags == 0
 }

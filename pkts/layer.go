@@ -89,6 +89,9 @@ type Span struct {
 	Header, Payload int
 	// Next is the protocol of the payload, [KindRaw] when it is not known.
 	Next Kind
+	// Trailer is the protocol of what is left over, when Flags has
+	// [SpanTrailer]; KindRaw makes it [Padding].
+	Trailer Kind
 	// Flags says what is special about the payload.
 	Flags SpanFlags
 }

@@ -89,9 +89,10 @@ const (
 	nodeTruncated nodeFlags = 1 << iota // its payload, or one around it, is cut
 	nodeFragment                        // its payload is one fragment
 	nodeQuote                           // its payload is the start of a packet
-	nodeTrailer                         // what is behind its payload is its own
+	nodeTrailer                         // something of its own is behind its payload
 	nodeBuilt                           // it has no bytes in data
 	nodeSplit                           // its payload is layers side by side
+	nodeTrailing                        // it is what is behind its parent's payload
 )
 
 // nodeInherited are the flags that hold for all that lies in a node.
@@ -273,24 +274,37 @@ func (p *Packet) walk(r *Registry, i int) error {
 		pay := off + uint32(s.Header)
 		end := pay + uint32(s.Payload)
 		parent, flags := n.parent, n.flags|nodeFlags(s.Flags)
-		n.flags = flags
-		n.hdr = uint16(s.Header)
-		if s.Flags&SpanTrailer != 0 || parent != noNode && nodes[parent].flags&nodeSplit != 0 {
-			parent = uint16(i)
-		} else {
-			n.end = end
+		split := r.protocol(kind).Split
+		if split != nil {
+			flags |= nodeSplit
 		}
-		if end != region {
-			nodes = append(nodes, node{off: end, end: region, hdr: allHeader, kind: kindPadding, parent: parent, flags: flags & nodeInherited})
+		// What is left over stands behind the layer, in the enclosing one,
+		// unless it is the layer's own, or something else stands there.
+		own := s.Flags&SpanTrailer != 0 || parent != noNode && nodes[parent].flags&(nodeSplit|nodeTrailer) != 0
+		rest := node{off: end, end: region, hdr: allHeader, kind: kindPadding, parent: parent, flags: flags & nodeInherited}
+		switch {
+		case !own:
+			n.end = end
+		case end != region:
+			flags |= nodeTrailer
+			rest.parent = uint16(i)
+			if s.Trailer != KindRaw {
+				rest.kind, rest.hdr = s.Trailer, 0
+				rest.flags = n.flags&nodeInherited | nodeTrailing
+			}
+		}
+		n.flags = flags
+		n.hdr = headerLen(s.Header)
+		if end != region && !own {
+			nodes = append(nodes, rest)
 		}
 		if s.Payload != 0 {
 			if len(nodes) >= MaxLayers {
-				failed = firstError(failed, n, ErrTooDeep)
-				s.Next = KindRaw
+				failed = firstError(failed, &nodes[i], ErrTooDeep)
+				s.Next, split = KindRaw, nil
 			}
 			next := node{off: pay, end: end, kind: s.Next, parent: uint16(i), flags: flags & nodeInherited}
-			if split := r.protocol(kind).Split; split != nil && len(nodes) < MaxLayers {
-				n.flags |= nodeSplit
+			if split != nil {
 				w := Splitter{nodes: nodes, next: next, at: pay}
 				err := split(p.data[pay:end], r, &w)
 				w.rest()
@@ -298,9 +312,12 @@ func (p *Packet) walk(r *Registry, i int) error {
 				if err := cmp.Or(w.err, err); err != nil {
 					failed = firstError(failed, &nodes[i], err)
 				}
-				continue
+			} else {
+				nodes = append(nodes, next)
 			}
-			nodes = append(nodes, next)
+		}
+		if end != region && own {
+			nodes = append(nodes, rest)
 		}
 	}
 	p.nodes = nodes
