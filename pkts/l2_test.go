@@ -14,6 +14,8 @@ var (
 	ip4B = netip.AddrFrom4([4]byte{10, 0, 0, 2})
 )
 
+func ip4(a, b, c, d byte) netip.Addr { return netip.AddrFrom4([4]byte{a, b, c, d}) }
+
 // hexUDP4 is scapy 2.5.0: IP(src='10.0.0.1',dst='10.0.0.2',id=7)/
 // UDP(sport=1234,dport=5678)/b'hi', and layersUDP4 what it is made of.
 const hexUDP4 = `
