@@ -41,6 +41,7 @@ type Packet struct {
 	out   []node
 	links []links
 	order []uint16
+	print *printer
 }
 
 // noCopy makes go vet report copies of a Packet.
