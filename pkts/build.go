@@ -106,15 +106,11 @@ func (p *Packet) emitTree(b []byte) (_ []byte, changed bool, err error) {
 // that was decoded.
 func (p *Packet) emitHeader(b []byte, i int) (_ []byte, same bool, err error) {
 	n := &p.nodes[i]
-	var e uint16
-	if i < len(p.entry) {
-		e = p.entry[i]
-	}
-	if e == 0 {
+	if n.flags&nodeFilled == 0 {
 		return append(b, p.data[n.off:n.pay()]...), true, nil
 	}
 	start := len(b)
-	if b, err = p.filled[e-1].layer.AppendBinary(b); err != nil {
+	if b, err = p.slots[i].layer.AppendBinary(b); err != nil {
 		return b, false, err
 	}
 	if n.flags&nodeBuilt != 0 {
@@ -128,35 +124,34 @@ func (p *Packet) complete(b []byte) error {
 	if !p.edited {
 		p.judge()
 	}
-	c := Completion{p: p, b: b, nodes: p.out}
+	c := &p.completion
+	*c = Completion{p: p, b: b, nodes: p.out}
 	for i := len(p.nodes) - 1; i >= 0; i-- {
-		l, ok := p.completer(i)
-		if !ok {
+		l := p.completer(i)
+		if l == nil {
 			continue
 		}
-		c.i, c.judged = i, nil
-		if i < len(p.judged) {
-			c.judged = &p.judged[i]
-		}
-		if err := l.Complete(&c); err != nil {
+		c.at(i)
+		if err := l.Complete(c); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// completer returns the layer of node i if it has fields to complete. One whose
-// body cannot be decoded has none: its bytes stay.
-func (p *Packet) completer(i int) (Completer, bool) {
-	if k := p.nodes[i].kind; k == KindRaw || k == kindPadding {
-		return nil, false
+// completer returns the layer of node i if it has fields to complete, nil if
+// not. One whose body cannot be decoded has none: its bytes stay.
+func (p *Packet) completer(i int) Completer {
+	n := &p.nodes[i]
+	if n.kind == KindRaw || n.kind == kindPadding {
+		return nil
 	}
-	l, err := p.layer(i)
-	if err != nil {
-		return nil, false
+	if n.flags&nodeFilled == 0 {
+		if _, err := p.layer(i); err != nil {
+			return nil
+		}
 	}
-	c, ok := l.(Completer)
-	return c, ok
+	return p.slots[i].completer
 }
 
 // judgement is what is known of the completable fields of a decoded layer.
@@ -178,19 +173,20 @@ func (p *Packet) judge() { p.verify(nil) }
 // until it returns false.
 func (p *Packet) verify(found func(Check) bool) {
 	p.judged = append(p.judged[:0], make([]judgement, len(p.nodes))...)
-	c := Completion{p: p, b: p.data, nodes: p.nodes, verifying: true, found: found}
+	c := &p.completion
+	*c = Completion{p: p, b: p.data, nodes: p.nodes, verifying: true, found: found}
 	for i := range p.nodes {
 		if p.nodes[i].flags&nodeBuilt != 0 {
 			continue
 		}
-		l, ok := p.completer(i)
-		if !ok {
+		l := p.completer(i)
+		if l == nil {
 			continue
 		}
-		c.i, c.judged = i, &p.judged[i]
+		c.at(i)
 		// An error says that a field cannot be computed. Then it cannot be
 		// right either, and is left alone.
-		_ = l.Complete(&c)
+		_ = l.Complete(c)
 		if c.stopped {
 			return
 		}
@@ -256,30 +252,47 @@ func (p *Packet) Checks() iter.Seq[Check] {
 // Completion is what [Completer.Complete] works on: a layer's encoded header
 // among the bytes around it.
 type Completion struct {
-	p      *Packet
-	b      []byte
-	nodes  []node
-	i      int
-	judged *judgement
+	p     *Packet
+	b     []byte // the packet
+	nodes []node // of b
 
-	verifying bool
-	found     func(Check) bool
-	stopped   bool
+	// The layer at hand.
+	i      int
+	node   *node
+	header []byte
+	judged *judgement // nil for one that was not decoded
 
 	// The field at hand.
 	field   string
 	off     int
 	mode    Mode
 	unknown bool
+
+	verifying bool
+	found     func(Check) bool
+	stopped   bool
+}
+
+// at makes node i the layer at hand.
+func (c *Completion) at(i int) {
+	n := &c.nodes[i]
+	pay := n.pay()
+	c.i, c.node = i, n
+	c.header = c.b[n.off:pay:pay]
+	c.judged = nil
+	if n.flags&nodeBuilt == 0 {
+		c.judged = &c.p.judged[i]
+	}
 }
 
 // Wants says whether the field at byte off of the header, of the given name and
 // mode, is to be computed. If so, hand the value to one of the Put methods. off
 // is below 64.
 func (c *Completion) Wants(field string, off int, m Mode) bool {
-	c.field, c.off, c.mode, c.unknown = field, off, m, false
+	c.field, c.off, c.mode = field, off, m
 	switch {
 	case c.verifying:
+		c.unknown = false
 		return !c.stopped
 	case m == ModeSeen:
 		return c.judged == nil || c.judged.right&(1<<off) != 0
@@ -291,16 +304,16 @@ func (c *Completion) Wants(field string, off int, m Mode) bool {
 // PutUint8, PutUint16 and PutUint32 hand over the value of the field that
 // [Completion.Wants] asked for.
 func (c *Completion) PutUint8(v uint8) {
-	f := c.at(1)
+	f := &c.header[c.off]
 	if c.verifying {
-		c.judge(uint32(f[0]), uint32(v))
+		c.judge(uint32(*f), uint32(v))
 		return
 	}
-	f[0] = v
+	*f = v
 }
 
 func (c *Completion) PutUint16(v uint16) {
-	f := c.at(2)
+	f := c.header[c.off:]
 	if c.verifying {
 		c.judge(uint32(binary.BigEndian.Uint16(f)), uint32(v))
 		return
@@ -309,7 +322,7 @@ func (c *Completion) PutUint16(v uint16) {
 }
 
 func (c *Completion) PutUint32(v uint32) {
-	f := c.at(4)
+	f := c.header[c.off:]
 	if c.verifying {
 		c.judge(binary.BigEndian.Uint32(f), v)
 		return
@@ -331,12 +344,6 @@ func (c *Completion) PutLength(n int) error {
 	return nil
 }
 
-// at returns the n bytes of the field at hand.
-func (c *Completion) at(n int) []byte {
-	h := c.Header()
-	return h[c.off : c.off+n]
-}
-
 // judge notes whether the field at hand is right.
 func (c *Completion) judge(have, want uint32) {
 	s := CheckBad
@@ -352,7 +359,7 @@ func (c *Completion) judge(have, want uint32) {
 	}
 	if c.found != nil {
 		n := Node{c.p, c.i}
-		if !c.found(Check{n, c.field, int(c.nodes[c.i].off) + c.off, have, want, s}) {
+		if !c.found(Check{n, c.field, int(c.node.off) + c.off, have, want, s}) {
 			c.stopped = true
 		}
 	}
@@ -360,32 +367,23 @@ func (c *Completion) judge(have, want uint32) {
 
 // absent reports whether have says that the field is not in use.
 func (c *Completion) absent(have uint32) bool {
-	return have == 0 && c.nodes[c.i].kind == kindUDP && c.off == udpOffChecksum
+	return have == 0 && c.node.kind == kindUDP && c.off == udpOffChecksum
 }
 
 // Name returns the name of the layer's protocol, for errors.
 func (c *Completion) Name() string { return c.p.protocol(c.i).Name }
 
 // Header returns the layer's encoded header.
-func (c *Completion) Header() []byte {
-	n := &c.nodes[c.i]
-	return c.b[n.off:n.pay():n.pay()]
-}
+func (c *Completion) Header() []byte { return c.header }
 
 // Payload returns what follows the header within the layer.
-func (c *Completion) Payload() []byte {
-	n := &c.nodes[c.i]
-	return c.b[n.pay():n.end:n.end]
-}
+func (c *Completion) Payload() []byte { return c.b[c.node.pay():c.node.end:c.node.end] }
 
 // Len returns the length of the layer, header and payload, in bytes.
-func (c *Completion) Len() int {
-	n := &c.nodes[c.i]
-	return int(n.end - n.off)
-}
+func (c *Completion) Len() int { return int(c.node.end - c.node.off) }
 
 // Uint16 returns the 16 bits at byte off of the header.
-func (c *Completion) Uint16(off int) uint16 { return binary.BigEndian.Uint16(c.Header()[off:]) }
+func (c *Completion) Uint16(off int) uint16 { return binary.BigEndian.Uint16(c.header[off:]) }
 
 // next returns the protocol of the payload, KindRaw for none.
 func (c *Completion) next() Kind {
@@ -399,7 +397,7 @@ func (c *Completion) next() Kind {
 
 // payloadLen returns the length of the payload without padding, in bytes.
 func (c *Completion) payloadLen() int {
-	n := int(c.nodes[c.i].end - c.nodes[c.i].pay())
+	n := len(c.Payload())
 	for j := c.i + 1; j < len(c.nodes); j++ {
 		if o := &c.nodes[j]; o.parent == uint16(c.i) && o.kind == kindPadding {
 			n -= int(o.end - o.off)
@@ -430,7 +428,7 @@ func (c *Completion) Number(t *Table, have, unknown uint32) uint32 {
 		return unknown
 	}
 	r := c.p.registry()
-	if r.Next(t, have) == k {
+	if c.mode != ModeAuto && r.Next(t, have) == k {
 		return have
 	}
 	if n, ok := r.Number(t, r.protocol(k)); ok {
@@ -447,8 +445,7 @@ func (c *Completion) Number(t *Table, have, unknown uint32) uint32 {
 // When the layer's bytes are not all there, the result is the field as it is,
 // changed by as much as the bytes that are there changed it.
 func (c *Completion) TransportChecksum(proto IPProto) (uint16, error) {
-	n := &c.nodes[c.i]
-	sum, err := c.pseudo(proto, int(n.end-n.off))
+	sum, err := c.pseudo(proto, c.Len())
 	if err != nil {
 		return 0, err
 	}
@@ -458,9 +455,8 @@ func (c *Completion) TransportChecksum(proto IPProto) (uint16, error) {
 // InternetChecksum is [Completion.TransportChecksum] without a pseudo-header,
 // or with one whose sum is start.
 func (c *Completion) InternetChecksum(start uint16) uint16 {
-	n := &c.nodes[c.i]
-	b := c.b[n.off:n.end]
-	sum := checksum.Sum(b[c.off+2:], checksum.Sum(b[:c.off], start))
+	have := c.Uint16(c.off)
+	sum := without(checksum.Sum(c.b[c.node.off:c.node.end], start), have)
 	if !c.verifying {
 		if c.judged != nil && c.judged.partial {
 			sum = checksum.Add(sum, c.judged.residue)
@@ -471,16 +467,24 @@ func (c *Completion) InternetChecksum(start uint16) uint16 {
 		return ^sum
 	}
 	// have = ^(sum + residue), in one's complement arithmetic.
-	have := binary.BigEndian.Uint16(b[c.off:])
 	c.judged.partial = true
 	c.judged.residue = checksum.Add(^have, ^sum)
 	c.unknown = true
 	return have
 }
 
+// HeaderChecksum returns the Internet checksum of the header alone, for the
+// field at hand, which counts as zero.
+func (c *Completion) HeaderChecksum() uint16 {
+	return ^without(checksum.Sum(c.header, 0), c.Uint16(c.off))
+}
+
+// without takes a word out of a one's complement sum of more than that word.
+func without(sum, word uint16) uint16 { return checksum.Add(sum, ^word) }
+
 // complete reports whether all bytes of the layer at hand are there.
 func (c *Completion) complete() bool {
-	n := &c.nodes[c.i]
+	n := c.node
 	flags := n.flags & nodeTruncated
 	if n.parent != noNode {
 		flags |= c.nodes[n.parent].flags & nodeInherited
@@ -491,7 +495,7 @@ func (c *Completion) complete() bool {
 // pseudo returns the sum of the pseudo-header of the nearest IP header below.
 func (c *Completion) pseudo(proto IPProto, length int) (uint16, error) {
 	var final []byte // the destination that a routing header names
-	for j := c.nodes[c.i].parent; j != noNode; j = c.nodes[j].parent {
+	for j := c.node.parent; j != noNode; j = c.nodes[j].parent {
 		n := &c.nodes[j]
 		h := c.b[n.off:n.pay()]
 		switch n.kind {

@@ -93,9 +93,11 @@ func (l *Ethernet) Decode(b []byte) (int, error) {
 
 // AppendBinary appends the header to b.
 func (l *Ethernet) AppendBinary(b []byte) ([]byte, error) {
-	b = append(b, l.Dst[:]...)
-	b = append(b, l.Src[:]...)
-	return binary.BigEndian.AppendUint16(b, uint16(l.Type.value)), nil
+	b, v := grow[EthernetView](b, EthernetLen)
+	v.SetDst(l.Dst)
+	v.SetSrc(l.Src)
+	v.SetType(l.Type.value)
+	return b, nil
 }
 
 // Complete computes Type.

@@ -67,11 +67,15 @@ func (p *Packet) shownPacket() (*Packet, error) {
 	if q.dirty {
 		q.clean()
 	}
-	q.Registry = p.Registry
+	if q.Registry != p.Registry {
+		// The numbers of protocols are others.
+		q.slots, q.spare = nil, nil
+		q.Registry = p.Registry
+	}
 	q.data = data
 	q.nodes = append(q.nodes[:0], nodes...)
 	for i := range q.nodes {
-		q.nodes[i].flags &^= nodeBuilt
+		q.nodes[i].flags &^= nodeBuilt | nodeFilled
 	}
 	return q, nil
 }

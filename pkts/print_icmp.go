@@ -6,8 +6,8 @@ import "encoding/binary"
 // when there are no ports in it; ok says whether there is one.
 func quote4(b []byte) (v IPv4View, ports []byte, ok bool) {
 	v = IPv4View(b)
-	n, err := v.check()
-	if err != nil {
+	n := v.header()
+	if n == 0 {
 		return nil, nil, false
 	}
 	ports = b[n:]
@@ -346,7 +346,7 @@ func (l *line) mldGroup(b []byte) {
 func (l *line) unreachable6(code byte, body []byte) {
 	l.str("destination unreachable, ")
 	var dst []byte
-	if v := IPv6View(body); v.check() == nil {
+	if v := IPv6View(body); v.isHeader() {
 		dst = v[ipv6OffDst:][:16]
 	}
 	to := func() {

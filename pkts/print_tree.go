@@ -196,8 +196,8 @@ func (s *shape) elaborate() bool {
 // notes prints where the value of an Auto comes from and whether it is right.
 func (t *tree) notes(i int, f *fieldShape) {
 	mode := ModeSeen
-	if t.orig.edited && i < len(t.orig.entry) && t.orig.entry[i] != 0 {
-		v := layerValue(t.orig.filled[t.orig.entry[i]-1].layer)
+	if t.orig.edited && t.orig.nodes[i].flags&nodeFilled != 0 {
+		v := layerValue(t.orig.slots[i].layer)
 		if f.index >= 0 && v.Kind() == reflect.Struct {
 			_, _, mode = f.shape.unwrap(v.Field(f.index))
 		}
