@@ -125,7 +125,7 @@ func (p *Packet) complete(b []byte) error {
 		p.judge()
 	}
 	c := &p.completion
-	*c = Completion{p: p, b: b, nodes: p.out}
+	c.p, c.b, c.nodes, c.verifying, c.unknown = p, b, p.out, false, false
 	for i := len(p.nodes) - 1; i >= 0; i-- {
 		l := p.completer(i)
 		if l == nil {
@@ -493,8 +493,11 @@ func (c *Completion) complete() bool {
 }
 
 // pseudo returns the sum of the pseudo-header of the nearest IP header below.
+// The addresses that it covers are those of the ends: what a routing header or
+// a Home Address option names counts, RFC 8200, section 8.1, and RFC 6275,
+// section 11.3.1.
 func (c *Completion) pseudo(proto IPProto, length int) (uint16, error) {
-	var final []byte // the destination that a routing header names
+	var routing, options []byte // the innermost ones that matter
 	for j := c.node.parent; j != noNode; j = c.nodes[j].parent {
 		n := &c.nodes[j]
 		h := c.b[n.off:n.pay()]
@@ -502,13 +505,26 @@ func (c *Completion) pseudo(proto IPProto, length int) (uint16, error) {
 		case kindIPv4:
 			return checksum.PseudoIPv4Bytes(h[ipv4OffSrc:ipv4OffSrc+8], uint8(proto), length), nil
 		case kindIPv6:
-			if final == nil {
+			if routing == nil && options == nil {
 				return checksum.PseudoIPv6Bytes(h[ipv6OffSrc:ipv6OffSrc+32], uint8(proto), length), nil
 			}
-			return checksum.PseudoIPv6([16]byte(h[ipv6OffSrc:]), [16]byte(final), uint8(proto), length), nil
+			src, dst := [16]byte(h[ipv6OffSrc:]), [16]byte(h[ipv6OffDst:])
+			if routing != nil {
+				dst = finalDestination(routing, dst)
+			}
+			if options != nil {
+				if _, o, ok := IPv6Options(options[extOffData:]).find(IPv6OptionHomeAddress, 16); ok {
+					src = [16]byte(o.Data)
+				}
+			}
+			return checksum.PseudoIPv6(src, dst, uint8(proto), length), nil
 		case kindRouting:
-			if a := finalDestination(h); a != nil {
-				final = a
+			if routing == nil && IPv6RoutingView(h).SegmentsLeft() > 0 {
+				routing = h
+			}
+		case kindDestOpts:
+			if options == nil {
+				options = h
 			}
 		}
 	}

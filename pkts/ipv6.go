@@ -89,6 +89,13 @@ func indexIPv6(b []byte, r *Registry) (Span, error) {
 	if v.PayloadLength() == 0 && v.NextHeader() != IPProtoNoNext {
 		// A jumbogram, or a frame that the device cuts into segments.
 		s.Payload = len(b) - IPv6Len
+		if v.NextHeader() == IPProtoHopByHop {
+			if n, ok := jumboLen(b[IPv6Len:]); ok && n <= s.Payload {
+				s.Payload = n
+			} else if ok {
+				s.Flags = SpanTruncated
+			}
+		}
 	}
 	return s, nil
 }
@@ -159,10 +166,15 @@ func addr6(a netip.Addr) ([16]byte, bool) {
 	return a.As16(), a.Is6()
 }
 
-// Complete computes PayloadLength and NextHeader.
+// Complete computes PayloadLength and NextHeader. More than 65,535 bytes of
+// payload need a Jumbo Payload option in an [IPv6HopByHop] header.
 func (l *IPv6) Complete(c *Completion) error {
 	if c.Wants("PayloadLength", ipv6OffLength, l.PayloadLength.mode) {
-		if err := c.PutLength(c.Len() - IPv6Len); err != nil {
+		n := c.Len() - IPv6Len
+		if c.next() == kindHopByHop && hasJumbo(c.Payload()) {
+			n = 0
+		}
+		if err := c.PutLength(n); err != nil {
 			return err
 		}
 	}
@@ -173,7 +185,11 @@ func (l *IPv6) Complete(c *Completion) error {
 // completeNextHeader computes the Next Header field of an IPv6 header or
 // extension header.
 func completeNextHeader(c *Completion, off int, m Mode) {
-	if !c.Wants("NextHeader", off, m) {
+	completeIPProto(c, "NextHeader", off, m)
+}
+
+func completeIPProto(c *Completion, field string, off int, m Mode) {
+	if !c.Wants(field, off, m) {
 		return
 	}
 	unknown := IPProtoExperiment

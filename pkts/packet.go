@@ -40,6 +40,7 @@ type Packet struct {
 	out        []node
 	links      []links
 	order      []uint16
+	scratch    []byte
 	completion Completion
 	print      *printer
 }

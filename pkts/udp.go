@@ -90,7 +90,11 @@ func (l *UDP) AppendBinary(b []byte) ([]byte, error) {
 // says that the sender computed none: it stays.
 func (l *UDP) Complete(c *Completion) error {
 	if c.Wants("Length", udpOffLength, l.Length.mode) {
-		if err := c.PutLength(c.Len()); err != nil {
+		n := c.Len()
+		if n > 0xffff && c.jumbogram() {
+			n = 0 // RFC 2675, section 4
+		}
+		if err := c.PutLength(n); err != nil {
 			return err
 		}
 	}

@@ -287,11 +287,11 @@ func (r *Reader) nextRecord(f *link.Frame) error {
 		}
 		*f = link.Frame{Data: data, Info: link.Info{
 			Time:    time.Unix(int64(rec.sec), int64(rec.frac)*r.toNano).UTC(),
-			WireLen: int(wireLen),
+			WireLen: toInt(wireLen),
 			Link:    r.link,
 		}}
 		if l.kernel {
-			f.Interface = int(rec.ifIndex)
+			f.Interface = toInt(rec.ifIndex)
 			f.Direction = packetTypeDirection(rec.pktType)
 		}
 		if l.snoop && rec.drops != r.drops {

@@ -3,6 +3,8 @@ package pcap_test
 import (
 	"bufio"
 	"bytes"
+	"compress/gzip"
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -213,11 +215,11 @@ func TestForeignVariants(t *testing.T) {
 	}
 }
 
-func readVariant(path string) (n int, first string, err error) {
-	r, err := pcap.Open(path,
+func readVariant(path string, options ...pcap.ReaderOption) (n int, first string, err error) {
+	r, err := pcap.Open(path, append(options,
 		pcap.WithDecompressor(pcap.MagicZstd, command("zstd")),
 		pcap.WithDecompressor(pcap.MagicLZ4, command("lz4")),
-		pcap.WithDecompressor(pcap.MagicXZ, command("xz")))
+		pcap.WithDecompressor(pcap.MagicXZ, command("xz")))...)
 	if err != nil {
 		return 0, "", err
 	}
@@ -277,6 +279,12 @@ func TestCorpus(t *testing.T) {
 		name := filepath.ToSlash(strings.TrimPrefix(path, filepath.Join("..", "..", "..", "shared")+string(filepath.Separator)))
 		if w, ok := want[path]; ok && w != n {
 			t.Errorf("%s: %d frames, capinfos %d (end: %v)", name, n, w, err)
+		}
+		// Recovering never has fewer frames, and ends every file.
+		if more, _, err := readVariant(path, pcap.WithRecover()); err == nil && more < n {
+			t.Errorf("%s: %d frames when recovering, %d without", name, more, n)
+		} else if errors.Is(err, pcap.ErrMalformed) && !errors.Is(err, gzip.ErrHeader) {
+			t.Errorf("%s: recovering ends with %v", name, err)
 		}
 	}
 	t.Logf("%d files end cleanly, %d with an error; %d compared with capinfos", clean, damaged, len(want))

@@ -256,6 +256,35 @@ func TestVariantsInPieces(t *testing.T) {
 	}
 }
 
+// TestPrefixes reads every prefix of the smaller files: the frames are the first
+// of the whole file, and the end is clean or a typed error.
+func TestPrefixes(t *testing.T) {
+	for _, v := range variants() {
+		switch v.format {
+		case pcap.FormatPcapModifiedSMP, pcap.FormatPcapPatched, pcap.FormatPcapNokia:
+			continue // the beginning alone does not tell the layout
+		}
+		if len(v.file) > 1024 {
+			continue
+		}
+		whole, _ := readAll(bytes.NewReader(v.file))
+		for n := range v.file {
+			frames, err := readAll(bytes.NewReader(v.file[:n]))
+			if len(frames) > len(whole) {
+				t.Fatalf("%s: %d frames in the first %d bytes, %d in all", v.name, len(frames), n, len(whole))
+			}
+			for i := range frames {
+				if frames[i].Info != whole[i].Info || !bytes.Equal(frames[i].Data, whole[i].Data) {
+					t.Errorf("%s: frame %d differs in the first %d bytes", v.name, i, n)
+				}
+			}
+			if _, ok := err.(*pcap.FormatError); err != nil && !ok {
+				t.Errorf("%s: the first %d bytes end with a %T: %v", v.name, n, err, err)
+			}
+		}
+	}
+}
+
 type readFunc func([]byte) (int, error)
 
 func (f readFunc) Read(p []byte) (int, error) { return f(p) }

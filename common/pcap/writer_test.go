@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"io"
+	"math"
 	"net/netip"
 	"os"
 	"os/exec"
@@ -113,17 +114,18 @@ func TestWriteRefuses(t *testing.T) {
 		change      func(*link.Frame)
 	}{
 		"captured more than wire": {true, true, func(f *link.Frame) { f.WireLen = 59 }},
-		"wire length":             {true, true, func(f *link.Frame) { f.WireLen = 1 << 32 }},
-		"negative wire length":    {true, true, func(f *link.Frame) { f.WireLen = -1 }},
-		"too long":                {true, true, func(f *link.Frame) { f.Data = make([]byte, 262145); f.WireLen = 262145 }},
-		"before 1970":             {true, true, func(f *link.Frame) { f.Time = utc(-1, 999) }},
-		"after 2106":              {true, false, func(f *link.Frame) { f.Time = utc(1<<32, 0) }},
-		"after 2554":              {true, true, func(f *link.Frame) { f.Time = utc(18446744074, 0) }},
-		"other link type":         {true, false, func(f *link.Frame) { f.Link = link.TypeRaw }},
-		"fine":                    {false, false, func(f *link.Frame) {}},
-		"no wire length":          {false, false, func(f *link.Frame) { f.WireLen = 0 }},
-		"no time":                 {false, false, func(f *link.Frame) { f.Time = time.Time{} }},
-		"longest":                 {false, false, func(f *link.Frame) { f.Data = make([]byte, 262144); f.WireLen = 262144 }},
+		// Beyond 32 bits, or the least int where int has no more than those.
+		"wire length":          {true, true, func(f *link.Frame) { f.WireLen = math.MaxInt32; f.WireLen += f.WireLen + 2 }},
+		"negative wire length": {true, true, func(f *link.Frame) { f.WireLen = -1 }},
+		"too long":             {true, true, func(f *link.Frame) { f.Data = make([]byte, 262145); f.WireLen = 262145 }},
+		"before 1970":          {true, true, func(f *link.Frame) { f.Time = utc(-1, 999) }},
+		"after 2106":           {true, false, func(f *link.Frame) { f.Time = utc(1<<32, 0) }},
+		"after 2554":           {true, true, func(f *link.Frame) { f.Time = utc(18446744074, 0) }},
+		"other link type":      {true, false, func(f *link.Frame) { f.Link = link.TypeRaw }},
+		"fine":                 {false, false, func(f *link.Frame) {}},
+		"no wire length":       {false, false, func(f *link.Frame) { f.WireLen = 0 }},
+		"no time":              {false, false, func(f *link.Frame) { f.Time = time.Time{} }},
+		"longest":              {false, false, func(f *link.Frame) { f.Data = make([]byte, 262144); f.WireLen = 262144 }},
 	} {
 		for _, format := range []pcap.Format{pcap.FormatPcap, pcap.FormatPcapNano, pcap.FormatPcapng} {
 			var out bytes.Buffer
@@ -167,7 +169,7 @@ func TestWriteRefuses(t *testing.T) {
 
 func TestWriterConfigRefused(t *testing.T) {
 	for _, cfg := range []pcap.WriterConfig{
-		{Format: pcap.FormatSnoop}, {Format: pcap.FormatPcapModified}, {SnapLen: -1}, {SnapLen: 1 << 31},
+		{Format: pcap.FormatSnoop}, {Format: pcap.FormatPcapModified}, {SnapLen: -1}, {SnapLen: math.MaxInt32},
 		{Section: pcap.SectionHeader{Major: 3}},
 	} {
 		if _, err := pcap.NewWriter(io.Discard, cfg); err == nil {
