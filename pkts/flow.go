@@ -278,11 +278,10 @@ func (p *Packet) child(i int) int {
 // again.
 func (p *Packet) current(i int) []byte {
 	n := &p.nodes[i]
-	e := p.entry[i]
-	if e == 0 {
+	if n.flags&nodeFilled == 0 {
 		return p.data[n.off:n.end]
 	}
-	b, err := p.filled[e-1].layer.AppendBinary(p.scratch[:0])
+	b, err := p.slots[i].layer.AppendBinary(p.scratch[:0])
 	if err != nil {
 		return nil
 	}
