@@ -467,10 +467,13 @@ func (s *shape) appendScalar(b []byte, v reflect.Value, hexa bool, depth int) []
 			return append(b, oneLine(v.Addr().Interface().(fmt.Stringer).String())...)
 		}
 		for i := range s.fields {
+			f := &s.fields[i]
+			if f.shape.kind == shapeBytes && len(bytesOf(f.of(v))) == 0 {
+				continue
+			}
 			if i > 0 {
 				b = append(b, ' ')
 			}
-			f := &s.fields[i]
 			b = append(append(b, f.key...), '=')
 			b = f.shape.appendScalar(b, f.of(v), f.hex, depth+1)
 		}
@@ -566,23 +569,25 @@ func closest(s string, candidates []string) string {
 	return best
 }
 
-// distance returns how many letters must be put in, taken out or changed to make
-// b of a.
+// distance returns how many letters must be put in, taken out, changed or
+// swapped with the next one to make b of a.
 func distance(a, b string) int {
-	row := make([]int, len(b)+1)
+	before, last, row := make([]int, len(b)+1), make([]int, len(b)+1), make([]int, len(b)+1)
 	for j := range row {
 		row[j] = j
 	}
 	for i := range len(a) {
-		diag := row[0]
+		before, last, row = last, row, before
 		row[0] = i + 1
 		for j := range len(b) {
-			cost := diag
+			change := last[j]
 			if a[i] != b[j] {
-				cost++
+				change++
 			}
-			diag = row[j+1]
-			row[j+1] = min(cost, row[j]+1, diag+1)
+			row[j+1] = min(change, row[j]+1, last[j+1]+1)
+			if i > 0 && j > 0 && a[i] == b[j-1] && a[i-1] == b[j] {
+				row[j+1] = min(row[j+1], before[j-1]+1)
+			}
 		}
 	}
 	return row[len(b)]

@@ -634,6 +634,19 @@ func (l *line) tcpOptions(o []byte) {
 	}
 }
 
+// String returns the option as it stands in a summary, such as "mss 1460".
+func (o TCPOption) String() string {
+	l := line{}
+	switch o.Kind {
+	case TCPOptionEnd:
+		return "eol"
+	case TCPOptionNop:
+		return "nop"
+	}
+	l.tcpOption(byte(o.Kind), o.Data)
+	return string(l.b)
+}
+
 // tcpOption prints one option with the value v.
 func (l *line) tcpOption(kind byte, v []byte) {
 	switch {
