@@ -80,6 +80,17 @@ func (p *Packet) shownPacket() (*Packet, error) {
 	return q, nil
 }
 
+// checksOf returns what was found of the fields of node i: checks are in the
+// order of the nodes.
+func checksOf(checks []Check, i int) []Check {
+	start, _ := slices.BinarySearchFunc(checks, i, func(c Check, i int) int { return c.Node.i - i })
+	end := start
+	for end < len(checks) && checks[end].Node.i == i {
+		end++
+	}
+	return checks[start:end]
+}
+
 // firstChild returns the first node that node i carries, Padding left aside,
 // and -1 for none.
 func (p *Packet) firstChild(i int) int {

@@ -113,11 +113,7 @@ func (p *Packet) appendLayer(b []byte, q *Packet, i int, before uint16) []byte {
 func appendChecks(b []byte, pl *plan, checks []Check, i int) []byte {
 	start := `,"checks":{"`
 	done := false
-	for k := range checks {
-		c := &checks[k]
-		if c.Node.i != i {
-			continue
-		}
+	for _, c := range checksOf(checks, i) {
 		b = append(b, start...)
 		b = append(b, pl.fieldKey(c.Field)...)
 		b = append(append(append(b, `":"`...), c.Status.String()...), '"')

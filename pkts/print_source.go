@@ -135,23 +135,18 @@ func (p *Packet) gives(ls []sourceLayer) bool {
 	return err == nil && bytes.Equal(b, p.data)
 }
 
-// stackSource builds a packet of ls.
+// stackSource builds a packet of ls, all at once.
 func stackSource(ls []sourceLayer) *Packet {
 	q := new(Packet)
-	if isStack(ls) {
-		for _, l := range ls {
-			q.Append(l.layer)
-		}
-		return q
-	}
+	t := q.unpack()
 	for i, l := range ls {
-		if i == 0 || l.parent < 0 {
-			q.Append(l.layer)
-			continue
+		depth := 0
+		if l.parent >= 0 {
+			depth = t[l.parent].depth + 1
 		}
-		// The parent was just put there.
-		_ = q.AddChild(ls[l.parent].layer, l.layer)
+		t = slices.Insert(t, i, q.place(l.layer, depth))
 	}
+	q.pack(t)
 	return q
 }
 

@@ -14,6 +14,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -585,6 +586,24 @@ func FuzzPrint(f *testing.F) {
 			t.Errorf("after printing: %x, %v; want %x", got, err, b)
 		}
 	})
+}
+
+// TestPrintManyLayers prints the deepest packet that there is, in bounded time.
+func TestPrintManyLayers(t *testing.T) {
+	b := unhex(t, "02 00 00 00 00 02  02 00 00 00 00 01  81 00")
+	for range MaxLayers {
+		b = append(b, 0, 1, 0x81, 0)
+	}
+	var p Packet
+	if err := p.Decode(link.TypeEthernet, b); !errors.Is(err, ErrTooDeep) {
+		t.Fatalf("Decode: %v, want ErrTooDeep", err)
+	}
+	start := time.Now()
+	printAll(t, &p, len(b))
+	if d := time.Since(start); d > 20*time.Second {
+		t.Errorf("it took %v", d)
+	}
+	t.Logf("%v", time.Since(start))
 }
 
 func BenchmarkSummary(b *testing.B) {

@@ -209,9 +209,8 @@ func (t *tree) notes(i int, f *fieldShape) {
 	case ModePinned:
 		t.b = append(t.b, " [pinned]"...)
 	}
-	for k := range t.checks {
-		c := &t.checks[k]
-		if c.Node.i != i || c.Field != f.name {
+	for _, c := range checksOf(t.checks, i) {
+		if c.Field != f.name {
 			continue
 		}
 		switch c.Status {
