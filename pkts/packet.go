@@ -42,6 +42,7 @@ type Packet struct {
 	order      []uint16
 	scratch    []byte
 	completion Completion
+	print      *printer
 }
 
 // noCopy makes go vet report copies of a Packet.
