@@ -489,9 +489,9 @@ func (c *Completion) complete() bool {
 }
 
 // pseudo returns the sum of the pseudo-header of the nearest IP header below.
-// The addresses that it covers are those of the ends: what a routing header or
-// a Home Address option names counts, RFC 8200, section 8.1, and RFC 6275,
-// section 11.3.1.
+// The addresses that it covers are those of the ends: what a source route, a
+// routing header or a Home Address option names counts, RFC 8200, section 8.1,
+// and RFC 6275, section 11.3.1.
 func (c *Completion) pseudo(proto IPProto, length int) (uint16, error) {
 	var routing, options []byte // the innermost ones that matter
 	for j := c.nodes[c.i].parent; j != noNode; j = c.nodes[j].parent {
@@ -499,6 +499,11 @@ func (c *Completion) pseudo(proto IPProto, length int) (uint16, error) {
 		h := c.b[n.off:n.pay()]
 		switch n.kind {
 		case kindIPv4:
+			if len(h) > IPv4MinLen {
+				if dst, ok := IPv4Options(h[IPv4MinLen:]).finalDestination(); ok {
+					return checksum.PseudoIPv4([4]byte(h[ipv4OffSrc:]), dst, uint8(proto), length), nil
+				}
+			}
 			return checksum.PseudoIPv4Bytes(h[ipv4OffSrc:ipv4OffSrc+8], uint8(proto), length), nil
 		case kindIPv6:
 			if routing == nil && options == nil {

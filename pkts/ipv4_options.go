@@ -325,6 +325,18 @@ func (o IPv4Options) RecordRoute() (IPv4Route, bool) { return o.route(IPv4Option
 func (o IPv4Options) LooseRoute() (IPv4Route, bool)  { return o.route(IPv4OptionLooseRoute) }
 func (o IPv4Options) StrictRoute() (IPv4Route, bool) { return o.route(IPv4OptionStrictRoute) }
 
+// finalDestination returns where a source route that is not used up ends.
+func (o IPv4Options) finalDestination() (dst [4]byte, ok bool) {
+	r, ok := o.LooseRoute()
+	if !ok {
+		r, ok = o.StrictRoute()
+	}
+	if n := r.Len(); ok && r.Done() < n {
+		return [4]byte(r.Addrs[4*n-4:]), true
+	}
+	return dst, false
+}
+
 // firstSlot is the pointer to the first address of a route.
 const firstSlot = 4
 
