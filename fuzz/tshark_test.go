@@ -43,6 +43,7 @@ const (
 
 // values collects what our layers say, in the form that tshark's is brought to.
 type values struct {
+	data   []byte // the packet
 	list   []string
 	status map[checkKey]pkts.CheckStatus
 }
@@ -88,6 +89,14 @@ func onNode[T any, P pkts.LayerPtr[T]](name string, kind valueKind, of func(v *v
 		if x, ok := l.(P); ok {
 			of(v, n, x)
 		}
+	}}
+}
+
+// either returns a field that more than one type of layer has.
+func either(a, b field) field {
+	return field{a.name, a.kind, func(v *values, n pkts.Node, l pkts.Layer) {
+		a.of(v, n, l)
+		b.of(v, n, l)
 	}}
 }
 
@@ -241,7 +250,7 @@ func TestAgainstTshark(t *testing.T) {
 				packets++
 				at := places[n]
 				derr := p.Decode(at.link, at.data)
-				v := values{status: map[checkKey]pkts.CheckStatus{}}
+				v := values{data: at.data, status: map[checkKey]pkts.CheckStatus{}}
 				for c := range p.Checks() {
 					v.status[checkKey{c.Offset, c.Field}] = c.Status
 				}

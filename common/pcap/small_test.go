@@ -198,3 +198,28 @@ func TestRotatorBlocks(t *testing.T) {
 		t.Errorf("interface of a classic file: %v", err)
 	}
 }
+
+// TestWriteAroundBuffer writes frames about as long as the writer's buffer.
+func TestWriteAroundBuffer(t *testing.T) {
+	for _, format := range []pcap.Format{pcap.FormatPcap, pcap.FormatPcapng} {
+		var frames []link.Frame
+		for n := 65536 - 50; n < 65536+5; n++ {
+			d := bytes.Repeat([]byte{byte(n)}, n)
+			frames = append(frames, link.Frame{Data: d, Info: link.Info{WireLen: n, Link: link.TypeEthernet, Time: utc(testSec, 0)}})
+			tagged := frames[len(frames)-1]
+			if format == pcap.FormatPcapng {
+				tagged.Direction = link.DirectionOut
+			}
+			frames = append(frames, tagged, frames[0])
+		}
+		got, err := readAll(bytes.NewReader(write(t, pcap.WriterConfig{Format: format}, frames...)))
+		if err != nil || len(got) != len(frames) {
+			t.Fatalf("%v: read %d frames, %v, want %d", format, len(got), err, len(frames))
+		}
+		for i := range got {
+			if got[i].Info != frames[i].Info || !bytes.Equal(got[i].Data, frames[i].Data) {
+				t.Errorf("%v: frame %d of %d bytes differs", format, i, len(frames[i].Data))
+			}
+		}
+	}
+}
