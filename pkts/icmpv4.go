@@ -299,7 +299,8 @@ var icmpv4Protocol = Protocol{
 		{"ID", icmpv4OffID * 8, 16},
 		{"Seq", icmpv4OffSeq * 8, 16},
 	},
-	kind: kindICMPv4,
+	Trailer: &icmpExtensionsProtocol,
+	kind:    kindICMPv4,
 }
 
 // Proto returns the descriptor of ICMPv4.
@@ -345,7 +346,6 @@ func quote(s *Span, b []byte, n int) {
 		}
 		if n > 0 && n < len(p) && extensionsKind(p[n:]) != KindRaw {
 			s.Payload = n
-			s.Trailer = kindICMPExtensions
 			s.Flags |= SpanTrailer
 		}
 	}

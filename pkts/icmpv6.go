@@ -547,7 +547,8 @@ var icmpv6ErrorProtocol = Protocol{
 		{"Length", icmpv6ErrorOffWord * 8, 8},
 		{"Unused", icmpv6ErrorOffWord*8 + 8, 24},
 	},
-	kind: kindICMPv6Error,
+	Trailer: &icmpExtensionsProtocol,
+	kind:    kindICMPv6Error,
 }
 
 // Proto returns the descriptor of ICMPv6 errors.

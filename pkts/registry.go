@@ -74,6 +74,23 @@ var builtin = [builtinKinds]*Protocol{
 	kindIPv6:     &ipv6Protocol,
 	kindTCP:      &tcpProtocol,
 	kindUDP:      &udpProtocol,
+	kindHopByHop: &hopByHopProtocol,
+	kindRouting:  &routingProtocol,
+	kindFragment: &fragmentProtocol,
+	kindDestOpts: &destOptsProtocol,
+	kindAH:       &ahProtocol,
+	kindESP:      &espProtocol,
+	kindMobility: &mobilityProtocol,
+	kindHIP:      &hipProtocol,
+	kindShim6:    &shim6Protocol,
+	kindVLAN:     &vlanProtocol,
+	kindLLC:      &llcProtocol,
+	kindSNAP:     &snapProtocol,
+	kindARP:      &arpProtocol,
+	kindLoopback: &loopbackProtocol,
+	kindLoop:     &loopProtocol,
+	kindSLL:      &sllProtocol,
+	kindSLL2:     &sll2Protocol,
 
 	kindICMPv4:                   &icmpv4Protocol,
 	kindICMPv4Times:              &icmpv4TimesProtocol,
@@ -103,6 +120,10 @@ func etherTypeKind(t EtherType) Kind {
 		return kindIPv4
 	case EtherTypeIPv6:
 		return kindIPv6
+	case EtherTypeVLAN, EtherTypeQinQ, EtherTypeQinQ9100, EtherTypeQinQ9200:
+		return kindVLAN
+	case EtherTypeARP, EtherTypeRARP:
+		return kindARP
 	default:
 		return KindRaw
 	}
@@ -119,6 +140,26 @@ func ipProtoKind(p IPProto) Kind {
 		return kindIPv4
 	case IPProtoIPv6:
 		return kindIPv6
+	case IPProtoEthernet:
+		return kindEthernet
+	case IPProtoHopByHop:
+		return kindHopByHop
+	case IPProtoRouting:
+		return kindRouting
+	case IPProtoFragment:
+		return kindFragment
+	case IPProtoDestOpts:
+		return kindDestOpts
+	case IPProtoAH:
+		return kindAH
+	case IPProtoESP:
+		return kindESP
+	case IPProtoMobility:
+		return kindMobility
+	case IPProtoHIP:
+		return kindHIP
+	case IPProtoShim6:
+		return kindShim6
 	case IPProtoICMPv4:
 		return kindICMPv4
 	case IPProtoICMPv6:
@@ -171,6 +212,14 @@ func linkTypeKind(t link.Type) Kind {
 		return kindIPv4
 	case link.TypeIPv6:
 		return kindIPv6
+	case link.TypeNull:
+		return kindLoopback
+	case link.TypeLoop:
+		return kindLoop
+	case link.TypeLinuxSLL:
+		return kindSLL
+	case link.TypeLinuxSLL2:
+		return kindSLL2
 	default:
 		return KindRaw
 	}
@@ -189,7 +238,14 @@ type Table struct {
 func NewTable(name string) *Table { return &Table{name: name} }
 
 // String returns the name.
-func (t *Table) String() string { return t.name }
+func (t *Table) String() string {
+	if t.name == "" {
+		if first, ok := snapOUI(t); ok {
+			return fmt.Sprintf("SNAP %02x", first)
+		}
+	}
+	return t.name
+}
 
 // The number spaces of this package.
 var (
@@ -240,6 +296,9 @@ type Selector struct {
 func (s Selector) String() string {
 	if s.Table == &etherTypesTable {
 		return fmt.Sprintf("%v 0x%04x", s.Table, s.Number)
+	}
+	if first, ok := snapOUI(s.Table); ok {
+		return fmt.Sprintf("SNAP %v 0x%04x", OUI{first, byte(s.Number >> 24), byte(s.Number >> 16)}, uint16(s.Number))
 	}
 	return fmt.Sprintf("%v %d", s.Table, s.Number)
 }
@@ -417,11 +476,11 @@ func (r *Registry) Number(t *Table, p *Protocol) (uint32, bool) {
 // what a program can take away or replace.
 func (r *Registry) Bindings() iter.Seq2[Selector, *Protocol] {
 	return func(yield func(Selector, *Protocol) bool) {
-		tables := []*Table{LinkTypes, EtherTypes, IPProtos, TCPPorts, UDPPorts, ICMPv6Types}
+		tables := []*Table{LinkTypes, EtherTypes, IPProtos, TCPPorts, UDPPorts, LLCSAPs, LoopbackFamilies, ICMPv6Types}
 		var foreign []Selector
 		if r != nil {
 			for s := range r.overlay {
-				if s.Table.bit == 0 {
+				if !slices.Contains(tables, s.Table) {
 					foreign = append(foreign, s)
 				}
 			}
@@ -434,7 +493,7 @@ func (r *Registry) Bindings() iter.Seq2[Selector, *Protocol] {
 			}
 		}
 		slices.SortFunc(foreign, func(a, b Selector) int {
-			return cmp.Or(cmp.Compare(a.Table.name, b.Table.name), cmp.Compare(a.Number, b.Number))
+			return cmp.Or(cmp.Compare(a.Table.String(), b.Table.String()), cmp.Compare(a.Number, b.Number))
 		})
 		for _, s := range foreign {
 			if k := r.overlay[s]; k != KindRaw && !yield(s, r.protocol(k)) {
