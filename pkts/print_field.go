@@ -237,3 +237,20 @@ func (w *fieldWriter) value(s *shape, v reflect.Value, depth int) {
 		w.b = s.appendJSON(w.b, v, depth)
 	}
 }
+
+// FieldPaths returns every path that [Registry.ParseField] takes for the fields
+// of the protocols in r themselves, in the order of the protocols: what a
+// program lists or completes. What lies in options and other parts is left out.
+func (r *Registry) FieldPaths() []string {
+	var paths []string
+	for p := range r.Protocols() {
+		if p == nil {
+			continue
+		}
+		pl := newPlan(p)
+		for _, key := range pl.shape.keys() {
+			paths = append(paths, pl.key+"."+key)
+		}
+	}
+	return paths
+}
