@@ -199,7 +199,7 @@ func (w *fieldWriter) step(s *shape, v reflect.Value, off int, steps []string, d
 		w.b = strconv.AppendInt(w.b, int64(off), 10)
 	case key == "text" && s.kind == shapeObject && s.named:
 		w.begin()
-		w.b = append(w.b, oneLine(v.Addr().Interface().(fmt.Stringer).String())...)
+		w.b = appendStringer(w.b, v)
 	default:
 		w.name(s, v, key)
 	}
@@ -229,7 +229,7 @@ func (w *fieldWriter) value(s *shape, v reflect.Value, depth int) {
 		w.b = s.appendText(w.b, v)
 	case shapeObject:
 		if s.named {
-			w.b = append(w.b, oneLine(v.Addr().Interface().(fmt.Stringer).String())...)
+			w.b = appendStringer(w.b, v)
 			return
 		}
 		w.b = s.appendObject(w.b, v, -1, depth)
