@@ -23,7 +23,7 @@ func openIn(ns *netns.NS, name string, cfg *capture.Config) (s *capture.Sniffer,
 
 // smallRing is a ring of four blocks, which a few hundred frames fill.
 func smallRing() *capture.Config {
-	return &capture.Config{Ring: &capture.Ring{BlockSize: 1 << 16, BlockCount: 4}, Timeout: 2 * time.Millisecond}
+	return &capture.Config{Ring: &capture.Ring{BlockSize: 1 << 16, BlockCount: 4}, Timeout: 50 * time.Millisecond}
 }
 
 func TestConformanceVeth(t *testing.T) {

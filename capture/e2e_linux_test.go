@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -448,6 +449,61 @@ func TestCloseFreesSocket(t *testing.T) {
 	}
 	if !bytes.Equal(f.Data, p.syn(80, 1)) {
 		t.Errorf("frame changed with Close: % x", f.Data)
+	}
+}
+
+// TestIdle wants a reader that waits to use no processor, also after others
+// were interrupted.
+func TestIdle(t *testing.T) {
+	p := newPair(t)
+	s := p.sniff(t, nil)
+	used := func() time.Duration {
+		var u syscall.Rusage
+		if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+			t.Fatal(err)
+		}
+		return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+	}
+	var f link.Frame
+	for range 3 {
+		if err := s.SetReadDeadline(time.Now().Add(time.Millisecond)); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Next(&f); !errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Fatal(err)
+		}
+	}
+	const wait = 400 * time.Millisecond
+	if err := s.SetReadDeadline(time.Now().Add(wait)); err != nil {
+		t.Fatal(err)
+	}
+	before := used()
+	if err := s.Next(&f); !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Fatal(err)
+	}
+	if got := used() - before; got > wait/4 {
+		t.Errorf("waiting for %v used the processor for %v", wait, got)
+	}
+}
+
+// TestSyscallConn reaches the socket that receives.
+func TestSyscallConn(t *testing.T) {
+	p := newPair(t)
+	s := p.sniff(t, nil)
+	c, err := s.SyscallConn()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var typ, domain int
+	var typErr, domainErr error
+	if err := c.Control(func(fd uintptr) {
+		typ, typErr = syscall.GetsockoptInt(int(fd), syscall.SOL_SOCKET, syscall.SO_TYPE)
+		domain, domainErr = syscall.GetsockoptInt(int(fd), syscall.SOL_SOCKET, syscall.SO_DOMAIN)
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if typErr != nil || domainErr != nil || typ != syscall.SOCK_RAW || domain != syscall.AF_PACKET {
+		t.Errorf("socket type %d (%v) of domain %d (%v)", typ, typErr, domain, domainErr)
 	}
 }
 

@@ -43,6 +43,7 @@ const (
 
 // values collects what our layers say, in the form that tshark's is brought to.
 type values struct {
+	data   []byte // the packet
 	list   []string
 	status map[checkKey]pkts.CheckStatus
 }
@@ -91,6 +92,14 @@ func onNode[T any, P pkts.LayerPtr[T]](name string, kind valueKind, of func(v *v
 	}}
 }
 
+// either returns a field that more than one type of layer has.
+func either(a, b field) field {
+	return field{a.name, a.kind, func(v *values, n pkts.Node, l pkts.Layer) {
+		a.of(v, n, l)
+		b.of(v, n, l)
+	}}
+}
+
 // sharkPacket is one packet as tshark sees it: the values of each field.
 type sharkPacket [][]string
 
@@ -121,7 +130,7 @@ func shark(t *testing.T, config, file string, fields []field, f func(n int, p sh
 	t.Helper()
 	args := []string{"-n", "-r", file, "-T", "fields", "-E", "separator=/t", "-E", "occurrence=a", "-E", "aggregator=|"}
 	for _, o := range []string{
-		"ip.check_checksum:TRUE", "tcp.check_checksum:TRUE", "udp.check_checksum:TRUE", "ip.defragment:FALSE", "ipv6.defragment:FALSE",
+		"ip.check_checksum:TRUE", "tcp.check_checksum:TRUE", "udp.check_checksum:TRUE", "ip.defragment:FALSE", "ipv6.defragment:FALSE", "ipv6.tso_support:TRUE",
 		"tcp.desegment_tcp_streams:FALSE", "tcp.relative_sequence_numbers:FALSE", "tcp.analyze_sequence_numbers:FALSE", "eth.check_fcs:FALSE", "eth.fcs:Never",
 	} {
 		args = append(args, "-o", o)
@@ -241,7 +250,7 @@ func TestAgainstTshark(t *testing.T) {
 				packets++
 				at := places[n]
 				derr := p.Decode(at.link, at.data)
-				v := values{status: map[checkKey]pkts.CheckStatus{}}
+				v := values{data: at.data, status: map[checkKey]pkts.CheckStatus{}}
 				for c := range p.Checks() {
 					v.status[checkKey{c.Offset, c.Field}] = c.Status
 				}

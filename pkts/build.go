@@ -214,8 +214,8 @@ const (
 	CheckGood CheckStatus = iota
 	// CheckBad is a field with another value.
 	CheckBad
-	// CheckUnknown is a checksum of bytes that are not all there: the packet
-	// is cut, a fragment, or quoted in another.
+	// CheckUnknown is a length or checksum of bytes that are not all there:
+	// the packet is cut, a fragment, or quoted in another.
 	CheckUnknown
 	// CheckAbsent is a UDP checksum that the sender did not compute.
 	CheckAbsent
@@ -334,6 +334,7 @@ func (c *Completion) PutUint32(v uint32) {
 // when it does not fit.
 func (c *Completion) PutLength(n int) error {
 	if c.verifying {
+		c.unknown = !c.complete()
 		c.judge(uint32(c.Uint16(c.off)), uint32(n))
 		return nil
 	}
@@ -356,6 +357,8 @@ func (c *Completion) judge(have, want uint32) {
 		}
 	case c.absent(have):
 		s = CheckAbsent
+	case c.unknown:
+		s = CheckUnknown
 	}
 	if c.found != nil {
 		n := Node{c.p, c.i}
@@ -376,11 +379,30 @@ func (c *Completion) Name() string { return c.p.protocol(c.i).Name }
 // Header returns the layer's encoded header.
 func (c *Completion) Header() []byte { return c.header }
 
-// Payload returns what follows the header within the layer.
-func (c *Completion) Payload() []byte { return c.b[c.node.pay():c.node.end:c.node.end] }
+// Payload returns what follows the header within the layer, without padding of
+// the layer's own.
+func (c *Completion) Payload() []byte {
+	end := c.end()
+	return c.b[c.node.pay():end:end]
+}
 
-// Len returns the length of the layer, header and payload, in bytes.
-func (c *Completion) Len() int { return int(c.node.end - c.node.off) }
+// Len returns the length of the layer, header and payload, in bytes, without
+// padding of the layer's own.
+func (c *Completion) Len() int { return int(c.end() - c.node.off) }
+
+// end returns where the payload ends, before padding of the layer's own.
+func (c *Completion) end() uint32 {
+	end := c.node.end
+	if c.node.flags&nodeTrailer == 0 {
+		return end
+	}
+	for j := c.i + 1; j < len(c.nodes); j++ {
+		if o := &c.nodes[j]; o.parent == uint16(c.i) && o.kind == kindPadding {
+			end = min(end, o.off)
+		}
+	}
+	return end
+}
 
 // Uint16 returns the 16 bits at byte off of the header.
 func (c *Completion) Uint16(off int) uint16 { return binary.BigEndian.Uint16(c.header[off:]) }
@@ -397,7 +419,7 @@ func (c *Completion) next() Kind {
 
 // payloadLen returns the length of the payload without padding, in bytes.
 func (c *Completion) payloadLen() int {
-	n := len(c.Payload())
+	n := int(c.node.end - c.node.pay())
 	for j := c.i + 1; j < len(c.nodes); j++ {
 		if o := &c.nodes[j]; o.parent == uint16(c.i) && o.kind == kindPadding {
 			n -= int(o.end - o.off)
@@ -456,7 +478,12 @@ func (c *Completion) TransportChecksum(proto IPProto) (uint16, error) {
 // or with one whose sum is start.
 func (c *Completion) InternetChecksum(start uint16) uint16 {
 	have := c.Uint16(c.off)
-	sum := without(checksum.Sum(c.b[c.node.off:c.node.end], start), have)
+	b := c.b[c.node.off:c.end()]
+	sum := without(checksum.Sum(b, start), have)
+	if sum == 0xffff {
+		// Either what is left adds up to this, or it is nothing but zeros.
+		sum = checksum.Sum(b[c.off+2:], checksum.Sum(b[:c.off], start))
+	}
 	if !c.verifying {
 		if c.judged != nil && c.judged.partial {
 			sum = checksum.Add(sum, c.judged.residue)
@@ -479,23 +506,27 @@ func (c *Completion) HeaderChecksum() uint16 {
 	return ^without(checksum.Sum(c.header, 0), c.Uint16(c.off))
 }
 
-// without takes a word out of a one's complement sum of more than that word.
+// without takes a word out of a one's complement sum. The result is 0xffff where
+// nothing but zeros are left.
 func without(sum, word uint16) uint16 { return checksum.Add(sum, ^word) }
 
 // complete reports whether all bytes of the layer at hand are there.
 func (c *Completion) complete() bool {
 	n := c.node
-	flags := n.flags & nodeTruncated
-	if n.parent != noNode {
-		flags |= c.nodes[n.parent].flags & nodeInherited
+	up := n.parent
+	if n.flags&nodeTrailing != 0 && up != noNode {
+		up = c.nodes[up].parent // what the parent says of its payload is not about its trailer
 	}
-	return flags == 0
+	if up != noNode && c.nodes[up].flags&nodeFragment != 0 {
+		return false
+	}
+	return n.flags&nodeTruncated == 0
 }
 
 // pseudo returns the sum of the pseudo-header of the nearest IP header below.
-// The addresses that it covers are those of the ends: what a routing header or
-// a Home Address option names counts, RFC 8200, section 8.1, and RFC 6275,
-// section 11.3.1.
+// The addresses that it covers are those of the ends: what a source route, a
+// routing header or a Home Address option names counts, RFC 1122, section
+// 3.2.1.8, RFC 8200, section 8.1, and RFC 6275, section 11.3.1.
 func (c *Completion) pseudo(proto IPProto, length int) (uint16, error) {
 	var routing, options []byte // the innermost ones that matter
 	for j := c.node.parent; j != noNode; j = c.nodes[j].parent {
@@ -503,6 +534,11 @@ func (c *Completion) pseudo(proto IPProto, length int) (uint16, error) {
 		h := c.b[n.off:n.pay()]
 		switch n.kind {
 		case kindIPv4:
+			if len(h) > IPv4MinLen {
+				if dst, ok := IPv4Options(h[IPv4MinLen:]).finalDestination(); ok {
+					return checksum.PseudoIPv4([4]byte(h[ipv4OffSrc:]), dst, uint8(proto), length), nil
+				}
+			}
 			return checksum.PseudoIPv4Bytes(h[ipv4OffSrc:ipv4OffSrc+8], uint8(proto), length), nil
 		case kindIPv6:
 			if routing == nil && options == nil {

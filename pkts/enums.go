@@ -222,6 +222,7 @@ const (
 	IPProtoUDPLite    IPProto = 136 // RFC 3828
 	IPProtoHIP        IPProto = 139 // RFC 7401
 	IPProtoShim6      IPProto = 140 // RFC 5533
+	IPProtoEthernet   IPProto = 143 // Ethernet in IP, RFC 8986
 	IPProtoExperiment IPProto = 253 // RFC 3692
 )
 
@@ -278,6 +279,8 @@ func (p IPProto) String() string {
 		return "HIP"
 	case IPProtoShim6:
 		return "Shim6"
+	case IPProtoEthernet:
+		return "Ethernet"
 	case IPProtoExperiment:
 		return "experimental"
 	default:

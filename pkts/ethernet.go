@@ -48,7 +48,10 @@ var ethernetProtocol = Protocol{
 	New:   New[Ethernet],
 	Clone: Clone[Ethernet],
 	Index: indexEthernet,
-	At:    []Selector{ByLinkType(link.TypeEthernet)},
+	At: []Selector{
+		{&linkTypesTable, uint32(link.TypeEthernet)},
+		{&ipProtosTable, uint32(IPProtoEthernet)},
+	},
 	Fields: []Field{
 		{"Dst", ethernetOffDst * 8, 48},
 		{"Src", ethernetOffSrc * 8, 48},

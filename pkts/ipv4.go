@@ -129,13 +129,17 @@ func indexIPv4(b []byte, r *Registry) (Span, error) {
 	if n == 0 {
 		return Span{}, v.problem()
 	}
-	length := int(binary.BigEndian.Uint16(b[ipv4OffLength:]))
-	s := Span{Header: n, Payload: length - n}
+	length := int(v.Length())
+	s := Span{Header: n, Payload: length - n, Flags: SpanWhole}
 	if uint(length-n) > uint(len(b)-n) {
-		// Longer than what is there, shorter than the header, or 0: a frame
-		// that the device cuts into segments states no length.
 		s.Payload = len(b) - n
-		if length != 0 {
+		switch {
+		case length == 0: // the device cuts the frame into segments
+			s.Flags = 0
+		case length < n: // nothing says what this is
+			s.Flags = SpanTruncated
+			return s, nil
+		default:
 			s.Flags = SpanTruncated
 		}
 	}

@@ -81,7 +81,7 @@ func indexIPv6(b []byte, r *Registry) (Span, error) {
 	if !v.isHeader() {
 		return Span{}, v.problem()
 	}
-	s := Span{Header: IPv6Len, Payload: int(v.PayloadLength()), Next: r.ipProto(v.NextHeader())}
+	s := Span{Header: IPv6Len, Payload: int(v.PayloadLength()), Next: r.ipProto(v.NextHeader()), Flags: SpanWhole}
 	if s.Payload > len(b)-IPv6Len {
 		s.Flags = SpanTruncated
 		s.Payload = len(b) - IPv6Len
@@ -89,6 +89,7 @@ func indexIPv6(b []byte, r *Registry) (Span, error) {
 	if v.PayloadLength() == 0 && v.NextHeader() != IPProtoNoNext {
 		// A jumbogram, or a frame that the device cuts into segments.
 		s.Payload = len(b) - IPv6Len
+		s.Flags = 0
 		if v.NextHeader() == IPProtoHopByHop {
 			if n, ok := jumboLen(b[IPv6Len:]); ok && n <= s.Payload {
 				s.Payload = n

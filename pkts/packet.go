@@ -91,9 +91,11 @@ const (
 	nodeTruncated nodeFlags = 1 << iota // its payload, or one around it, is cut
 	nodeFragment                        // its payload is one fragment
 	nodeQuote                           // its payload is the start of a packet
-	nodeTrailer                         // what is behind its payload is its own
+	nodeTrailer                         // something of its own is behind its payload
+	nodeWhole                           // its payload is all there
 	nodeBuilt                           // it has no bytes in data
 	nodeSplit                           // its payload is layers side by side
+	nodeTrailing                        // it is what is behind its parent's payload
 	nodeFilled                          // its slot holds its layer
 )
 
@@ -305,35 +307,56 @@ func (p *Packet) walk(r *Registry, i int) error {
 		}
 		pay := off + uint32(s.Header)
 		end := pay + uint32(s.Payload)
-		parent, flags := n.parent, n.flags|nodeFlags(s.Flags)
-		n.flags = flags
-		n.hdr = uint16(s.Header)
-		if s.Flags&SpanTrailer != 0 || parent != noNode && nodes[parent].flags&nodeSplit != 0 {
-			parent = uint16(i)
-		} else {
-			n.end = end
+		proto := r.protocol(kind)
+		flags := n.flags | nodeFlags(s.Flags)
+		if flags&nodeWhole != 0 {
+			flags &^= nodeTruncated
 		}
-		if end != region {
-			nodes = append(nodes, node{off: end, end: region, hdr: allHeader, kind: kindPadding, parent: parent, flags: flags & nodeInherited})
+		if proto.Split != nil {
+			flags |= nodeSplit
+		}
+		// What is left over stands behind the layer, in the enclosing one,
+		// unless it is the layer's own, or something else stands there.
+		parent := n.parent
+		own := s.Flags&SpanTrailer != 0 || parent != noNode && nodes[parent].flags&(nodeSplit|nodeTrailer) != 0
+		left := node{off: end, end: region, hdr: allHeader, kind: kindPadding, parent: parent, flags: flags & nodeInherited}
+		switch {
+		case !own:
+			n.end = end
+		case end != region:
+			flags |= nodeTrailer
+			left.parent = uint16(i)
+			if s.Flags&SpanTrailer != 0 && proto.Trailer != nil && len(nodes) < MaxLayers {
+				left.kind, left.hdr = r.KindOf(proto.Trailer), 0
+				left.flags = n.flags&nodeInherited | nodeTrailing
+			}
+		}
+		n.flags = flags
+		n.hdr = headerLen(s.Header)
+		if end != region && !own {
+			nodes = append(nodes, left)
 		}
 		if s.Payload != 0 {
-			if len(nodes) >= MaxLayers {
-				failed = firstError(failed, n, ErrTooDeep)
-				s.Next = KindRaw
-			}
 			next := node{off: pay, end: end, kind: s.Next, parent: uint16(i), flags: flags & nodeInherited}
-			if split := r.protocol(kind).Split; split != nil && len(nodes) < MaxLayers {
-				n.flags |= nodeSplit
+			switch {
+			case len(nodes) >= MaxLayers:
+				failed = firstError(failed, &next, ErrTooDeep)
+				next.kind = KindRaw
+				nodes = append(nodes, next)
+			case proto.Split != nil:
 				w := Splitter{nodes: nodes, next: next, at: pay}
-				err := split(p.data[pay:end], r, &w)
+				err := proto.Split(p.data[pay:end], r, &w)
 				w.rest()
 				nodes = w.nodes
 				if err := cmp.Or(w.err, err); err != nil {
-					failed = firstError(failed, &nodes[i], err)
+					failed = firstError(failed, &next, err)
 				}
-				continue
+			default:
+				nodes = append(nodes, next)
 			}
-			nodes = append(nodes, next)
+		}
+		if end != region && own {
+			nodes = append(nodes, left)
 		}
 	}
 	p.nodes = nodes
@@ -347,7 +370,7 @@ func indexOther(p *Protocol, b []byte, r *Registry) (Span, error) {
 	if err != nil {
 		return s, err
 	}
-	if s.Header <= 0 || s.Payload < 0 || s.Payload > len(b) || s.Header+s.Payload > len(b) {
+	if s.Header <= 0 || s.Payload < 0 || s.Payload > len(b) || s.Header+s.Payload > len(b) || s.Header >= allHeader && s.Header < len(b) {
 		return s, Malformed(p.Name, fmt.Sprintf("its Index claims %d+%d of %d bytes", s.Header, s.Payload, len(b)))
 	}
 	return s, nil

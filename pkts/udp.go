@@ -52,9 +52,10 @@ func indexUDP(b []byte, r *Registry) (Span, error) {
 	}
 	v := UDPView(b)
 	length := int(v.Length())
-	s := Span{Header: UDPLen, Payload: length - UDPLen}
+	s := Span{Header: UDPLen, Payload: length - UDPLen, Flags: SpanWhole}
 	if uint(length-UDPLen) > uint(len(b)-UDPLen) {
 		s.Payload = len(b) - UDPLen
+		s.Flags = 0
 		if length != 0 {
 			s.Flags = SpanTruncated
 		}

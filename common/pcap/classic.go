@@ -72,7 +72,7 @@ func (l *recordLayout) parse(b []byte, order ByteOrder) record {
 
 // openClassic reads a classic file header, of 24 bytes or, from Ixia, 28.
 func (r *Reader) openClassic() error {
-	var h = &r.header
+	h := &r.header
 	b := r.buf.unread()
 	magic := LittleEndian.u32(b)
 	if !classicMagic(magic) {

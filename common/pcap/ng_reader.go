@@ -20,7 +20,7 @@ const (
 	maxBlockLen = 128<<20 + 128<<10
 	// maxInterfaces bounds what a file of nothing but interface descriptions
 	// can make a reader remember.
-	maxInterfaces = 1 << 20
+	maxInterfaces = 1 << 18
 
 	sectionBodyLen   = 16 // byte-order magic, version, section length
 	interfaceBodyLen = 8  // link type, reserved, snap length

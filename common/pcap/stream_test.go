@@ -317,6 +317,25 @@ func TestMemory(t *testing.T) {
 	}
 }
 
+// TestMemoryOfParts checks that blocks of very many small parts are refused.
+func TestMemoryOfParts(t *testing.T) {
+	empty := bytes.Repeat([]byte{99, 0, 0, 0}, 1<<21)
+	for name, block := range map[string][]byte{
+		"options":    blk(le, 0x0a0d0d0a, shb(le)[8:24], empty),
+		"records":    blk(le, 4, empty),
+		"statistics": blk(le, 5, make([]byte, 12), empty),
+	} {
+		r, err := pcap.NewBlockReader(bytes.NewReader(join(shb(le), block)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Next()
+		if _, err := r.Next(); !errors.Is(err, pcap.ErrMalformed) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
 // TestLongRecord reads a record longer than the buffer, which grows with it.
 func TestLongRecord(t *testing.T) {
 	data := bytes.Repeat([]byte("0123456789abcdef"), 3<<20/16)
@@ -330,8 +349,14 @@ func TestLongRecord(t *testing.T) {
 
 func TestMaxCaptureLength(t *testing.T) {
 	file := join(head(), rec(le, testSec, 0, 60, 60, nil, frameData()[0]))
-	if _, err := readAll(bytes.NewReader(file), pcap.WithMaxCaptureLength(59)); !errors.Is(err, pcap.ErrMalformed) {
-		t.Errorf("limit 59: %v", err)
+	ng := join(shb(le), idb(le, 1, 0), epb(le, 0, microTS, frameData()[0]))
+	for _, file := range [][]byte{file, ng} {
+		if _, err := readAll(bytes.NewReader(file), pcap.WithMaxCaptureLength(59)); !errors.Is(err, pcap.ErrMalformed) {
+			t.Errorf("limit 59: %v", err)
+		}
+		if _, err := readAll(bytes.NewReader(file), pcap.WithMaxCaptureLength(60)); err != nil {
+			t.Errorf("limit 60: %v", err)
+		}
 	}
 	big := join(head(), rec(le, testSec, 0, 300000, 300000, nil, make([]byte, 300000)))
 	if _, err := readAll(bytes.NewReader(big), pcap.WithMaxCaptureLength(300000)); err != nil {
@@ -358,4 +383,72 @@ func TestLifetime(t *testing.T) {
 			i++
 		}
 	}
+}
+
+// TestManyRefills reads files much longer than the buffer, in reads of all
+// sizes, and checks every frame and the offset of the error at the end.
+func TestManyRefills(t *testing.T) {
+	size := func(i int) int { return 1 + i*7919%3000 }
+	data := func(i int) []byte { return bytes.Repeat([]byte{byte(i), byte(i >> 8), 3}, size(i))[:size(i)] }
+	const n = 3000
+	for name, build := range map[string]func(i int) []byte{
+		"pcap":   func(i int) []byte { d := data(i); return rec(be, uint32(i), 1, uint32(len(d)), 5000, nil, d) },
+		"pcapng": func(i int) []byte { return epb(be, 0, uint64(i)*1e6, data(i)) },
+	} {
+		file := fileHead(be, 0xa1b2c3d4, 2, 4, 0, 262144, 1)
+		if name == "pcapng" {
+			file = join(shb(be), idb(be, 1, 0))
+		}
+		for i := range n {
+			file = append(file, build(i)...)
+		}
+		end := int64(len(file))
+		file = append(file, build(5)[:15]...)
+		for source, src := range map[string]io.Reader{
+			"whole": bytes.NewReader(file),
+			"odd":   &oddReader{b: file},
+		} {
+			for _, options := range [][]pcap.ReaderOption{nil, {pcap.WithBufferSize(1)}, {pcap.WithBufferSize(1 << 20)}} {
+				r, err := pcap.NewReader(src, options...)
+				if err != nil {
+					t.Fatal(err)
+				}
+				var f link.Frame
+				for i := range n {
+					if err := r.Next(&f); err != nil {
+						t.Fatalf("%s, %s: frame %d: %v", name, source, i, err)
+					}
+					if !bytes.Equal(f.Data, data(i)) || f.Time.Unix() != int64(i) {
+						t.Fatalf("%s, %s: frame %d has %d bytes at %v, want %d", name, source, i, len(f.Data), f.Time, size(i))
+					}
+				}
+				err = r.Next(&f)
+				if fe, ok := errors.AsType[*pcap.FormatError](err); !ok || fe.Offset != end || !errors.Is(err, pcap.ErrTruncated) {
+					t.Errorf("%s, %s: end is %v, want a cut file at byte %d", name, source, err, end)
+				}
+				if s, ok := src.(io.Seeker); ok {
+					s.Seek(0, io.SeekStart)
+				} else {
+					src.(*oddReader).at = 0
+				}
+			}
+		}
+	}
+}
+
+// oddReader returns between 1 and 70,000 bytes at a time.
+type oddReader struct {
+	b  []byte
+	at int
+	n  int
+}
+
+func (o *oddReader) Read(p []byte) (int, error) {
+	if o.at == len(o.b) {
+		return 0, io.EOF
+	}
+	o.n = o.n*1103515245 + 12345
+	k := copy(p[:min(len(p), 1+(o.n>>8&0xffff))], o.b[o.at:])
+	o.at += k
+	return k, nil
 }

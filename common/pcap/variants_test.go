@@ -100,6 +100,7 @@ func variants() []variant {
 		{"time at the end", join(head(), rec(le, math.MaxUint32, 0, 60, 60, nil, d[0])), pcap.FormatPcap, 1, utc(math.MaxUint32, 0), "", 0},
 		{"two files in one", join(head(), good, head(), good), pcap.FormatPcap, 3, us, "malformed", int64(24 + len(good))},
 		{"two big-endian files in one", join(fileHead(be, 0xa1b2c3d4, 2, 4, 0, 262144, 1), records(be, testMicro, nil), fileHead(be, 0xa1b2c3d4, 2, 4, 0, 262144, 1)), pcap.FormatPcap, 3, us, "malformed", int64(24 + len(good))},
+		{"empty frame at the magic number's time", join(head(), rec(le, 0xa1b2c3d4, 5, 0, 60, nil, nil)), pcap.FormatPcap, 1, utc(0xa1b2c3d4, 5000), "", 0},
 		{"text", bytes.Repeat([]byte("hello world\n"), 4), 0, 0, us, "unknown", 0},
 		{"reserved magic a1b234cd", join(classic(0xa1b234cd, 2, 4), good), 0, 0, us, "unknown", 0},
 		{"reserved magic a12b3c4d", join(classic(0xa12b3c4d, 2, 4), good), 0, 0, us, "unknown", 0},

@@ -114,8 +114,8 @@ func TestWriteRefuses(t *testing.T) {
 		change      func(*link.Frame)
 	}{
 		"captured more than wire": {true, true, func(f *link.Frame) { f.WireLen = 59 }},
-		// Beyond 32 bits, or the least int where int has no more than those.
-		"wire length":          {true, true, func(f *link.Frame) { f.WireLen = math.MaxInt32; f.WireLen += f.WireLen + 2 }},
+		// Beyond 32 bits; 1 where int has no more than those.
+		"wire length":          {true, true, func(f *link.Frame) { f.WireLen = math.MaxInt32; f.WireLen += f.WireLen + 3 }},
 		"negative wire length": {true, true, func(f *link.Frame) { f.WireLen = -1 }},
 		"too long":             {true, true, func(f *link.Frame) { f.Data = make([]byte, 262145); f.WireLen = 262145 }},
 		"before 1970":          {true, true, func(f *link.Frame) { f.Time = utc(-1, 999) }},
