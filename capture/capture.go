@@ -205,9 +205,9 @@ func (s *Sniffer) ReadInto(buf []byte) (link.Frame, error) {
 //
 // The sequence ends when ctx does, with an error that wraps [context.Canceled]
 // or [context.DeadlineExceeded], and after any other error of Next. It ends
-// without an error when the Sniffer is deactivated during the iteration and
-// everything was read. After an error that is not final, another sequence can
-// be started.
+// without an error when the Sniffer is deactivated, before or during the
+// iteration, and everything was read. After an error that is not final,
+// another sequence can be started.
 func (s *Sniffer) Frames(ctx context.Context) iter.Seq2[link.Frame, error] {
 	return func(yield func(link.Frame, error) bool) {
 		stop := context.AfterFunc(ctx, func() { s.wake(flagWake) })
@@ -215,7 +215,7 @@ func (s *Sniffer) Frames(ctx context.Context) iter.Seq2[link.Frame, error] {
 		var f link.Frame
 		for first := true; ; first = false {
 			if err := s.next(ctx, &f); err != nil {
-				if first || !errors.Is(err, ErrNotActive) {
+				if first && !errors.Is(err, errDrained) || !errors.Is(err, ErrNotActive) {
 					yield(link.Frame{}, err)
 				}
 				return
@@ -362,7 +362,7 @@ func (s *Sniffer) read(ctx context.Context, f *link.Frame) error {
 		case err == ErrInterrupted:
 		case err == ErrNotActive:
 			s.state = idle
-			return s.leave(err)
+			return s.leave(errDrained)
 		default:
 			return s.leave(err)
 		}

@@ -486,6 +486,57 @@ func TestIdle(t *testing.T) {
 	}
 }
 
+// TestActivateAtOnce changes the filter while the kernel holds a block back for
+// a second: Activate neither waits for it nor lets old frames through.
+func TestActivateAtOnce(t *testing.T) {
+	p := newPair(t)
+	s := p.sniff(t, &capture.Config{Timeout: time.Second})
+	sent := func() (seqs []uint32) {
+		for _, f := range drain(t, s) {
+			if ip, ok := parseIPv4(f.Data); ok && f.Direction == link.DirectionOut && ip.payload[13] == 0x02 {
+				seqs = append(seqs, binary.BigEndian.Uint32(ip.payload[4:]))
+			}
+		}
+		return seqs
+	}
+	for i := range uint32(4) {
+		if err := s.Send(p.syn(80, i)); err != nil {
+			t.Fatal(err)
+		}
+		start := time.Now()
+		if err := s.Activate(nil); err != nil {
+			t.Fatal(err)
+		}
+		if d := time.Since(start); d > 500*time.Millisecond {
+			t.Errorf("Activate took %v", d)
+		}
+	}
+	if err := s.Send(p.syn(80, 100)); err != nil {
+		t.Fatal(err)
+	}
+	if got := sent(); !slices.Equal(got, []uint32{100}) {
+		t.Errorf("captured SYNs %v, want only the one behind the last Activate", got)
+	}
+	// With nothing behind what was forgotten, there is nothing to wait for.
+	if err := s.Activate(nil); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Send(p.syn(80, 5)); err != nil {
+		t.Fatal(err)
+	}
+	time.Sleep(10 * time.Millisecond) // for the answer
+	if err := s.Activate(nil); err != nil {
+		t.Fatal(err)
+	}
+	start := time.Now()
+	if got := sent(); got != nil {
+		t.Errorf("captured SYNs %v, which are older than Activate", got)
+	}
+	if d := time.Since(start); d > 500*time.Millisecond {
+		t.Errorf("finding nothing took %v", d)
+	}
+}
+
 // TestSyscallConn reaches the socket that receives.
 func TestSyscallConn(t *testing.T) {
 	p := newPair(t)

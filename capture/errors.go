@@ -2,6 +2,7 @@ package capture
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"strings"
 
@@ -37,6 +38,10 @@ var (
 	// No method of [Sniffer] returns it.
 	ErrInterrupted = errors.New("capture: interrupted")
 )
+
+// errDrained is the ErrNotActive of the read which finds that everything was
+// read; those that come later get the plain one.
+var errDrained = fmt.Errorf("%w", ErrNotActive)
 
 // OpError is the error of every method of a [Sniffer] and of [Open]: what was
 // done, on which interface, and why it failed. [errors.Is] sees through it, to

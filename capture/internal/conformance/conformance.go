@@ -951,13 +951,31 @@ func testFramesEnd(t *testing.T, x *Fixture) {
 	if n != 5*len(x.Seen) {
 		t.Errorf("%d frames, want %d", n, 5*len(x.Seen))
 	}
-	for range s.Frames(t.Context()) {
-		n = -1 // the one with the error
-		break
+	expectOneError := func() {
+		t.Helper()
+		n := 0
+		for _, err := range s.Frames(t.Context()) {
+			n++
+			if !errors.Is(err, capture.ErrNotActive) {
+				t.Errorf("Frames of an idle Sniffer: %v, want ErrNotActive", err)
+			}
+		}
+		if n != 1 {
+			t.Errorf("Frames of an idle Sniffer has %d elements, want one with an error", n)
+		}
 	}
-	if n != -1 {
-		t.Error("Frames of an idle Sniffer has no error")
+	expectOneError()
+	// Also when there was nothing.
+	if err := s.Activate(nil); err != nil {
+		t.Fatal(err)
 	}
+	if err := s.Deactivate(); err != nil {
+		t.Fatal(err)
+	}
+	for _, err := range s.Frames(t.Context()) {
+		t.Errorf("Frames: %v, want the end", err)
+	}
+	expectOneError()
 }
 
 func testClose(t *testing.T, x *Fixture) {
