@@ -372,16 +372,18 @@ func (c *Completion) Header() []byte {
 	return c.b[n.off:n.pay():n.pay()]
 }
 
-// Payload returns what follows the header within the layer.
+// Payload returns what follows the header within the layer, without padding.
 func (c *Completion) Payload() []byte {
-	n := &c.nodes[c.i]
-	return c.b[n.pay():n.end:n.end]
+	pay := int(c.nodes[c.i].pay())
+	end := pay + c.payloadLen()
+	return c.b[pay:end:end]
 }
 
-// Len returns the length of the layer, header and payload, in bytes.
+// Len returns the length of the layer, header and payload without padding, in
+// bytes.
 func (c *Completion) Len() int {
 	n := &c.nodes[c.i]
-	return int(n.end - n.off)
+	return int(n.pay()-n.off) + c.payloadLen()
 }
 
 // Uint16 returns the 16 bits at byte off of the header.
@@ -447,8 +449,7 @@ func (c *Completion) Number(t *Table, have, unknown uint32) uint32 {
 // When the layer's bytes are not all there, the result is the field as it is,
 // changed by as much as the bytes that are there changed it.
 func (c *Completion) TransportChecksum(proto IPProto) (uint16, error) {
-	n := &c.nodes[c.i]
-	sum, err := c.pseudo(proto, int(n.end-n.off))
+	sum, err := c.pseudo(proto, c.Len())
 	if err != nil {
 		return 0, err
 	}
@@ -458,8 +459,8 @@ func (c *Completion) TransportChecksum(proto IPProto) (uint16, error) {
 // InternetChecksum is [Completion.TransportChecksum] without a pseudo-header,
 // or with one whose sum is start.
 func (c *Completion) InternetChecksum(start uint16) uint16 {
-	n := &c.nodes[c.i]
-	b := c.b[n.off:n.end]
+	off := int(c.nodes[c.i].off)
+	b := c.b[off : off+c.Len()]
 	sum := checksum.Sum(b[c.off+2:], checksum.Sum(b[:c.off], start))
 	if !c.verifying {
 		if c.judged != nil && c.judged.partial {

@@ -97,7 +97,7 @@ func (p *Packet) InsertBefore(at, l Layer) error {
 		return err
 	}
 	depth := t[i].depth
-	for j := i; j < subtree(t, i); j++ {
+	for j, end := i, subtree(t, i); j < end; j++ {
 		t[j].depth++
 	}
 	p.pack(slices.Insert(t, i, p.place(l, depth)))
