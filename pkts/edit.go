@@ -251,6 +251,9 @@ func (p *Packet) pack(t []placed) {
 		at := place[i]
 		p.nodes[at], p.slots[at], p.judged[at] = o, t[i].slot, t[i].judged
 		path = append(path, at)
+		if o.kind == kindPadding && o.parent != noNode {
+			p.nodes[o.parent].flags |= nodeTrailer
+		}
 	}
 }
 

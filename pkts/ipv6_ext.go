@@ -76,7 +76,7 @@ func (c *Completion) jumbogram() bool {
 		n := &c.nodes[j]
 		switch n.kind {
 		case kindHopByHop:
-			_, ok := IPv6HopByHopView(c.b[n.off:n.pay()]).Options().Jumbo()
+			_, ok := IPv6Options(c.b[n.off+extOffData : n.pay()]).Jumbo()
 			return ok
 		case kindIPv4, kindIPv6:
 			return false

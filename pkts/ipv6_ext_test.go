@@ -378,6 +378,26 @@ func TestFinalDestination(t *testing.T) {
 	}
 }
 
+// TestWrongLengthFields builds checksums over headers whose length is pinned to
+// what it is not.
+func TestWrongLengthFields(t *testing.T) {
+	for _, n := range []uint8{0, 1, 255} {
+		for _, l := range []Layer{
+			&IPv6Routing{HdrExtLen: Pin(n), SegmentsLeft: 1, Data: make([]byte, 20)},
+			&IPv6HopByHop{HdrExtLen: Pin(n), Options: IPv6Options(nil).AppendJumbo(0)},
+			&IPv6DestOpts{HdrExtLen: Pin(n), Options: IPv6Options(nil).AppendTunnelLimit(1)},
+			&AH{PayloadLen: Pin(n)},
+			&Shim6{HdrExtLen: Pin(n)},
+		} {
+			want := coreBuild(t, coreV6(1), l, &UDP{}, &Raw{Data: []byte("x")})
+			if want[IPv6Len+1] != n {
+				t.Errorf("%v: the length is %d, want %d", l.Proto(), want[IPv6Len+1], n)
+			}
+			roundTrips(t, &ipv6Protocol, want)
+		}
+	}
+}
+
 func TestRoutingAccessors(t *testing.T) {
 	rpl := RPLRoute{CmprI: 15, CmprE: 14, Pad: 4, Reserved: 0xabcde, Addresses: []byte{0x0a, 0x0b, 0x12, 0x34, 0, 0, 0, 0}}
 	data, err := rpl.AppendBinary(nil)

@@ -42,10 +42,13 @@ const (
 	IPv6OptionExperiment7 IPv6OptionType = 0xde // RFC 4727
 	IPv6OptionDFF         IPv6OptionType = 0xee // depth-first forwarding, RFC 6971
 	IPv6OptionExperiment8 IPv6OptionType = 0xfe // RFC 4727
-	ipv6OptionActionShift                = 6
-	ipv6OptionMutable     IPv6OptionType = 0x20
-	ipv6OptionHeaderLen                  = 2
-	ipv6OptionMaxData                    = 255
+)
+
+const (
+	ipv6OptionActionShift = 6
+	ipv6OptionMutable     = 0x20
+	ipv6OptionHeaderLen   = 2
+	ipv6OptionMaxData     = 255
 )
 
 // IPv6OptionAction is what a node does that does not know an option.

@@ -414,23 +414,25 @@ func (r RPLRoute) AppendBinary(b []byte) ([]byte, error) {
 }
 
 // finalDestination returns where a packet to dst goes at last by the routing
-// header h; dst itself when no segments are left or the type is not known.
+// header h; dst itself when no segments are left or the type is not known. The
+// length field of h is not looked at: it may be wrong, or not computed yet.
 func finalDestination(h []byte, dst [16]byte) [16]byte {
 	v := IPv6RoutingView(h)
 	if v.SegmentsLeft() == 0 {
 		return dst
 	}
+	data := h[routingOffData:]
 	switch t := v.Type(); t {
 	case IPv6RoutingSource, IPv6RoutingMobile:
-		if a := routingAddrBytes(t, v.Data()); len(a) > 0 {
+		if a := routingAddrBytes(t, data); len(a) > 0 {
 			return [16]byte(a[len(a)-16:])
 		}
 	case IPv6RoutingSegments:
-		if a := routingAddrBytes(t, v.Data()); len(a) > 0 {
+		if a := routingAddrBytes(t, data); len(a) > 0 {
 			return [16]byte(a)
 		}
 	case IPv6RoutingRPL:
-		if r, ok := rplRoute(v.Data()); ok {
+		if r, ok := rplRoute(data); ok {
 			return r.at(r.Len()-1, dst)
 		}
 	}

@@ -71,8 +71,6 @@ func TestLLC(t *testing.T) { testGolden(t, llcGoldens()...) }
 
 func FuzzLLC(f *testing.F) { fuzzProtocol(f, &llcProtocol, llcGoldens()...) }
 
-func FuzzEthernet(f *testing.F) { fuzzProtocol(f, &ethernetProtocol, llcGoldens()...) }
-
 // TestLLCNext holds what follows an LLC header against what tshark 4.0.17 finds
 // in the same bytes.
 func TestLLCNext(t *testing.T) {

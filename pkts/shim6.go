@@ -13,23 +13,25 @@ const (
 	shim6OffData     = 6
 )
 
+// shim6PayloadTagBits is the length of a context tag.
+const shim6PayloadTagBits = 47
+
 // Shim6Type is the type of a Shim6 control message, RFC 5533, section 5.3; 7
 // bits.
 type Shim6Type uint8
 
 const (
-	Shim6I1             Shim6Type = 1  // first message from the initiator
-	Shim6R1             Shim6Type = 2  // first message from the responder
-	Shim6I2             Shim6Type = 3  // second message from the initiator
-	Shim6R2             Shim6Type = 4  // second message from the responder
-	Shim6R1bis          Shim6Type = 5  // answer to a packet without context
-	Shim6I2bis          Shim6Type = 6  // answer to R1bis
-	Shim6UpdateRequest  Shim6Type = 64 // new locators
-	Shim6UpdateAck      Shim6Type = 65 // answer to it
-	Shim6KeepAlive      Shim6Type = 66 // RFC 5534
-	Shim6Probe          Shim6Type = 67 // RFC 5534
-	Shim6ErrorMessage   Shim6Type = 68
-	shim6PayloadTagBits           = 47
+	Shim6I1            Shim6Type = 1  // first message from the initiator
+	Shim6R1            Shim6Type = 2  // first message from the responder
+	Shim6I2            Shim6Type = 3  // second message from the initiator
+	Shim6R2            Shim6Type = 4  // second message from the responder
+	Shim6R1bis         Shim6Type = 5  // answer to a packet without context
+	Shim6I2bis         Shim6Type = 6  // answer to R1bis
+	Shim6UpdateRequest Shim6Type = 64 // new locators
+	Shim6UpdateAck     Shim6Type = 65 // answer to it
+	Shim6KeepAlive     Shim6Type = 66 // RFC 5534
+	Shim6Probe         Shim6Type = 67 // RFC 5534
+	Shim6ErrorMessage  Shim6Type = 68
 )
 
 // String returns the type's name, or the number.

@@ -385,11 +385,11 @@ func (o TCPOptions) AppendQuickStart(q TCPQuickStart) TCPOptions {
 // the low 24 bits of how many bytes of payload arrived with each code point.
 // An option may leave counters out.
 type AccECN struct {
-	Counters      int // how many are there, 0 to 3, in the order of the option's kind
-	ECT0, CE, ECT uint32
+	Counters       int // how many are there, 0 to 3, in the order of the option's kind
+	ECT0, CE, ECT1 uint32
 }
 
-// AccECN returns the counters; the field ECT is that of ECT(1).
+// AccECN returns the counters of the first such option.
 func (o TCPOptions) AccECN() (AccECN, bool) {
 	first := true
 	d, ok := findKind(o, uint8(TCPOptionAccECN0), 0)
@@ -413,7 +413,7 @@ func (o TCPOptions) AccECN() (AccECN, bool) {
 // AppendAccECN appends a.Counters counters in the order of kind, which is
 // [TCPOptionAccECN0] or [TCPOptionAccECN1].
 func (o TCPOptions) AppendAccECN(kind TCPOptionKind, a AccECN) TCPOptions {
-	c := [3]uint32{a.ECT0, a.CE, a.ECT}
+	c := [3]uint32{a.ECT0, a.CE, a.ECT1}
 	if kind == TCPOptionAccECN1 {
 		c[0], c[2] = c[2], c[0]
 	}

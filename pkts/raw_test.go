@@ -1,0 +1,57 @@
+package pkts
+
+import (
+	"bytes"
+	"testing"
+
+	"github.com/gopkts/gopkts/common/link"
+)
+
+func TestRaw(t *testing.T) {
+	data := []byte{1, 2, 3}
+	for _, typ := range []link.Type{link.TypeRaw, link.Type(65000)} {
+		var p Packet
+		if err := p.Decode(typ, data); err != nil {
+			t.Fatal(err)
+		}
+		raw := Must[Raw](&p)
+		if !bytes.Equal(raw.Data, data) || &raw.Data[0] != &data[0] || cap(raw.Data) != 3 {
+			t.Errorf("%v: %x, capacity %d; want the same bytes and no more", typ, raw.Data, cap(raw.Data))
+		}
+		if got, err := p.AppendBinary(nil); err != nil || !bytes.Equal(got, data) {
+			t.Errorf("%v: %x, %v", typ, got, err)
+		}
+	}
+	noAllocs(t, &rawProtocol, data)
+}
+
+func TestEmptyPacket(t *testing.T) {
+	var p Packet
+	if b, err := p.AppendBinary([]byte("x")); err != nil || string(b) != "x" {
+		t.Errorf("the zero Packet: %q, %v", b, err)
+	}
+	if err := p.Decode(link.Type(65000), nil); err != nil {
+		t.Errorf("no bytes: %v", err)
+	}
+	if b, err := p.AppendBinary(nil); err != nil || len(b) != 0 {
+		t.Errorf("no bytes: %q, %v", b, err)
+	}
+	if _, ok := Get[TCP](&p); ok || Has[IPv4](&p) {
+		t.Error("layers in the empty packet")
+	}
+	if b := coreBuild(t); len(b) != 0 {
+		t.Errorf("Stack of nothing: %x", b)
+	}
+}
+
+func TestPadding(t *testing.T) {
+	b := coreBuild(t, coreV4(nil), &UDP{}, &Raw{Data: []byte("data")}, &Padding{Data: []byte("pad")})
+	if v := IPv4View(b); int(v.Length()) != len(b)-3 || !bytes.HasSuffix(b, []byte("datapad")) {
+		t.Errorf("% x", b)
+	}
+	p := coreDecode(t, &ipv4Protocol, b)
+	if pad, ok := Get[Padding](p); !ok || string(pad.Data) != "pad" {
+		t.Errorf("Padding = %v, %v", pad, ok)
+	}
+	coreAllGood(t, &ipv4Protocol, b)
+}

@@ -1,0 +1,298 @@
+package pkts
+
+import (
+	"bytes"
+	"net/netip"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/gopkts/gopkts/common/link"
+	"pgregory.net/rapid"
+)
+
+func drawBytes(t *rapid.T, n int) []byte {
+	return rapid.SliceOfN(rapid.Byte(), n, n).Draw(t, "bytes")
+}
+
+func drawMAC(t *rapid.T) link.MacAddr { return link.MacAddr(drawBytes(t, 6)) }
+func drawV4(t *rapid.T) netip.Addr    { return netip.AddrFrom4([4]byte(drawBytes(t, 4))) }
+func drawV6(t *rapid.T) netip.Addr    { return netip.AddrFrom16([16]byte(drawBytes(t, 16))) }
+
+func draw8(t *rapid.T, limit uint8) uint8    { return rapid.Uint8Max(limit).Draw(t, "8 bits") }
+func draw16(t *rapid.T, limit uint16) uint16 { return rapid.Uint16Max(limit).Draw(t, "16 bits") }
+func draw32(t *rapid.T, limit uint32) uint32 { return rapid.Uint32Max(limit).Draw(t, "32 bits") }
+func drawInt(t *rapid.T, limit int) int      { return rapid.IntRange(0, limit).Draw(t, "number") }
+func drawBool(t *rapid.T) bool               { return rapid.Bool().Draw(t, "bool") }
+
+// drawIPv4Options draws up to 40 bytes of options.
+func drawIPv4Options(t *rapid.T) IPv4Options {
+	var o IPv4Options
+	for range drawInt(t, 4) {
+		n := o
+		switch drawInt(t, 5) {
+		case 0:
+			n = n.AppendRouterAlert(draw16(t, 0xffff))
+		case 1:
+			n = n.AppendRecordRoute(drawInt(t, 3))
+		case 2:
+			n, _ = n.AppendRoute(IPv4OptionStrictRoute, drawV4(t), drawV4(t))
+		case 3:
+			n, _ = n.AppendTimestamp(IPv4TimestampAddrs, IPv4TimestampEntry{drawV4(t), draw32(t, 0xffffffff)})
+		case 4:
+			n = n.Append(IPv4OptionType(2+draw8(t, 253)), drawBytes(t, drawInt(t, 9)))
+		default:
+			n = n.Append(IPv4OptionNop, nil)
+		}
+		if len(n.Pad()) <= IPv4MaxLen-IPv4MinLen {
+			o = n
+		}
+	}
+	return o.Pad()
+}
+
+// drawTCPOptions draws up to 40 bytes of options.
+func drawTCPOptions(t *rapid.T) TCPOptions {
+	var o TCPOptions
+	for range drawInt(t, 4) {
+		n := o
+		switch drawInt(t, 5) {
+		case 0:
+			n = n.AppendMSS(draw16(t, 0xffff))
+		case 1:
+			n = n.AppendTimestamps(draw32(t, 0xffffffff), draw32(t, 0xffffffff))
+		case 2:
+			n = n.AppendSACK(SACKBlock{draw32(t, 0xffffffff), draw32(t, 0xffffffff)})
+		case 3:
+			n = n.AppendMPTCP(MPTCPOption{Subtype: MPTCPDSS, Flags: MPTCPDataAck, DataAck: uint64(draw32(t, 0xffffffff))})
+		case 4:
+			n = n.Append(TCPOptionKind(2+draw8(t, 253)), drawBytes(t, drawInt(t, 9)))
+		default:
+			n = n.AppendNop(1)
+		}
+		if len(n.Pad()) <= TCPMaxLen-TCPMinLen {
+			o = n
+		}
+	}
+	return o.Pad()
+}
+
+// drawIPv6Options draws options that fill their header.
+func drawIPv6Options(t *rapid.T) IPv6Options {
+	var o IPv6Options
+	for range drawInt(t, 3) {
+		switch drawInt(t, 2) {
+		case 0:
+			o = o.AppendRouterAlert(draw16(t, 0xffff))
+		case 1:
+			o, _ = o.AppendHomeAddress(drawV6(t))
+		default:
+			o, _ = o.Append(IPv6OptionExperiment1, drawBytes(t, drawInt(t, 20)))
+		}
+	}
+	return o.AppendPad(-(extOffData + len(o)) & 7)
+}
+
+// draw draws the fields of a layer that are not computed.
+func draw(t *rapid.T, l Layer) {
+	switch l := l.(type) {
+	case *Ethernet:
+		l.Dst, l.Src = drawMAC(t), drawMAC(t)
+	case *IPv4:
+		l.DSCP, l.ECN, l.ID, l.TTL = draw8(t, 0x3f), ECN(draw8(t, 3)), draw16(t, 0xffff), draw8(t, 0xff)
+		l.Flags = IPv4Flags(draw8(t, 3)) << 1
+		l.Src, l.Dst, l.Options = drawV4(t), drawV4(t), drawIPv4Options(t)
+	case *IPv6:
+		l.DSCP, l.ECN, l.FlowLabel, l.HopLimit = draw8(t, 0x3f), ECN(draw8(t, 3)), draw32(t, 0xfffff), draw8(t, 0xff)
+		l.Src, l.Dst = drawV6(t), drawV6(t)
+	case *IPv6HopByHop:
+		l.Options = drawIPv6Options(t)
+	case *IPv6DestOpts:
+		l.Options = drawIPv6Options(t)
+	case *IPv6Routing:
+		l.SegmentsLeft = draw8(t, 2)
+		l.Type = IPv6RoutingType(draw8(t, 5))
+		l.Data = drawBytes(t, 4+8*drawInt(t, 5))
+	case *IPv6Fragment:
+		l.Reserved, l.Res, l.ID = draw8(t, 0xff), draw8(t, 3), draw32(t, 0xffffffff)
+	case *AH:
+		l.Reserved, l.SPI, l.Seq, l.ICV = draw16(t, 0xffff), draw32(t, 0xffffffff), draw32(t, 0xffffffff), drawBytes(t, 4*drawInt(t, 5))
+	case *ESP:
+		l.SPI, l.Seq = draw32(t, 0xffffffff), draw32(t, 0xffffffff)
+	case *Mobility:
+		l.Type, l.Reserved, l.Data = MobilityType(draw8(t, 0xff)), draw8(t, 0xff), drawBytes(t, 2+8*drawInt(t, 4))
+	case *HIP:
+		l.Type, l.Reserved, l.Controls, l.Sender, l.Receiver = HIPType(draw8(t, 0x7f)), draw8(t, 7), draw16(t, 0xffff), drawV6(t), drawV6(t)
+		l.Parameters, _ = HIPParameters(nil).Append(HIPParameterType(draw16(t, 0xffff)), drawBytes(t, drawInt(t, 20)))
+	case *Shim6:
+		l.Type, l.Specific, l.Data = Shim6Type(draw8(t, 0x7f)), draw8(t, 0xff), drawBytes(t, 2+8*drawInt(t, 3))
+	case *UDP:
+		l.SrcPort, l.DstPort = draw16(t, 0xffff), draw16(t, 0xffff)
+	case *TCP:
+		l.SrcPort, l.DstPort, l.Seq, l.Ack = draw16(t, 0xffff), draw16(t, 0xffff), draw32(t, 0xffffffff), draw32(t, 0xffffffff)
+		l.Flags, l.Window, l.UrgentPointer, l.Options = TCPFlags(draw16(t, 0xfff)), draw16(t, 0xffff), draw16(t, 0xffff), drawTCPOptions(t)
+	case *Raw:
+		l.Data = drawBytes(t, 1+drawInt(t, 60))
+	case *Padding:
+		l.Data = drawBytes(t, 1+drawInt(t, 20))
+	}
+}
+
+// drawStack draws a packet from Ethernet down to data.
+func drawStack(t *rapid.T) []Layer {
+	layers := []Layer{&Ethernet{}}
+	for range 1 + drawInt(t, 1) {
+		if drawBool(t) {
+			layers = append(layers, &IPv4{})
+			if drawBool(t) {
+				layers = append(layers, &AH{})
+			}
+			continue
+		}
+		layers = append(layers, &IPv6{})
+		for range drawInt(t, 3) {
+			layers = append(layers, []Layer{&IPv6HopByHop{}, &IPv6DestOpts{}, &IPv6Routing{}, &IPv6Fragment{}, &AH{}, &Shim6{}}[drawInt(t, 5)])
+		}
+	}
+	switch drawInt(t, 5) {
+	case 0:
+		layers = append(layers, &TCP{})
+	case 1:
+		layers = append(layers, &UDP{})
+	case 2:
+		layers = append(layers, &ESP{})
+	case 3:
+		layers = append(layers, &HIP{})
+	case 4:
+		layers = append(layers, &Mobility{})
+	}
+	if drawBool(t) {
+		layers = append(layers, &Raw{})
+	}
+	if drawBool(t) {
+		layers = append(layers, &Padding{})
+	}
+	for _, l := range layers {
+		draw(t, l)
+	}
+	return layers
+}
+
+// sums are where the checksums lie in their header.
+func sumOffset(k Kind) (int, bool) {
+	switch k {
+	case kindIPv4:
+		return ipv4OffChecksum, true
+	case kindTCP:
+		return tcpOffChecksum, true
+	case kindUDP:
+		return udpOffChecksum, true
+	case kindMobility:
+		return mobilityOffChecksum, true
+	case kindHIP:
+		return hipOffChecksum, true
+	case kindShim6:
+		return shim6OffChecksum, true
+	default:
+		return 0, false
+	}
+}
+
+// TestStackProperties builds packets of any layers, decodes and edits them.
+func TestStackProperties(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		layers := drawStack(t)
+		b, err := Stack(layers...).AppendBinary(nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var p Packet
+		if err := p.DecodeAs(&ethernetProtocol, b); err != nil {
+			t.Fatalf("%x: %v", b, err)
+		}
+		i := 0
+		for n := range p.Nodes() {
+			l, err := n.Layer()
+			if err != nil {
+				t.Fatalf("%x: %v", b, err)
+			}
+			if i >= len(layers) {
+				t.Fatalf("%x: %v behind the last layer", b, n.Proto())
+			}
+			if diff := cmp.Diff(layers[i], l, layerOptions()...); diff != "" {
+				t.Errorf("layer %d of %x (-want +got):\n%s", i, b, diff)
+			}
+			i++
+		}
+		if i != len(layers) {
+			t.Fatalf("%x: %d layers, want %d", b, i, len(layers))
+		}
+		for c := range p.Checks() {
+			if c.Status != CheckGood {
+				t.Errorf("%x: %v.%s is %v: have %#x, want %#x", b, c.Node.Proto(), c.Field, c.Status, c.Have, c.Want)
+			}
+		}
+
+		// Make some checksums wrong.
+		wrong := map[int]uint16{}
+		for i := range p.nodes {
+			if off, ok := sumOffset(p.nodes[i].kind); ok && drawInt(t, 3) == 0 {
+				sum := b[int(p.nodes[i].off)+off:]
+				sum[0] ^= 1 + draw8(t, 0xfe)
+				if sum[0] == 0 && sum[1] == 0 {
+					sum[1] = 7 // no checksum is another matter
+				}
+				wrong[i] = uint16(sum[0])<<8 | uint16(sum[1])
+			}
+		}
+		var q Packet
+		if err := q.DecodeAs(&ethernetProtocol, b); err != nil {
+			t.Fatal(err)
+		}
+		// A wrong checksum inside what a right one covers is none of its
+		// business: only what is right now must stay so.
+		right := map[int]bool{}
+		for c := range q.Checks() {
+			if off, ok := sumOffset(q.nodes[c.Node.i].kind); ok && c.Offset == int(q.nodes[c.Node.i].off)+off {
+				right[c.Node.i] = c.Status == CheckGood
+			}
+		}
+		edited := 0
+		for i := range q.nodes {
+			if drawBool(t) {
+				l, err := q.layer(i)
+				if err != nil {
+					t.Fatal(err)
+				}
+				draw(t, l)
+				edited++
+			}
+		}
+		got, err := q.AppendBinary(nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if edited == 0 && !bytes.Equal(got, b) {
+			t.Fatalf("not edited: %x, want %x", got, b)
+		}
+		var r Packet
+		if err := r.DecodeAs(&ethernetProtocol, got); err != nil {
+			t.Fatalf("edited %x: %v", got, err)
+		}
+		if coreShape(&r) != coreShape(&q) {
+			t.Fatalf("edited: %s, want %s", coreShape(&r), coreShape(&q))
+		}
+		for c := range r.Checks() {
+			i := c.Node.i
+			off, isSum := sumOffset(r.nodes[i].kind)
+			isSum = isSum && c.Offset == int(r.nodes[i].off)+off
+			switch {
+			case !isSum || right[i]:
+				if c.Status != CheckGood {
+					t.Errorf("edited %x from %x: %v.%s is %v: have %#x, want %#x", got, b, c.Node.Proto(), c.Field, c.Status, c.Have, c.Want)
+				}
+			case c.Have != uint32(wrong[i]):
+				t.Errorf("edited %x from %x: the wrong %v.%s is %#x, was %#x", got, b, c.Node.Proto(), c.Field, c.Have, wrong[i])
+			}
+		}
+	})
+}
