@@ -476,6 +476,9 @@ func (c *Completion) InternetChecksum(start uint16) uint16 {
 	if !c.verifying {
 		if c.judged != nil && c.judged.partial {
 			sum = checksum.Add(sum, c.judged.residue)
+			if sum == 0xffff && have == 0xffff {
+				return have // the other zero, which the sum cannot tell from it
+			}
 		}
 		return ^sum
 	}

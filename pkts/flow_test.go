@@ -208,6 +208,33 @@ func TestFlow(t *testing.T) {
 
 var sinkFlow Flow
 
+// TestFlowQuoted tells the packet that an ICMP error quotes from one in a
+// tunnel.
+func TestFlowQuoted(t *testing.T) {
+	udp := unhex(t, hexUDP4)
+	b := slices.Concat(unhex(t, `
+		45 00 00 3a  00 00 40 00  40 01 26 b7  0a 00 00 02  0a 00 00 01   # 10.0.0.2 to 10.0.0.1
+		03 03 00 00  00 00 00 00                                          # port unreachable`), udp)
+	var p Packet
+	if err := p.DecodeAs(&ipv4Protocol, b); err != nil {
+		t.Fatal(err)
+	}
+	outer := Flow{Src: ip4B, Dst: ip4A, SrcPort: 3, DstPort: 3, Proto: IPProtoICMPv4}
+	quoted := Flow{Src: ip4A, Dst: ip4B, SrcPort: 1234, DstPort: 5678, Proto: IPProtoUDP}
+	if got := slices.Collect(p.Flows()); !slices.Equal(got, []Flow{outer, quoted}) {
+		t.Errorf("Flows = %v", got)
+	}
+	if got := p.InnermostFlow(); got != outer {
+		t.Errorf("InnermostFlow = %v, want %v", got, outer)
+	}
+	if got, want := outer.String(), "10.0.0.2 > 10.0.0.1 ICMP type 3 code 3"; got != want {
+		t.Errorf("String = %q, want %q", got, want)
+	}
+	if got := outer.Reverse(); got.SrcPort != 3 || got.DstPort != 3 || got.Src != ip4A {
+		t.Errorf("Reverse = %v", got)
+	}
+}
+
 // TestFlowEdited says that the flow is that of the packet as it is now.
 func TestFlowEdited(t *testing.T) {
 	var p Packet

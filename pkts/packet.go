@@ -124,7 +124,7 @@ func newSlot(l Layer, k Kind) slot {
 // is the empty packet.
 func (p *Packet) Decode(t link.Type, data []byte) error {
 	r := p.registry()
-	if t == link.TypeEthernet && r.overlaid == 0 && len(data) >= EthernetLen && len(data) <= math.MaxUint32 {
+	if t == link.TypeEthernet && r.overlaid == 0 && len(data) >= EthernetLen && uint64(len(data)) <= math.MaxUint32 {
 		p.start(data)
 		n, at := walkCommon(data, (*[commonNodes]node)(p.nodes[:commonNodes]))
 		p.nodes = p.nodes[:n]
