@@ -164,6 +164,9 @@ type judgement struct {
 	// partial says that residue counts, and that right is not known of the
 	// checksum.
 	partial bool
+	// ones says that the checksum was 0xffff, which is a zero as 0 is: such a
+	// sender goes on to write it so.
+	ones bool
 }
 
 // judge finds out which completable fields of the decoded packet are right.
@@ -482,6 +485,9 @@ func (c *Completion) InternetChecksum(start uint16) uint16 {
 	if !c.verifying {
 		if c.judged != nil && c.judged.partial {
 			sum = checksum.Add(sum, c.judged.residue)
+			if sum == 0xffff && c.judged.ones {
+				return sum
+			}
 		}
 		return ^sum
 	}
@@ -490,6 +496,7 @@ func (c *Completion) InternetChecksum(start uint16) uint16 {
 	}
 	// have = ^(sum + residue), in one's complement arithmetic.
 	c.judged.partial = true
+	c.judged.ones = have == 0xffff
 	c.judged.residue = checksum.Add(^have, ^sum)
 	c.unknown = true
 	return have
