@@ -11,7 +11,7 @@ import (
 var sharkProtocols = []string{
 	"frame", "eth", "ethertype", "ip", "ipv6", "tcp", "udp", "data",
 	"vlan", "ieee8021ad", "llc", "arp", "sll", "null", "loop", "raw",
-	"ipv6.dstopts", "ipv6.fraghdr", "ipv6.hopopts", "ipv6.routing", "ah", "esp",
+	"ipv6.dstopts", "ipv6.fraghdr", "ipv6.hopopts", "ipv6.routing", "ah", "esp", "icmp", "icmpv6", "mptcp",
 }
 
 // sharkFields are the fields that are compared.
@@ -87,22 +87,22 @@ func sharkFields() []field {
 		on("arp.proto.size", number, func(v v, l *pkts.ARP) { v.num(num(l.ProtocolLen.Value())) }),
 		on("arp.opcode", number, func(v v, l *pkts.ARP) { v.num(num(l.Op)) }),
 		on("arp.src.hw_mac", text, func(v v, l *pkts.ARP) {
-			if etherARP(l) {
+			if l.HardwareLen.Value() == 6 && (l.HardwareType.Value() == 1 || l.HardwareType.Value() == 6) {
 				v.mac(l.SenderMAC)
 			}
 		}),
 		on("arp.src.proto_ipv4", text, func(v v, l *pkts.ARP) {
-			if etherARP(l) {
+			if l.ProtocolLen.Value() == 4 && l.ProtocolType.Is(pkts.EtherTypeIPv4) {
 				v.addr(l.SenderIP)
 			}
 		}),
 		on("arp.dst.hw_mac", text, func(v v, l *pkts.ARP) {
-			if etherARP(l) {
+			if l.HardwareLen.Value() == 6 && (l.HardwareType.Value() == 1 || l.HardwareType.Value() == 6) {
 				v.mac(l.TargetMAC)
 			}
 		}),
 		on("arp.dst.proto_ipv4", text, func(v v, l *pkts.ARP) {
-			if etherARP(l) {
+			if l.ProtocolLen.Value() == 4 && l.ProtocolType.Is(pkts.EtherTypeIPv4) {
 				v.addr(l.TargetIP)
 			}
 		}),
@@ -132,15 +132,69 @@ func sharkFields() []field {
 		on("ah.sequence", number, func(v v, l *pkts.AH) { v.num(num(l.Seq)) }),
 		on("ah.next_header", number, func(v v, l *pkts.AH) { v.num(num(l.NextHeader.Value())) }),
 		on("esp.spi", number, func(v v, l *pkts.ESP) { v.num(num(l.SPI)) }),
+		on("icmp.type", number, func(v v, l *pkts.ICMPv4) { v.num(num(l.Type)) }),
+		on("icmp.code", number, func(v v, l *pkts.ICMPv4) { v.num(num(l.Code)) }),
+		on("icmp.checksum", number, func(v v, l *pkts.ICMPv4) { v.num(num(l.Checksum.Value())) }),
+		onNode("icmp.checksum.status", number, func(v v, n pkts.Node, l *pkts.ICMPv4) { v.check(n) }),
+		on("icmp.ident", number, func(v v, l *pkts.ICMPv4) {
+			if isQuery(l.Type) {
+				v.num(num(l.ID))
+			}
+		}),
+		on("icmp.seq", number, func(v v, l *pkts.ICMPv4) {
+			if isQuery(l.Type) && l.Type < 42 {
+				v.num(num(l.Seq))
+			}
+		}),
+
+		on("icmpv6.type", number, func(v v, l *pkts.ICMPv6) { v.num(num(l.Type.Value())) }),
+		on("icmpv6.code", number, func(v v, l *pkts.ICMPv6) { v.num(num(l.Code)) }),
+		on("icmpv6.checksum", number, func(v v, l *pkts.ICMPv6) { v.num(num(l.Checksum.Value())) }),
+		onNode("icmpv6.checksum.status", number, func(v v, n pkts.Node, l *pkts.ICMPv6) { v.check(n) }),
+		either(
+			on("icmpv6.echo.identifier", number, func(v v, l *pkts.ICMPv6Echo) { v.num(num(l.ID)) }),
+			on("", number, func(v v, l *pkts.ICMPv6ExtendedEcho) { v.num(num(l.ID)) })),
+		on("icmpv6.echo.sequence_number", number, func(v v, l *pkts.ICMPv6Echo) { v.num(num(l.Seq)) }),
+		on("icmpv6.nd.ns.target_address", text, func(v v, l *pkts.NDPNeighborSolicitation) { v.addr(l.Target) }),
+		on("icmpv6.nd.na.target_address", text, func(v v, l *pkts.NDPNeighborAdvertisement) { v.addr(l.Target) }),
+		on("icmpv6.nd.ra.router_lifetime", number, func(v v, l *pkts.NDPRouterAdvertisement) { v.num(num(l.Lifetime)) }),
+		on("icmpv6.nd.ra.cur_hop_limit", number, func(v v, l *pkts.NDPRouterAdvertisement) { v.num(num(l.HopLimit)) }),
+
 		on("esp.sequence", number, func(v v, l *pkts.ESP) { v.num(num(l.Seq)) }),
 	}
+	fs = append(fs,
+		on("ip.opt.type", number, func(v v, l *pkts.IPv4) {
+			for _, o := range l.Options.All() {
+				v.num(num(o.Type))
+			}
+		}),
+		on("tcp.option_kind", number, func(v v, l *pkts.TCP) {
+			for _, o := range l.Options.All() {
+				v.num(num(o.Kind))
+			}
+			for _, b := range l.Options.Padding() {
+				if b != 0 {
+					break
+				}
+				v.num(0) // tshark reads each as an end of the list
+			}
+		}),
+		on("tcp.options.mss_val", number, func(v v, l *pkts.TCP) {
+			if x, ok := l.Options.MSS(); ok {
+				v.num(num(x))
+			}
+		}),
+	)
 	return fs
 }
 
-// etherARP reports whether tshark reads the addresses as MAC and IPv4 ones.
-func etherARP(l *pkts.ARP) bool {
-	hw := l.HardwareType.Value()
-	return (hw == 1 || hw == 6) && l.HardwareLen.Value() == 6 && l.ProtocolType.Is(pkts.EtherTypeIPv4) && l.ProtocolLen.Value() == 4
+// isQuery reports whether a message has an identifier and a sequence number.
+func isQuery(t pkts.ICMPv4Type) bool {
+	switch t {
+	case pkts.ICMPv4Echo, pkts.ICMPv4EchoReply, 13, 14, 15, 16, 17, 18, 42, 43:
+		return true
+	}
+	return false
 }
 
 // tag returns a field of VLAN tags: tshark names those of IEEE 802.1ad apart.
@@ -179,9 +233,105 @@ var deviations = []struct {
 	reason  string
 	applies func(d *difference) bool
 }{
-	{"", "the header breaks off or is malformed: it is Raw with an error, and tshark shows what it read before", func(d *difference) bool {
+	{"", "a header breaks off or is malformed: it is Raw with an error, and tshark shows what it read before", func(d *difference) bool {
 		return d.err != nil && isPrefix(d.ours, d.theirs)
 	}},
+	{"", "an ICMP error quotes less than a header, which is Raw then, or NDP carries a packet in an option, which is no layer", func(d *difference) bool {
+		return isPrefix(d.ours, d.theirs) && d.quotes()
+	}},
+	{"", "the total length of an IPv4 packet is shorter than its header: tshark stops there, and we show the header", func(d *difference) bool {
+		ip, ok := pkts.Get[pkts.IPv4](d.packet)
+		return ok && isPrefix(d.theirs, d.ours) && ip.Length.Value() < uint16(ip.IHL.Value())*4 && !ip.Length.Is(0)
+	}},
+	{"eth.dst", "tshark reads an ISL header", func(d *difference) bool {
+		return d.ours[0] == "01:00:0c:00:00:00" || d.ours[0] == "03:00:0c:00:00:00"
+	}},
+	{"ip.dst", "tshark shows the last address of a source route", func(d *difference) bool {
+		ip, ok := pkts.Get[pkts.IPv4](d.packet)
+		if !ok {
+			return false
+		}
+		_, loose := ip.Options.LooseRoute()
+		_, strict := ip.Options.StrictRoute()
+		return loose || strict
+	}},
+	{"ip.opt.type", "tshark names only the options it knows", func(d *difference) bool { return len(d.theirs) == 0 && d.ours[0] == "3" }},
+	{"ipv6.plen", "a frame that the device cuts into segments has length 0, and tshark shows what it presumes", func(d *difference) bool {
+		return len(d.ours) == len(d.theirs) && slices.Contains(d.ours, "0")
+	}},
+	{"ipv6.hopopts", "without a Jumbo Payload option, tshark takes length 0 for an empty packet", func(d *difference) bool {
+		ip, ok := pkts.Get[pkts.IPv6](d.packet)
+		return ok && ip.PayloadLength.Is(0) && len(d.theirs) == 0
+	}},
+	{"udp", "a destination option is malformed: tshark stops there, or takes a Home Address of a wrong length", func(d *difference) bool {
+		opts, ok := pkts.Get[pkts.IPv6DestOpts](d.packet)
+		if !ok {
+			return false
+		}
+		home, ok := opts.Options.Get(pkts.IPv6OptionHomeAddress)
+		return opts.Options.Err() != nil || ok && len(home.Data) != 16
+	}},
+	{"udp.checksum.status", "UDP states its own length, and all of it is there: we verify it, and tshark does not, for the IP packet is cut", func(d *difference) bool {
+		return d.packet.Truncated() && d.pairs(func(_ int, _, theirs string) bool { return theirs == "2" })
+	}},
+	{"udp.checksum.status", "no checksum over IPv6 is illegal to tshark, and absent to us: RFC 6935 allows it", func(d *difference) bool {
+		return d.pairs(func(_ int, ours, theirs string) bool { return ours == "3" && theirs == "4" })
+	}},
+	{"tcp.option_kind", "tshark stops at an MPTCP option of a wrong length", func(d *difference) bool {
+		return isPrefix(d.theirs, d.ours) && len(d.theirs) > 0 && d.theirs[len(d.theirs)-1] == "30"
+	}},
+	{"tcp.seq_raw", "tshark does not show it in what an ICMP error quotes", func(d *difference) bool {
+		return d.quotes() && isPrefix(d.theirs, d.ours)
+	}},
+	{"ip.len", "a frame that the device cuts into segments has length 0, and tshark shows what it presumes", func(d *difference) bool {
+		return len(d.ours) == len(d.theirs) && slices.Contains(d.ours, "0")
+	}},
+	{"icmp.checksum.status", "tshark does not verify what an ICMP error quotes", (*difference).unverified},
+	{"icmpv6.checksum.status", "tshark does not verify what an ICMP error quotes", (*difference).unverified},
+	{"tcp.checksum.status", "tshark does not verify what an ICMP error quotes", (*difference).unverified},
+	{"udp.checksum.status", "tshark does not verify what an ICMP error quotes", (*difference).unverified},
+	{"tcp.checksum.status", "the IP packet is cut, though the file does not say so: we call the checksum unknown, and tshark sums what is there", (*difference).cut},
+	{"udp.checksum.status", "the IP packet is cut, though the file does not say so: we call the checksum unknown, and tshark sums what is there", (*difference).cut},
+	{"icmp.checksum.status", "the IP packet is cut, though the file does not say so: we call the checksum unknown, and tshark sums what is there", (*difference).cut},
+	{"icmpv6.checksum.status", "the IP packet is cut, though the file does not say so: we call the checksum unknown, and tshark sums what is there", (*difference).cut},
+}
+
+// quotes reports whether a packet is quoted in an ICMP message.
+func (d *difference) quotes() bool {
+	if l, ok := pkts.Get[pkts.ICMPv4](d.packet); ok {
+		switch l.Type {
+		case 3, 4, 5, 11, 12:
+			return true
+		}
+	}
+	if l, ok := pkts.Get[pkts.ICMPv6](d.packet); ok {
+		return l.Type.Value() < 128 || l.Type.Value() == 137
+	}
+	return false
+}
+
+// unverified reports whether tshark just does not verify inner checksums.
+func (d *difference) unverified() bool {
+	return d.quotes() && d.pairs(func(i int, _, theirs string) bool { return i > 0 && theirs == "2" })
+}
+
+// cut reports whether just we do not verify a checksum, in a packet that states
+// a greater length than it has.
+func (d *difference) cut() bool {
+	return (d.packet.Truncated() || d.quotes()) && d.pairs(func(_ int, ours, _ string) bool { return ours == "2" })
+}
+
+// pairs reports whether f holds for all values that differ.
+func (d *difference) pairs(f func(i int, ours, theirs string) bool) bool {
+	if len(d.ours) != len(d.theirs) {
+		return false
+	}
+	for i := range d.ours {
+		if d.ours[i] != d.theirs[i] && !f(i, d.ours[i], d.theirs[i]) {
+			return false
+		}
+	}
+	return true
 }
 
 func isPrefix(a, b []string) bool { return len(a) <= len(b) && slices.Equal(a, b[:len(a)]) }

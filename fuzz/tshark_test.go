@@ -130,7 +130,7 @@ func shark(t *testing.T, config, file string, fields []field, f func(n int, p sh
 	t.Helper()
 	args := []string{"-n", "-r", file, "-T", "fields", "-E", "separator=/t", "-E", "occurrence=a", "-E", "aggregator=|"}
 	for _, o := range []string{
-		"ip.check_checksum:TRUE", "tcp.check_checksum:TRUE", "udp.check_checksum:TRUE", "ip.defragment:FALSE", "ipv6.defragment:FALSE",
+		"ip.check_checksum:TRUE", "tcp.check_checksum:TRUE", "udp.check_checksum:TRUE", "ip.defragment:FALSE", "ipv6.defragment:FALSE", "ipv6.tso_support:TRUE",
 		"tcp.desegment_tcp_streams:FALSE", "tcp.relative_sequence_numbers:FALSE", "tcp.analyze_sequence_numbers:FALSE", "eth.check_fcs:FALSE", "eth.fcs:Never",
 	} {
 		args = append(args, "-o", o)

@@ -481,7 +481,12 @@ func (c *Completion) TransportChecksum(proto IPProto) (uint16, error) {
 // or with one whose sum is start.
 func (c *Completion) InternetChecksum(start uint16) uint16 {
 	have := c.Uint16(c.off)
-	sum := without(checksum.Sum(c.b[c.node.off:c.end()], start), have)
+	b := c.b[c.node.off:c.end()]
+	sum := without(checksum.Sum(b, start), have)
+	if sum == 0xffff {
+		// Either what is left adds up to this, or it is nothing but zeros.
+		sum = checksum.Sum(b[c.off+2:], checksum.Sum(b[:c.off], start))
+	}
 	if !c.verifying {
 		if c.judged != nil && c.judged.partial {
 			sum = checksum.Add(sum, c.judged.residue)
@@ -508,7 +513,8 @@ func (c *Completion) HeaderChecksum() uint16 {
 	return ^without(checksum.Sum(c.header, 0), c.Uint16(c.off))
 }
 
-// without takes a word out of a one's complement sum of more than that word.
+// without takes a word out of a one's complement sum. The result is 0xffff where
+// nothing but zeros are left.
 func without(sum, word uint16) uint16 { return checksum.Add(sum, ^word) }
 
 // complete reports whether all bytes of the layer at hand are there.

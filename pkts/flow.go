@@ -87,12 +87,30 @@ func (p *Packet) Flows() iter.Seq[Flow] {
 }
 
 // flow returns the flow of node i, an IP header.
-func (p *Packet) flow(i int) Flow {
+func (p *Packet) flow(i int) (f Flow) {
 	if p.dirty {
 		return p.flowOfLayers(i)
 	}
 	n := &p.nodes[i]
-	return flowOf(n.kind, p.data[n.off:n.end], int(n.hdr))
+	f.set(n.kind, p.data[n.off:n.end], int(n.hdr))
+	return f
+}
+
+// set makes f the flow of the IP packet in b, whose header has hdr bytes.
+func (f *Flow) set(k Kind, b []byte, hdr int) {
+	var proto IPProto
+	if k == kindIPv4 {
+		proto = f.setIPv4(IPv4View(b))
+	} else {
+		proto = f.setIPv6(IPv6View(b))
+	}
+	if b = b[hdr:]; (proto == IPProtoTCP || proto == IPProtoUDP) && !f.Fragment && len(b) >= 4 {
+		f.Proto = proto
+		f.SrcPort = binary.BigEndian.Uint16(b)
+		f.DstPort = binary.BigEndian.Uint16(b[2:])
+		return
+	}
+	f.setPayload(proto, b)
 }
 
 func (f *Flow) setIPv4(v IPv4View) IPProto {
@@ -238,28 +256,14 @@ func (p *Packet) flowOfLayers(i int) Flow {
 
 // flowOfEncoding is flow for a packet that was built or edited, so that fields
 // are to be computed: it encodes the packet.
-func (p *Packet) flowOfEncoding(i int) Flow {
+func (p *Packet) flowOfEncoding(i int) (f Flow) {
 	b, err := p.AppendBinary(p.scratch[:0])
 	if err != nil {
-		return Flow{}
+		return f
 	}
 	p.scratch = b
 	o := &p.out[i]
-	return flowOf(o.kind, b[o.off:o.end], int(o.hdr))
-}
-
-// flowOf returns the flow of an IP packet, whose header has hdr bytes.
-func flowOf(k Kind, b []byte, hdr int) Flow {
-	var (
-		f     Flow
-		proto IPProto
-	)
-	if k == kindIPv4 {
-		proto = f.setIPv4(IPv4View(b))
-	} else {
-		proto = f.setIPv6(IPv6View(b))
-	}
-	f.setPayload(proto, b[hdr:])
+	f.set(o.kind, b[o.off:o.end], int(o.hdr))
 	return f
 }
 
@@ -328,33 +332,36 @@ func (f Flow) Symmetric() Flow {
 // seed, which is made by [maphash.MakeSeed] and differs from process to
 // process, cannot choose packets that collide. The zones of addresses, which
 // packets do not have, do not count.
-func (f Flow) Hash(seed maphash.Seed) uint64 {
-	var b [flowHashLen]byte
-	src, dst := f.Src.As16(), f.Dst.As16()
-	copy(b[0:], src[:])
-	copy(b[16:], dst[:])
-	binary.BigEndian.PutUint16(b[32:], f.SrcPort)
-	binary.BigEndian.PutUint16(b[34:], f.DstPort)
-	f.hashRest(&b)
-	return maphash.Bytes(seed, b[:])
-}
-
-// flowHashLen is two addresses, two ports, the protocol and flags.
-const flowHashLen = 38
-
-func (f *Flow) hashRest(b *[flowHashLen]byte) {
-	b[36] = uint8(f.Proto)
-	if f.Fragment {
-		b[37] = 1
-	}
-	if f.Src.Is4() {
-		b[37] |= 2 // As16 makes no difference between 1.2.3.4 and ::ffff:1.2.3.4
-	}
-}
+func (f Flow) Hash(seed maphash.Seed) uint64 { return f.hash(seed, false) }
 
 // SymmetricHash is [Flow.Hash] with the same result for both directions: the
-// hash of [Flow.Symmetric].
-func (f Flow) SymmetricHash(seed maphash.Seed) uint64 { return f.Symmetric().Hash(seed) }
+// hash of [Flow.Symmetric] where both addresses are of one family.
+func (f Flow) SymmetricHash(seed maphash.Seed) uint64 { return f.hash(seed, !f.oneWay()) }
+
+// hash is Hash, of Symmetric if symmetric. Words without pointers are what
+// maphash takes fastest and without allocating.
+func (f *Flow) hash(seed maphash.Seed, symmetric bool) uint64 {
+	rest := uint64(f.Proto) << 8
+	if f.Fragment {
+		rest |= 1
+	}
+	ports, reversed := uint32(f.SrcPort)<<16|uint32(f.DstPort), uint32(f.DstPort)<<16|uint32(f.SrcPort)
+	if f.Src.Is4() && f.Dst.Is4() {
+		a, b := f.Src.As4(), f.Dst.As4()
+		src, dst := binary.BigEndian.Uint32(a[:]), binary.BigEndian.Uint32(b[:])
+		if symmetric && (dst < src || dst == src && reversed < ports) {
+			src, dst, ports = dst, src, reversed
+		}
+		return maphash.Comparable(seed, [2]uint64{uint64(src)<<32 | uint64(dst), uint64(ports)<<32 | rest})
+	}
+	a, b := f.Src.As16(), f.Dst.As16()
+	srcHi, srcLo := binary.BigEndian.Uint64(a[:]), binary.BigEndian.Uint64(a[8:])
+	dstHi, dstLo := binary.BigEndian.Uint64(b[:]), binary.BigEndian.Uint64(b[8:])
+	if symmetric && (dstHi < srcHi || dstHi == srcHi && (dstLo < srcLo || dstLo == srcLo && reversed < ports)) {
+		srcHi, srcLo, dstHi, dstLo, ports = dstHi, dstLo, srcHi, srcLo, reversed
+	}
+	return maphash.Comparable(seed, [5]uint64{srcHi, srcLo, dstHi, dstLo, uint64(ports)<<32 | rest})
+}
 
 // CommunityID returns the Community ID of the flow, version 1, such as
 // "1:LQU9qZlK+B5F3KDmev6m5PMibrg=": the same for both directions, and the same

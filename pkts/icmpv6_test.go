@@ -47,12 +47,14 @@ func icmpv6Goldens() []golden {
 		name:  "extended echo request",
 		from:  "RFC 8335, section 2, written out by hand, with scapy's checksums",
 		first: &ipv6Protocol,
-		hex: `60 00 00 00  00 14 3a 40` + icmpv6GoldenIP + `
-			a0 00 f1 01  12 34 01 01                  # sequence number 1, local
-			20 00 dc f2  00 08 03 02  00 00 00 03     # interface by index: 3`,
+		hex: `60 00 00 00  00 18 3a 40` + icmpv6GoldenIP + `
+			a0 00 18 3b  12 34 01 01                  # sequence number 1, local
+			20 00 dc f2  00 08 03 02  00 00 00 03     # interface by index: 3
+			64 61 74 61                               # data of the sender's own`,
 		layers: icmpv6GoldenLayers(
 			&ICMPv6{}, &ICMPv6ExtendedEcho{ID: 0x1234, Seq: 1, Flags: ICMPExtendedEchoLocal},
 			&ICMPExtensions{Objects: ICMPObjects("\x00\x08\x03\x02\x00\x00\x00\x03")},
+			&Raw{Data: []byte("data")},
 		),
 	}, {
 		name:  "packet too big",
@@ -84,7 +86,7 @@ func icmpv6Goldens() []golden {
 			&UDP{SrcPort: 57345, DstPort: 9, Length: Pin[uint16](7688), Checksum: Pin[uint16](0x6168)},
 			&Raw{Data: []byte{0, 1, 2, 3}},
 		},
-		unknown: 3, // the quoted packet's lengths and its UDP checksum
+		unknown: 3, // the quoted packet is cut: its lengths and its UDP checksum
 	}, {
 		name:  "time exceeded with MPLS labels",
 		from:  "scapy: ICMPv6TimeExceeded(length=16), the packet padded to 128 bytes, and an extension",

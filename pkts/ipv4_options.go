@@ -625,6 +625,12 @@ func (o IPv4Options) AppendCIPSO(doi uint32, tags []byte) IPv4Options {
 // Broadcast yields the addresses of a Selective Directed Broadcast option, RFC
 // 1770.
 func (o IPv4Options) Broadcast() iter.Seq2[int, netip.Addr] {
-	d, _ := findKind(o, uint8(IPv4OptionBroadcast), 0)
-	return IPv4Route{Addrs: d}.All()
+	return func(yield func(int, netip.Addr) bool) {
+		d, _ := findKind(o, uint8(IPv4OptionBroadcast), 0)
+		for i := range len(d) / 4 {
+			if !yield(i, netip.AddrFrom4([4]byte(d[i*4:]))) {
+				return
+			}
+		}
+	}
 }

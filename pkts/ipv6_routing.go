@@ -140,15 +140,15 @@ func (l *IPv6Routing) Complete(c *Completion) error {
 // Addresses yields the addresses of a header of type 0, 2 or 4, in the order in
 // which they are listed; none for another type. Those of type 4 are listed
 // backwards: the last node of the route is first.
-func (l *IPv6Routing) Addresses() iter.Seq2[int, netip.Addr] { return routingAddrs(l.Type, l.Data) }
+func (l *IPv6Routing) Addresses() iter.Seq2[int, netip.Addr] {
+	return func(yield func(int, netip.Addr) bool) { routingAddrs(l.Type, l.Data, yield) }
+}
 
-func routingAddrs(t IPv6RoutingType, data []byte) iter.Seq2[int, netip.Addr] {
+func routingAddrs(t IPv6RoutingType, data []byte, yield func(int, netip.Addr) bool) {
 	a := routingAddrBytes(t, data)
-	return func(yield func(int, netip.Addr) bool) {
-		for i := 0; i*16+16 <= len(a); i++ {
-			if !yield(i, netip.AddrFrom16([16]byte(a[i*16:]))) {
-				return
-			}
+	for i := 0; i*16+16 <= len(a); i++ {
+		if !yield(i, netip.AddrFrom16([16]byte(a[i*16:]))) {
+			return
 		}
 	}
 }
@@ -455,7 +455,7 @@ func (v IPv6RoutingView) Payload() []byte       { return v[v.HeaderLen():] }
 
 // Addresses is [IPv6Routing.Addresses].
 func (v IPv6RoutingView) Addresses() iter.Seq2[int, netip.Addr] {
-	return routingAddrs(v.Type(), v.Data())
+	return func(yield func(int, netip.Addr) bool) { routingAddrs(v.Type(), v.Data(), yield) }
 }
 
 func (v IPv6RoutingView) SetNextHeader(p IPProto)   { v[extOffNextHeader] = uint8(p) }

@@ -199,7 +199,7 @@ func (w *fieldWriter) step(s *shape, v reflect.Value, off int, steps []string, d
 		w.b = strconv.AppendInt(w.b, int64(off), 10)
 	case key == "text" && s.kind == shapeObject && s.named:
 		w.begin()
-		w.b = append(w.b, oneLine(v.Addr().Interface().(fmt.Stringer).String())...)
+		w.b = appendStringer(w.b, v)
 	default:
 		w.name(s, v, key)
 	}
@@ -229,11 +229,28 @@ func (w *fieldWriter) value(s *shape, v reflect.Value, depth int) {
 		w.b = s.appendText(w.b, v)
 	case shapeObject:
 		if s.named {
-			w.b = append(w.b, oneLine(v.Addr().Interface().(fmt.Stringer).String())...)
+			w.b = appendStringer(w.b, v)
 			return
 		}
 		w.b = s.appendObject(w.b, v, -1, depth)
 	default:
 		w.b = s.appendJSON(w.b, v, depth)
 	}
+}
+
+// FieldPaths returns every path that [Registry.ParseField] takes for the fields
+// of the protocols in r themselves, in the order of the protocols: what a
+// program lists or completes. What lies in options and other parts is left out.
+func (r *Registry) FieldPaths() []string {
+	var paths []string
+	for p := range r.Protocols() {
+		if p == nil {
+			continue
+		}
+		pl := newPlan(p)
+		for _, key := range pl.shape.keys() {
+			paths = append(paths, pl.key+"."+key)
+		}
+	}
+	return paths
 }

@@ -4,9 +4,12 @@ import (
 	"encoding/hex"
 	"fmt"
 	"math"
+	"net/netip"
 	"reflect"
 	"strconv"
 	"unicode/utf8"
+
+	"github.com/gopkts/gopkts/common/link"
 )
 
 // AppendJSON appends the packet as a JSON object, on one line without a newline,
@@ -170,7 +173,11 @@ func (s *shape) appendObject(b []byte, v reflect.Value, off, depth int) []byte {
 	}
 	if s.named && s.field("text") == nil {
 		key("text", "")
-		b = appendJSONString(b, v.Addr().Interface().(fmt.Stringer).String())
+		if o, ok := v.Addr().Interface().(*TCPOption); ok {
+			b = append(o.appendTo(append(b, '"')), '"')
+		} else {
+			b = appendJSONString(b, v.Addr().Interface().(fmt.Stringer).String())
+		}
 	}
 	return append(b, '}')
 }
@@ -211,6 +218,10 @@ func (s *shape) appendJSON(b []byte, v reflect.Value, depth int) []byte {
 	case shapeString:
 		return appendJSONString(b, v.String())
 	case shapeText:
+		switch v.Addr().Interface().(type) {
+		case *netip.Addr, *netip.Prefix, *link.MacAddr: // nothing in them is to be escaped
+			return append(s.appendText(append(b, '"'), v), '"')
+		}
 		return appendJSONString(b, string(s.appendText(nil, v)))
 	case shapeBytes:
 		b = append(b, '"')

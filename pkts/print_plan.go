@@ -411,6 +411,17 @@ func (s *shape) each(v reflect.Value, f func(off int, e reflect.Value) bool) {
 		}
 		return
 	}
+	if o, ok := v.Addr().Interface().(*TCPOptions); ok {
+		// What nearly every packet has goes without reflection.
+		var opt TCPOption
+		e := reflect.ValueOf(&opt).Elem()
+		for off, o := range o.All() {
+			if opt = o; !f(off, e) {
+				return
+			}
+		}
+		return
+	}
 	it := v.MethodByName("All").Call(nil)[0]
 	if s.keyed {
 		for off, e := range it.Seq2() {
@@ -464,7 +475,7 @@ func (s *shape) appendScalar(b []byte, v reflect.Value, hexa bool, depth int) []
 		return append(b, ']')
 	case shapeObject:
 		if s.named {
-			return append(b, oneLine(v.Addr().Interface().(fmt.Stringer).String())...)
+			return appendStringer(b, v)
 		}
 		for i := range s.fields {
 			f := &s.fields[i]
@@ -479,6 +490,18 @@ func (s *shape) appendScalar(b []byte, v reflect.Value, hexa bool, depth int) []
 		}
 	}
 	return b
+}
+
+// appendStringer appends what a value's String says, without line breaks.
+func appendStringer(b []byte, v reflect.Value) []byte {
+	switch x := v.Addr().Interface().(type) {
+	case *TCPOption:
+		return x.appendTo(b)
+	case fmt.Stringer:
+		return append(b, oneLine(x.String())...)
+	default:
+		return b
+	}
 }
 
 // oneLine returns s without line breaks.

@@ -635,16 +635,18 @@ func (l *line) tcpOptions(o []byte) {
 }
 
 // String returns the option as it stands in a summary, such as "mss 1460".
-func (o TCPOption) String() string {
-	l := line{}
+func (o TCPOption) String() string { return string(o.appendTo(nil)) }
+
+func (o *TCPOption) appendTo(b []byte) []byte {
 	switch o.Kind {
 	case TCPOptionEnd:
-		return "eol"
+		return append(b, "eol"...)
 	case TCPOptionNop:
-		return "nop"
+		return append(b, "nop"...)
 	}
+	l := line{b: b}
 	l.tcpOption(byte(o.Kind), o.Data)
-	return string(l.b)
+	return l.b
 }
 
 // tcpOption prints one option with the value v.

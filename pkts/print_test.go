@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -418,6 +419,20 @@ func TestKeys(t *testing.T) {
 			if f.Bits < 0 || f.Bit < 0 {
 				t.Errorf("%v.%s: bit %d, %d bits", p, f.Name, f.Bit, f.Bits)
 			}
+		}
+	}
+}
+
+func TestFieldPaths(t *testing.T) {
+	paths := Default.FieldPaths()
+	for _, want := range []string{"ethernet.dst", "ipv4.protocol_name", "tcp.flags_names", "udp.src_port"} {
+		if !slices.Contains(paths, want) {
+			t.Errorf("%s is missing", want)
+		}
+	}
+	for _, path := range paths {
+		if _, err := Default.ParseField(path); err != nil {
+			t.Error(err)
 		}
 	}
 }

@@ -114,14 +114,16 @@ type MPTCPOption struct {
 // with their offsets in bytes. Those whose length fits no form of their subtype
 // are left out: [ParseMPTCP] tells of them.
 func (o TCPOptions) MPTCP() iter.Seq2[int, MPTCPOption] {
-	return func(yield func(int, MPTCPOption) bool) {
-		for i, opt := range o.All() {
-			if opt.Kind != TCPOptionMPTCP {
-				continue
-			}
-			if m, ok := ParseMPTCP(opt.Data); ok && !yield(i, m) {
-				return
-			}
+	return func(yield func(int, MPTCPOption) bool) { o.mptcp(yield) }
+}
+
+func (o TCPOptions) mptcp(yield func(int, MPTCPOption) bool) {
+	for i, opt := range o.All() {
+		if opt.Kind != TCPOptionMPTCP {
+			continue
+		}
+		if m, ok := ParseMPTCP(opt.Data); ok && !yield(i, m) {
+			return
 		}
 	}
 }

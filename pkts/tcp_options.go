@@ -238,14 +238,18 @@ type SACKBlock struct {
 
 // SACK yields the blocks of a selective acknowledgment, none if there is none.
 func (o TCPOptions) SACK() iter.Seq2[int, SACKBlock] {
+	return func(yield func(int, SACKBlock) bool) { o.sack(yield) }
+}
+
+// sack is apart so that SACK is inlined, and its function need not be
+// allocated.
+func (o TCPOptions) sack(yield func(int, SACKBlock) bool) {
+	const n = 8
 	d, _ := findKind(o, uint8(TCPOptionSACK), 0)
-	return func(yield func(int, SACKBlock) bool) {
-		const n = 8
-		for i := 0; (i+1)*n <= len(d); i++ {
-			b := d[i*n:]
-			if !yield(i, SACKBlock{binary.BigEndian.Uint32(b), binary.BigEndian.Uint32(b[4:])}) {
-				return
-			}
+	for i := 0; (i+1)*n <= len(d); i++ {
+		b := d[i*n:]
+		if !yield(i, SACKBlock{binary.BigEndian.Uint32(b), binary.BigEndian.Uint32(b[4:])}) {
+			return
 		}
 	}
 }
