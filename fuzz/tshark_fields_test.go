@@ -185,7 +185,7 @@ func sharkFields() []field {
 			}
 		}),
 	)
-	return fs
+	return append(fs, icmpSharkFields()...)
 }
 
 // isQuery reports whether a message has an identifier and a sequence number.
@@ -219,7 +219,7 @@ type difference struct {
 
 // excuse returns why a difference is none of ours, "" for one that is.
 func (d *difference) excuse() string {
-	for _, x := range deviations {
+	for _, x := range slices.Concat(deviations, icmpDeviations) {
 		if strings.HasPrefix(d.field, x.field) && x.applies(d) {
 			return x.field + ": " + x.reason
 		}
@@ -227,12 +227,15 @@ func (d *difference) excuse() string {
 	return ""
 }
 
-// deviations are the differences that are not defects, each with its reason.
-var deviations = []struct {
+// A deviation is a kind of difference that is not a defect.
+type deviation struct {
 	field   string // or what it begins with
 	reason  string
 	applies func(d *difference) bool
-}{
+}
+
+// deviations are the differences that are not defects, each with its reason.
+var deviations = []deviation{
 	{"", "a header breaks off or is malformed: it is Raw with an error, and tshark shows what it read before", func(d *difference) bool {
 		return d.err != nil && isPrefix(d.ours, d.theirs)
 	}},

@@ -97,7 +97,22 @@ func extensionsKind(b []byte) Kind {
 }
 
 func indexICMPExtensions(b []byte, _ *Registry) (Span, error) {
-	return Span{Header: len(b)}, ICMPExtensionsView(b).check()
+	n, err := ICMPExtensionsView(b).extent()
+	return Span{Header: n, Payload: len(b) - n}, err
+}
+
+// extent returns the length of the structure, or why there is none. It is all
+// of v, except behind the object that identifies an interface: that is the only
+// one in an extended echo request, whose sender may put data of its own behind
+// it.
+func (v ICMPExtensionsView) extent() (int, error) {
+	if err := v.check(); err != nil {
+		return 0, err
+	}
+	if obj, n := ICMPObjects(v[icmpExtOffObjects:]).at(0); obj.Class == ICMPObjectInterfaceID {
+		return icmpExtOffObjects + n, nil
+	}
+	return len(v), nil
 }
 
 // check returns why v does not begin with an extension structure.
@@ -111,16 +126,18 @@ func (v ICMPExtensionsView) check() error {
 	return nil
 }
 
-// Decode takes all of b.
+// Decode takes all of b, or as much as goes to the end of an object of class
+// [ICMPObjectInterfaceID] that comes first.
 func (l *ICMPExtensions) Decode(b []byte) (int, error) {
 	v := ICMPExtensionsView(b)
-	if err := v.check(); err != nil {
+	n, err := v.extent()
+	if err != nil {
 		return 0, err
 	}
 	l.Reserved = v.Reserved()
 	l.Checksum = Seen(v.Checksum())
-	l.Objects = ICMPObjects(b[icmpExtOffObjects:len(b):len(b)])
-	return len(b), nil
+	l.Objects = ICMPObjects(b[icmpExtOffObjects:n:n])
+	return n, nil
 }
 
 // AppendBinary appends the structure to b.
@@ -140,7 +157,10 @@ func (l *ICMPExtensions) Complete(c *Completion) error {
 		return nil
 	}
 	if c.Wants("Checksum", icmpExtOffChecksum, l.Checksum.mode) {
-		sum := c.InternetChecksum(0)
+		sum := c.HeaderChecksum()
+		if len(c.Payload()) == 0 {
+			sum = c.InternetChecksum(0) // which knows of cut packets
+		}
 		if sum == 0 {
 			sum = 0xffff
 		}
@@ -163,6 +183,8 @@ func (v ICMPExtensionsView) Reserved() uint16 {
 func (v ICMPExtensionsView) Checksum() uint16 {
 	return binary.BigEndian.Uint16(v[icmpExtOffChecksum:])
 }
+
+// Objects returns the objects, with what else goes to the end of the layer.
 func (v ICMPExtensionsView) Objects() ICMPObjects { return ICMPObjects(v[icmpExtOffObjects:]) }
 
 func (v ICMPExtensionsView) SetChecksum(sum uint16) {

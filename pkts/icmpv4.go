@@ -325,7 +325,7 @@ func indexICMPv4(b []byte, _ *Registry) (Span, error) {
 		s.Next = kindICMPv4Mask
 	case t == ICMPv4RouterAdvertisement:
 		s.Next = kindICMPv4Routers
-	case t == ICMPv4ExtendedEcho:
+	case t == ICMPv4ExtendedEcho || t == ICMPv4ExtendedEchoReply:
 		s.Next = extensionsKind(v.Payload())
 	}
 	return s, nil

@@ -47,12 +47,14 @@ func icmpv6Goldens() []golden {
 		name:  "extended echo request",
 		from:  "RFC 8335, section 2, written out by hand, with scapy's checksums",
 		first: &ipv6Protocol,
-		hex: `60 00 00 00  00 14 3a 40` + icmpv6GoldenIP + `
-			a0 00 f1 01  12 34 01 01                  # sequence number 1, local
-			20 00 dc f2  00 08 03 02  00 00 00 03     # interface by index: 3`,
+		hex: `60 00 00 00  00 18 3a 40` + icmpv6GoldenIP + `
+			a0 00 18 3b  12 34 01 01                  # sequence number 1, local
+			20 00 dc f2  00 08 03 02  00 00 00 03     # interface by index: 3
+			64 61 74 61                               # data of the sender's own`,
 		layers: icmpv6GoldenLayers(
 			&ICMPv6{}, &ICMPv6ExtendedEcho{ID: 0x1234, Seq: 1, Flags: ICMPExtendedEchoLocal},
 			&ICMPExtensions{Objects: ICMPObjects("\x00\x08\x03\x02\x00\x00\x00\x03")},
+			&Raw{Data: []byte("data")},
 		),
 	}, {
 		name:  "packet too big",
@@ -102,6 +104,8 @@ func icmpv6Goldens() []golden {
 func TestICMPv6(t *testing.T) { testGolden(t, icmpv6Goldens()...) }
 
 func FuzzICMPv6(f *testing.F) {
+	// Cut behind a checksum of all ones, which is a zero.
+	f.Add(append(unhex(f, "60 00 00 00 30 30 3a 40"+icmpv6GoldenIP), 0x30, 0x30, 0xff, 0xff))
 	gs := icmpv6Goldens()
 	gs = append(gs, ndpGoldens()...)
 	fuzzProtocol(f, &ipv6Protocol, append(gs, mldGoldens()...)...)
