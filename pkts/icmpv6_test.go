@@ -60,16 +60,14 @@ func icmpv6Goldens() []golden {
 		first: &ipv6Protocol,
 		hex: `60 00 00 00  00 3c 3a 40` + icmpv6GoldenIP + `
 			02 00 2c 1f  00 00 05 00                  # 1280` + probeIPv6,
-		layers:  icmpv6GoldenLayers(append([]Layer{&ICMPv6{}, &ICMPv6TooBig{MTU: 1280}}, probe6()...)...),
-		unknown: 3, // the quoted packet's lengths and its UDP checksum
+		layers: icmpv6GoldenLayers(append([]Layer{&ICMPv6{}, &ICMPv6TooBig{MTU: 1280}}, probe6()...)...),
 	}, {
 		name:  "parameter problem",
 		from:  "scapy: ICMPv6ParamProblem(code=1, ptr=40)",
 		first: &ipv6Protocol,
 		hex: `60 00 00 00  00 3c 3a 40` + icmpv6GoldenIP + `
 			04 01 2e f6  00 00 00 28                  # byte 40` + probeIPv6,
-		layers:  icmpv6GoldenLayers(append([]Layer{&ICMPv6{Code: ICMPv6BadNextHeader}, &ICMPv6BadParam{Pointer: 40}}, probe6()...)...),
-		unknown: 3,
+		layers: icmpv6GoldenLayers(append([]Layer{&ICMPv6{Code: ICMPv6BadNextHeader}, &ICMPv6BadParam{Pointer: 40}}, probe6()...)...),
 	}, {
 		name:  "port unreachable",
 		from:  "captures/ip_fragments.pcap: the kernel; behind the ICMPv6 header, the quote cut short",
@@ -86,7 +84,7 @@ func icmpv6Goldens() []golden {
 			&UDP{SrcPort: 57345, DstPort: 9, Length: Pin[uint16](7688), Checksum: Pin[uint16](0x6168)},
 			&Raw{Data: []byte{0, 1, 2, 3}},
 		},
-		unknown: 3,
+		unknown: 3, // the quoted packet is cut: its lengths and its UDP checksum
 	}, {
 		name:  "time exceeded with MPLS labels",
 		from:  "scapy: ICMPv6TimeExceeded(length=16), the packet padded to 128 bytes, and an extension",
@@ -97,8 +95,7 @@ func icmpv6Goldens() []golden {
 			00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00` + probeLabels,
 		layers: icmpv6GoldenLayers(append(append([]Layer{&ICMPv6{Type: Pin(ICMPv6TimeExceeded)}, &ICMPv6Error{}}, probe6()...),
 			&Padding{Data: make([]byte, 76)}, &ICMPExtensions{Objects: probeObjects()})...),
-		build:   withExtensions(2),
-		unknown: 3,
+		build: withExtensions(2),
 	}}
 }
 
