@@ -335,7 +335,7 @@ func (l *line) mldGroup(b []byte) {
 			l.str("]")
 		}
 	case len(b) >= 24:
-		l.str("max resp delay: ")
+		l.str(" max resp delay: ")
 		l.uint(uint32(binary.BigEndian.Uint16(b[4:])))
 		l.str(" addr: ")
 		l.ip6(b[8:24])

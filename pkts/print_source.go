@@ -35,7 +35,49 @@ func (p *Packet) GoString() string {
 type sourceLayer struct {
 	layer  Layer
 	node   int
-	parent int // index of the layer that it lies in, -1 for none
+	parent int            // index of the layer that it lies in, -1 for none
+	saved  map[string]any // the values of its Auto fields
+}
+
+func newSourceLayer(l Layer) sourceLayer { return sourceLayer{layer: l, saved: map[string]any{}} }
+
+// save notes the values of the Auto fields.
+func (l *sourceLayer) save() {
+	autos(l.layer, func(name string, v reflect.Value, _ *Mode) { l.saved[name] = v.Interface() })
+}
+
+// pin pins the Auto fields for which f returns true to their saved values, and
+// leaves the others to the library.
+func (l *sourceLayer) pin(f func(name string, value any) bool) {
+	autos(l.layer, func(name string, v reflect.Value, mode *Mode) {
+		if !f(name, l.saved[name]) {
+			*mode = ModeAuto
+			v.SetZero()
+			return
+		}
+		*mode = ModePinned
+		v.Set(reflect.ValueOf(l.saved[name]))
+	})
+}
+
+// trim makes empty slices nil where that makes no difference to the layer.
+func (l *sourceLayer) trim() {
+	v := layerValue(l.layer)
+	if v.Kind() != reflect.Struct {
+		return
+	}
+	want, werr := l.layer.AppendBinary(nil)
+	for i := range v.NumField() {
+		f := v.Field(i)
+		if f.Kind() != reflect.Slice || f.IsNil() || f.Len() > 0 || !f.CanSet() {
+			continue
+		}
+		empty := reflect.MakeSlice(f.Type(), 0, 0)
+		f.SetZero()
+		if got, err := l.layer.AppendBinary(nil); (err == nil) != (werr == nil) || !bytes.Equal(got, want) {
+			f.Set(empty)
+		}
+	}
 }
 
 // sourceLayers returns copies of the layers of q in depth-first order.
@@ -51,7 +93,11 @@ func (p *Packet) sourceLayers(q *Packet) []sourceLayer {
 			l = &Raw{Data: q.data[n.off:n.pay()]}
 		}
 		place[i] = len(ls)
-		ls = append(ls, sourceLayer{l, int(i), place[n.parent]})
+		s := newSourceLayer(l)
+		s.node, s.parent = int(i), place[n.parent]
+		s.save()
+		s.trim()
+		ls = append(ls, s)
 	}
 	return ls
 }
@@ -88,12 +134,7 @@ func (p *Packet) pinWrong(ls []sourceLayer) bool {
 		}
 	}
 	for _, l := range ls {
-		autos(l.layer, func(name string, _ reflect.Value, mode *Mode) {
-			*mode = ModePinned
-			if good[l.node][name] {
-				*mode = ModeAuto
-			}
-		})
+		l.pin(func(name string, _ any) bool { return !good[l.node][name] })
 	}
 	if p.gives(ls) {
 		return true
@@ -103,28 +144,21 @@ func (p *Packet) pinWrong(ls []sourceLayer) bool {
 	// known. Pin those that come out differently.
 	built := stackSource(ls)
 	if b, err := built.AppendBinary(nil); err == nil {
-		nodes := built.out
 		for at, i := range built.depthFirst() {
-			n := &nodes[i]
-			l := ls[at].layer.Proto().New()
-			if _, err := l.Decode(b[n.off:n.pay()]); err != nil {
+			n := &built.out[i]
+			got := newSourceLayer(ls[at].layer.Proto().New())
+			if _, err := got.layer.Decode(b[n.off:n.pay()]); err != nil {
 				continue
 			}
-			var got []any
-			autos(l, func(_ string, v reflect.Value, _ *Mode) { got = append(got, v.Interface()) })
-			autos(ls[at].layer, func(_ string, v reflect.Value, mode *Mode) {
-				if len(got) > 0 && got[0] != v.Interface() {
-					*mode = ModePinned
-				}
-				got = got[min(1, len(got)):]
-			})
+			got.save()
+			ls[at].pin(func(name string, v any) bool { return !good[ls[at].node][name] || got.saved[name] != v })
 		}
 		if p.gives(ls) {
 			return true
 		}
 	}
 	for _, l := range ls {
-		autos(l.layer, func(_ string, _ reflect.Value, mode *Mode) { *mode = ModePinned })
+		l.pin(func(string, any) bool { return true })
 	}
 	return p.gives(ls)
 }
@@ -354,5 +388,5 @@ func isEmpty(v reflect.Value) bool {
 		_, mode := a.parts()
 		return *mode == ModeAuto
 	}
-	return v.IsZero() || v.Kind() == reflect.Slice && v.Len() == 0
+	return v.IsZero()
 }

@@ -39,7 +39,7 @@ func (p *Packet) AppendSummary(b []byte) []byte {
 	if len(q.nodes) == 0 {
 		return append(b, "empty packet"...)
 	}
-	l := line{p: q, b: b, frag: -1}
+	l := line{p: q, b: b, frag: -1, shown: q != p}
 	l.run(0)
 	for i := 1; i < len(q.nodes) && q.nodes[i].parent == noNode; i++ {
 		if q.nodes[i].kind == kindPadding {
@@ -73,6 +73,10 @@ type line struct {
 	length int
 	// ports says that the ports of the layer at hand are printed.
 	ports bool
+	// shown says that p is already a copy; filled is the one whose layers are
+	// filled in, nil before that is needed.
+	shown  bool
+	filled *Packet
 	// frag is the node of an IPv4 header that was a fragment's, -1 for none.
 	frag int
 }
@@ -761,7 +765,15 @@ func (l *line) udp(b []byte, fragment bool, next int) int {
 func (l *line) other(i, next int) int {
 	p := l.p
 	before := len(l.b)
-	layer, err := p.layer(i)
+	if l.filled == nil {
+		// Filling layers in is to happen in a copy of the packet. It can be
+		// encoded: either nothing was filled in, or p is such a copy itself.
+		l.filled = p
+		if q, err := p.shownPacket(); err == nil && !l.shown {
+			l.filled = q
+		}
+	}
+	layer, err := l.filled.layer(i)
 	s, ok := layer.(Summarizer)
 	switch {
 	case err != nil:
@@ -771,9 +783,9 @@ func (l *line) other(i, next int) int {
 		l.str("]")
 		return -1
 	case ok:
-		l.b = s.AppendSummary(l.b, Node{p, i})
+		l.b = s.AppendSummary(l.b, Node{l.filled, i})
 	default:
-		l.b = p.appendFields(l.b, i, layer)
+		l.b = l.filled.appendFields(l.b, i, layer)
 	}
 	if p.nodes[i].flags&nodeSplit != 0 {
 		l.children(i)

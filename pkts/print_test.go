@@ -66,6 +66,13 @@ func printGoldens() []golden {
 	return gs
 }
 
+// allGoldens are the packets of all protocols' tests.
+func allGoldens() []golden {
+	return slices.Concat(printGoldens(), arpGoldens(), icmpv4Goldens(), icmpv6Goldens(), ipsecGoldens(), ipv4Goldens(),
+		hopByHopGoldens(), destOptsGoldens(), routingGoldens(), fragmentGoldens(), llcGoldens(), loopbackGoldens(), loopGoldens(),
+		mldGoldens(), mobilityGoldens(), hipGoldens(), shim6Goldens(), ndpGoldens(), sllGoldens(), sll2Goldens(), udpGoldens(), vlanGoldens())
+}
+
 // fileName returns a name as one of a file.
 func fileName(name string) string { return strings.ReplaceAll(strings.ToLower(name), " ", "_") }
 
@@ -112,7 +119,7 @@ func TestPrintedSourceRuns(t *testing.T) {
 		"var (\n\t_ netip.Addr\n\t_ link.Type\n)\n\nfunc main() {\n")
 	var names []string
 	var want [][]byte
-	for _, g := range printGoldens() {
+	for _, g := range allGoldens() {
 		b := unhex(t, g.hex)
 		var p Packet
 		_ = p.DecodeAs(g.first, b)
@@ -527,7 +534,7 @@ func TestFormat(t *testing.T) {
 
 // TestPrintLeavesThePacket checks that printing changes nothing.
 func TestPrintLeavesThePacket(t *testing.T) {
-	for _, g := range printGoldens() {
+	for _, g := range allGoldens() {
 		b := unhex(t, g.hex)
 		var p Packet
 		_ = p.DecodeAs(g.first, b)
@@ -535,7 +542,7 @@ func TestPrintLeavesThePacket(t *testing.T) {
 		if p.dirty || p.edited {
 			t.Errorf("%s: printing filled layers in", g.name)
 		}
-		if ip, ok := Get[IPv4](&p); ok {
+		if ip, ok := Get[IPv4](&p); ok && g.first == &ethernetProtocol && b[12] == 8 {
 			ip.TTL = 77
 			if s := string(p.AppendTree(nil, nil)); !strings.Contains(s, "TTL: 77") {
 				t.Errorf("%s: the edit is not in the tree:\n%s", g.name, s)
@@ -570,7 +577,7 @@ func printAll(t testing.TB, p *Packet, size int) {
 }
 
 func TestSummaryAllocs(t *testing.T) {
-	for _, g := range printGoldens() {
+	for i, g := range allGoldens() {
 		var p Packet
 		b := unhex(t, g.hex)
 		var buf []byte
@@ -579,8 +586,8 @@ func TestSummaryAllocs(t *testing.T) {
 			buf = p.AppendSummary(buf[:0])
 		}
 		run()
-		if strings.Contains(g.name, "cut") {
-			continue // the error of Decode is allocated
+		if strings.Contains(g.name, "cut") || p.print != nil && i >= len(printGoldens()) {
+			continue // the error of Decode is allocated, and so are names and fields of a protocol with no text of its own
 		}
 		if n := testing.AllocsPerRun(100, run); n != 0 {
 			t.Errorf("%s: %v allocations, want 0", g.name, n)
@@ -589,7 +596,7 @@ func TestSummaryAllocs(t *testing.T) {
 }
 
 func FuzzPrint(f *testing.F) {
-	for _, g := range printGoldens() {
+	for _, g := range allGoldens() {
 		f.Add(uint16(link.TypeEthernet), unhex(f, g.hex))
 	}
 	types := []link.Type{link.TypeEthernet, link.TypeRaw, link.TypeIPv4, link.TypeIPv6, link.TypeLinuxSLL, link.TypeLinuxSLL2, link.TypeNull, link.TypeLoop}

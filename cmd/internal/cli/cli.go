@@ -91,6 +91,7 @@ short, or packets differ; 2 the command line makes no sense.`,
 		SilenceUsage:  true,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
+	root.SuggestionsMinimumDistance = 2
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.AddCommand(a.readCommand(), a.sniffCommand(), a.ifacesCommand(), a.checkCommand(), a.infoCommand(), a.fieldsCommand(), a.versionCommand())
 	for _, c := range root.Commands() {

@@ -19,8 +19,8 @@ ipv4[1].src is the field of the second such layer of a packet, and
 tcp.options.kind leads into options; layers of the same name give several values.`,
 		Example: `  pkts fields tcp
   pkts read -e n -e $(pkts fields udp | paste -sd, | sed 's/,/ -e /g') trace.pcap`,
-		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
-			return layerNames(), cobra.ShellCompDirectiveNoFileComp
+		ValidArgsFunction: func(_ *cobra.Command, _ []string, start string) ([]string, cobra.ShellCompDirective) {
+			return withPrefix(layerNames(), start), cobra.ShellCompDirectiveNoFileComp
 		},
 		RunE: func(_ *cobra.Command, layers []string) error {
 			var b strings.Builder

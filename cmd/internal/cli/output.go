@@ -57,13 +57,20 @@ func (o *outputFlags) register(cmd *cobra.Command) {
 	f.BoolVar(&o.print, "print", false, "print although -w is given")
 	complete := func(flag string, values ...string) {
 		// The flag was registered above.
-		_ = cmd.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp))
+		_ = cmd.RegisterFlagCompletionFunc(flag, func(_ *cobra.Command, _ []string, start string) ([]string, cobra.ShellCompDirective) {
+			return withPrefix(values, start), cobra.ShellCompDirectiveNoFileComp
+		})
 	}
 	complete("type", formats...)
 	complete("time", timeStyles[:]...)
 	complete("color", "auto", "always", "never")
 	complete("write-format", "pcapng", "pcap", "pcap-nano")
 	complete("field", append(slices.Clone(frameFields), pkts.Default.FieldPaths()...)...)
+}
+
+// withPrefix returns the values that begin with start.
+func withPrefix(values []string, start string) []string {
+	return slices.DeleteFunc(slices.Clone(values), func(v string) bool { return !strings.HasPrefix(v, start) })
 }
 
 // output is where packets go.

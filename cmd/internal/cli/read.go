@@ -92,7 +92,9 @@ func (a *app) read(ctx context.Context, files []string, out *output, options []p
 		if ferr := out.flush(); ferr != nil {
 			return ferr
 		}
-		a.warn(fileError(name, err))
+		if err != errReported {
+			a.warn(fileError(name, err))
+		}
 		failed = errReported
 	}
 	if err := out.close(); err != nil && (failed == nil || failed == errReported) {

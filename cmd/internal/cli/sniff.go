@@ -75,7 +75,7 @@ Capturing needs a privilege: on Linux CAP_NET_RAW, which root has, and which
 	f.IntVarP(&buffer, "buffer", "B", 0, "size of the capture buffer in `BYTES`; 0 for 8 MiB")
 	f.DurationVar(&duration, "duration", 0, "stop after this time, such as 30s or 5m")
 	f.BoolVarP(&quiet, "quiet", "q", false, "no messages at the start and the end")
-	_ = cmd.RegisterFlagCompletionFunc("interface", func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+	_ = cmd.RegisterFlagCompletionFunc("interface", func(_ *cobra.Command, _ []string, start string) ([]string, cobra.ShellCompDirective) {
 		var names []string
 		ifaces, err := link.Interfaces()
 		if err != nil {
@@ -84,7 +84,7 @@ Capturing needs a privilege: on Linux CAP_NET_RAW, which root has, and which
 		for _, i := range ifaces {
 			names = append(names, i.Name)
 		}
-		return names, cobra.ShellCompDirectiveNoFileComp
+		return withPrefix(names, start), cobra.ShellCompDirectiveNoFileComp
 	})
 	return cmd
 }
