@@ -251,7 +251,9 @@ func (p *Packet) pack(t []placed) {
 		at := place[i]
 		p.nodes[at], p.slots[at], p.judged[at] = o, t[i].slot, t[i].judged
 		path = append(path, at)
-		if o.kind == kindPadding && o.parent != noNode {
+		if o.kind == kindPadding && o.flags&nodeBuilt != 0 && o.parent != noNode {
+			// No length counts it. Received padding may well lie within what the
+			// enclosing layer counts: then it is what a layer in it left over.
 			p.nodes[o.parent].flags |= nodeTrailer
 		}
 	}
