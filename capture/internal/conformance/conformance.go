@@ -551,37 +551,57 @@ func testDirection(t *testing.T, x *Fixture) {
 }
 
 // testRecycling reads ten times what the buffer holds, with frames of all
-// lengths, and wants every byte of every frame in order.
+// lengths, and wants every byte of every frame in order. A buffer that is
+// filled while this process gets no processor loses frames rightly; that it
+// does not always.
 func testRecycling(t *testing.T, x *Fixture) {
+	const attempts = 10
+	for range attempts {
+		if x.recycle(t) {
+			return
+		}
+	}
+	t.Errorf("frames were dropped in each of %d attempts", attempts)
+}
+
+// recycle is one attempt. It reports whether nothing was dropped.
+func (x *Fixture) recycle(t *testing.T) bool {
+	t.Helper()
 	s := x.openActive(t, x.Small)
-	total := 0
-	for number := uint32(0); total < 10*x.SmallBytes; {
+	defer s.Close()
+	frame := func(n uint32) []byte { return x.frame('a', n, minFrame+int(n*37)%(x.MaxFrame-minFrame+1)) }
+	for number, total := uint32(0), 0; total < 10*x.SmallBytes; {
 		first := number
 		for batch := 0; batch < x.SmallBytes/2; number++ {
-			b := x.frame('a', number, minFrame+int(number*37)%(x.MaxFrame-minFrame+1))
+			b := frame(number)
 			x.inject(t, b)
 			batch += len(b) * len(x.Seen)
 			total += len(b) * len(x.Seen)
 		}
+		all := uint64(number) * uint64(len(x.Seen))
+		st := waitStats(t, s, "every frame counted", func(st capture.Stats) bool { return st.Received+st.Dropped == all })
+		if st.Dropped > 0 {
+			return false
+		}
 		deadline(t, s, patience)
 		var f link.Frame
 		for n := first; n < number; n++ {
-			want := x.frame('a', n, minFrame+int(n*37)%(x.MaxFrame-minFrame+1))
+			want := frame(n)
 			for range x.Seen {
 				if err := s.Next(&f); err != nil {
 					t.Fatalf("frame %d: %v", n, err)
 				}
-				if !bytes.Equal(f.Data, want) || f.WireLen != len(want) {
-					t.Fatalf("frame %d: got %d bytes of %d, % x, want %d, % x", n,
-						len(f.Data), f.WireLen, f.Data[:32], len(want), want[:32])
+				if !bytes.Equal(f.Data, want) || f.WireLen != len(want) || f.Flags.Has(link.InfoLossBefore) {
+					t.Fatalf("frame %d: got %d bytes of %d, flags %b, % x, want %d, % x", n,
+						len(f.Data), f.WireLen, f.Flags, f.Data[:32], len(want), want[:32])
 				}
 			}
 		}
 	}
-	st, err := s.Stats()
-	if err != nil || st.Dropped != 0 || st.Truncated != 0 {
-		t.Errorf("Stats = %+v, %v, want nothing dropped nor truncated", st, err)
+	if st, err := s.Stats(); err != nil || st.Truncated != 0 {
+		t.Errorf("Stats = %+v, %v, want nothing truncated", st, err)
 	}
+	return true
 }
 
 func testSnapLen(t *testing.T, x *Fixture) {
@@ -747,7 +767,7 @@ func testLoss(t *testing.T, x *Fixture) {
 			t.Fatalf("Next = %v, flags %b", err, f.Flags)
 		}
 	}
-	behind := x.SmallBytes / 2 / size / len(x.Seen)
+	behind := x.SmallBytes / 3 / size / len(x.Seen)
 	for i := range behind {
 		x.inject(t, x.frame('b', uint32(i), size))
 	}
@@ -762,8 +782,12 @@ func testLoss(t *testing.T, x *Fixture) {
 	}
 }
 
+// slow is a configuration for tests that capture a lot before they read: blocks
+// of a ring that are handed over early, when the machine is busy, use it up.
+func slow() *capture.Config { return &capture.Config{Timeout: 100 * time.Millisecond} }
+
 func testStats(t *testing.T, x *Fixture) {
-	s := x.openActive(t, nil)
+	s := x.openActive(t, slow())
 	for round := range 3 {
 		x.injectN(t, 'a', 0, 10)
 		x.waitReceived(t, s, 10*(round+1)) // grows, though the kernel's own are reset
@@ -1292,7 +1316,7 @@ func testGone(t *testing.T, x *Fixture) {
 }
 
 func testNoAllocs(t *testing.T, x *Fixture) {
-	s := x.openActive(t, nil)
+	s := x.openActive(t, slow())
 	const runs = 500
 	x.injectN(t, 'a', 0, runs+10)
 	x.waitReceived(t, s, runs+10)
