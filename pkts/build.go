@@ -169,6 +169,8 @@ type judgement struct {
 	// partial says that residue counts, and that right is not known of the
 	// checksum.
 	partial bool
+	// ones says that the checksum was 0xffff, which is the same number as 0.
+	ones bool
 }
 
 // judge finds out which completable fields of the decoded packet are right.
@@ -465,6 +467,9 @@ func (c *Completion) InternetChecksum(start uint16) uint16 {
 	if !c.verifying {
 		if c.judged != nil && c.judged.partial {
 			sum = checksum.Add(sum, c.judged.residue)
+			if c.judged.ones && sum == 0xffff {
+				sum = 0
+			}
 		}
 		return ^sum
 	}
@@ -475,6 +480,7 @@ func (c *Completion) InternetChecksum(start uint16) uint16 {
 	have := binary.BigEndian.Uint16(b[c.off:])
 	c.judged.partial = true
 	c.judged.residue = checksum.Add(^have, ^sum)
+	c.judged.ones = have == 0xffff
 	c.unknown = true
 	return have
 }

@@ -275,15 +275,15 @@ func (p *Packet) walk(r *Registry, i int) error {
 		parent, flags := n.parent, n.flags|nodeFlags(s.Flags)
 		n.flags = flags
 		n.hdr = uint16(s.Header)
-		own := s.Flags&SpanTrailer != 0 || parent != noNode && nodes[parent].flags&(nodeSplit|nodeTrailer) != 0
-		if own {
-			parent = uint16(i)
-		} else {
-			n.end = end
-		}
-		pad := node{off: end, end: region, hdr: allHeader, kind: kindPadding, parent: parent, flags: flags & nodeInherited}
-		if end != region && !own {
-			nodes = append(nodes, pad)
+		own := false // whether what is left over is the layer's own
+		if end != region {
+			own = s.Flags&SpanTrailer != 0 || parent != noNode && nodes[parent].flags&(nodeSplit|nodeTrailer) != 0
+			if own {
+				n.flags |= nodeTrailer
+			} else {
+				n.end = end
+				nodes = append(nodes, padding(end, region, parent, flags))
+			}
 		}
 		if s.Payload != 0 {
 			if len(nodes) >= MaxLayers {
@@ -304,12 +304,17 @@ func (p *Packet) walk(r *Registry, i int) error {
 				nodes = append(nodes, next)
 			}
 		}
-		if end != region && own {
-			nodes = append(nodes, pad) // behind its siblings
+		if own { // behind its siblings
+			nodes = append(nodes, padding(end, region, uint16(i), flags))
 		}
 	}
 	p.nodes = nodes
 	return failed
+}
+
+// padding returns the node of what no length covers.
+func padding(off, end uint32, parent uint16, flags nodeFlags) node {
+	return node{off: off, end: end, hdr: allHeader, kind: kindPadding, parent: parent, flags: flags & nodeInherited}
 }
 
 // indexOther calls the Index of a protocol that is not on the hot path, and
