@@ -19,11 +19,10 @@ import (
 // A new Backend is stopped. Errors are returned bare: the Sniffer wraps them
 // in an [OpError].
 type Backend interface {
-	// Interface returns the name of the interface, for errors.
-	Interface() string
-
-	// Link says how the first byte of a frame is read.
-	Link() link.Type
+	// Interface returns the interface as it was when the Backend was made. Its
+	// Name goes into errors, and its Link says how the first byte of a frame is
+	// read.
+	Interface() link.Interface
 
 	// Start captures, from now on, those frames that filter accepts. What the
 	// filter returns is how many bytes of the frame to keep. The Sniffer calls

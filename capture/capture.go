@@ -23,16 +23,16 @@ import (
 // whichever reader asks first; see [Sniffer.Next] for how long they live.
 type Sniffer struct {
 	b    Backend
-	name string
-	link link.Type
+	ifi  link.Interface
 	snap uint32
 
 	// flags holds what a reader must look at before it reads. It is one word,
 	// so that looking costs one load per frame.
 	flags atomic.Uint32
 
-	turn      turn  // held by whoever may call b's exclusive methods
-	state     state // guarded by turn
+	turn      turn       // held by whoever may call b's exclusive methods
+	state     state      // guarded by turn
+	scratch   link.Frame // guarded by turn
 	truncated atomic.Uint64
 
 	deadlineMu sync.Mutex
@@ -68,7 +68,14 @@ func Open(name string, cfg *Config) (*Sniffer, error) {
 	if err != nil {
 		return nil, opError("open", name, err)
 	}
-	b, err := open(name, &n)
+	ifi, err := link.InterfaceByName(name)
+	if err != nil {
+		if e, ok := errors.AsType[*link.InterfaceError](err); ok {
+			err = &noInterface{e}
+		}
+		return nil, opError("open", name, err)
+	}
+	b, err := open(ifi, &n)
 	if err != nil {
 		return nil, opError("open", name, err)
 	}
@@ -81,19 +88,22 @@ func Open(name string, cfg *Config) (*Sniffer, error) {
 func NewSniffer(b Backend, cfg *Config) (*Sniffer, error) {
 	n, err := cfg.Normalize()
 	if err != nil {
-		return nil, opError("open", b.Interface(), err)
+		return nil, opError("open", b.Interface().Name, err)
 	}
 	return newSniffer(b, &n), nil
 }
 
 func newSniffer(b Backend, cfg *Config) *Sniffer {
-	s := &Sniffer{b: b, name: b.Interface(), link: b.Link(), snap: uint32(min(cfg.SnapLen, 1<<31-1))}
+	s := &Sniffer{b: b, ifi: b.Interface(), snap: uint32(min(cfg.SnapLen, 1<<31-1))}
 	s.turn.init()
 	return s
 }
 
-// Link says how the first byte of every frame is read.
-func (s *Sniffer) Link() link.Type { return s.link }
+// Interface returns the interface as it was when s was opened.
+func (s *Sniffer) Interface() link.Interface { return s.ifi }
+
+// Link says how the first byte of every frame is read, and written.
+func (s *Sniffer) Link() link.Type { return s.ifi.Link }
 
 // Activate captures, from now on, the frames that filter accepts: nil, like an
 // empty filter, accepts all of them, in both directions. filter is a classic
@@ -112,7 +122,7 @@ func (s *Sniffer) Link() link.Type { return s.link }
 // system does not accept a filter, the Sniffer is left deactivated with
 // nothing to read.
 func (s *Sniffer) Activate(filter []bpf.RawInstruction) error {
-	return opError("activate", s.name, s.exclusively(func() error {
+	return opError("activate", s.ifi.Name, s.exclusively(func() error {
 		prog, err := withSnapLen(filter, s.snap)
 		if err != nil {
 			return err
@@ -137,7 +147,7 @@ func (s *Sniffer) Activate(filter []bpf.RawInstruction) error {
 // [ErrNotActive]. It does nothing when the Sniffer is not active. After
 // [Sniffer.Lock] the error wraps [ErrLocked], and the capture goes on.
 func (s *Sniffer) Deactivate() error {
-	return opError("deactivate", s.name, s.exclusively(func() error {
+	return opError("deactivate", s.ifi.Name, s.exclusively(func() error {
 		if s.state != active {
 			return nil
 		}
@@ -154,7 +164,7 @@ func (s *Sniffer) Deactivate() error {
 // before it gives up its privileges, so that nobody who takes it over captures
 // anything else. On Linux this is SO_LOCK_FILTER, socket(7).
 func (s *Sniffer) Lock() error {
-	return opError("lock", s.name, s.exclusively(s.b.Lock))
+	return opError("lock", s.ifi.Name, s.exclusively(s.b.Lock))
 }
 
 // Next waits for the next frame and fills f.
@@ -176,10 +186,11 @@ func (s *Sniffer) Next(f *link.Frame) error { return s.next(context.Background()
 // WireLen of the result tell. Unlike with [Sniffer.Next], the frame stays what
 // it is when others read from s. Errors are those of Next.
 func (s *Sniffer) ReadInto(buf []byte) (link.Frame, error) {
-	var f link.Frame
-	if err := s.read(context.Background(), &f); err != nil {
-		return link.Frame{}, opError("read", s.name, err)
+	// A local variable would escape through the Backend, one per call.
+	if err := s.read(context.Background(), &s.scratch); err != nil {
+		return link.Frame{}, opError("read", s.ifi.Name, err)
 	}
+	f := s.scratch
 	n := copy(buf, f.Data)
 	if n < len(f.Data) && !f.Truncated() {
 		s.truncated.Add(1)
@@ -194,9 +205,9 @@ func (s *Sniffer) ReadInto(buf []byte) (link.Frame, error) {
 //
 // The sequence ends when ctx does, with an error that wraps [context.Canceled]
 // or [context.DeadlineExceeded], and after any other error of Next. It ends
-// without an error when the Sniffer is deactivated during the iteration and
-// everything was read. After an error that is not final, another sequence can
-// be started.
+// without an error when the Sniffer is deactivated, before or during the
+// iteration, and everything was read. After an error that is not final,
+// another sequence can be started.
 func (s *Sniffer) Frames(ctx context.Context) iter.Seq2[link.Frame, error] {
 	return func(yield func(link.Frame, error) bool) {
 		stop := context.AfterFunc(ctx, func() { s.wake(flagWake) })
@@ -204,7 +215,7 @@ func (s *Sniffer) Frames(ctx context.Context) iter.Seq2[link.Frame, error] {
 		var f link.Frame
 		for first := true; ; first = false {
 			if err := s.next(ctx, &f); err != nil {
-				if first || !errors.Is(err, ErrNotActive) {
+				if first && !errors.Is(err, errDrained) || !errors.Is(err, ErrNotActive) {
 					yield(link.Frame{}, err)
 				}
 				return
@@ -224,9 +235,9 @@ func (s *Sniffer) Frames(ctx context.Context) iter.Seq2[link.Frame, error] {
 // this length, and [ErrInterfaceDown] when it is down.
 func (s *Sniffer) Send(b []byte) error {
 	if s.flags.Load()&flagClosed != 0 {
-		return opError("send", s.name, net.ErrClosed)
+		return opError("send", s.ifi.Name, net.ErrClosed)
 	}
-	return opError("send", s.name, s.b.Send(b))
+	return opError("send", s.ifi.Name, s.b.Send(b))
 }
 
 // SetReadDeadline makes every read fail with [os.ErrDeadlineExceeded] once t
@@ -236,7 +247,7 @@ func (s *Sniffer) SetReadDeadline(t time.Time) error {
 	s.deadlineMu.Lock()
 	defer s.deadlineMu.Unlock()
 	if s.flags.Load()&flagClosed != 0 {
-		return opError("deadline", s.name, net.ErrClosed)
+		return opError("deadline", s.ifi.Name, net.ErrClosed)
 	}
 	if s.deadline != nil {
 		s.deadline.Stop()
@@ -264,11 +275,11 @@ func (s *Sniffer) SetReadDeadline(t time.Time) error {
 // Stats returns what became of the frames since Open.
 func (s *Sniffer) Stats() (Stats, error) {
 	if s.flags.Load()&flagClosed != 0 {
-		return Stats{}, opError("stats", s.name, net.ErrClosed)
+		return Stats{}, opError("stats", s.ifi.Name, net.ErrClosed)
 	}
 	st, err := s.b.Stats()
 	if err != nil {
-		return Stats{}, opError("stats", s.name, err)
+		return Stats{}, opError("stats", s.ifi.Name, err)
 	}
 	st.Truncated = s.truncated.Load()
 	return st, nil
@@ -279,17 +290,17 @@ func (s *Sniffer) Stats() (Stats, error) {
 // of s. The error wraps [errors.ErrUnsupported] where there is no descriptor.
 func (s *Sniffer) SyscallConn() (syscall.RawConn, error) {
 	if s.flags.Load()&flagClosed != 0 {
-		return nil, opError("syscallconn", s.name, net.ErrClosed)
+		return nil, opError("syscallconn", s.ifi.Name, net.ErrClosed)
 	}
 	c, err := s.b.SyscallConn()
-	return c, opError("syscallconn", s.name, err)
+	return c, opError("syscallconn", s.ifi.Name, err)
 }
 
 // Close ends the capture and gives all resources up. Reads that wait, and all
 // later calls, fail with [net.ErrClosed].
 func (s *Sniffer) Close() error {
 	if s.flags.Or(flagClosed)&flagClosed != 0 {
-		return opError("close", s.name, net.ErrClosed)
+		return opError("close", s.ifi.Name, net.ErrClosed)
 	}
 	s.deadlineMu.Lock()
 	if s.deadline != nil {
@@ -301,13 +312,13 @@ func (s *Sniffer) Close() error {
 	s.turn.claim(s.interrupt)
 	defer s.turn.release()
 	s.state = idle
-	return opError("close", s.name, s.b.Close())
+	return opError("close", s.ifi.Name, s.b.Close())
 }
 
 // next is Next with a context.
 func (s *Sniffer) next(ctx context.Context, f *link.Frame) error {
 	if err := s.read(ctx, f); err != nil {
-		return opError("read", s.name, err)
+		return opError("read", s.ifi.Name, err)
 	}
 	s.turn.release()
 	return nil
@@ -343,7 +354,7 @@ func (s *Sniffer) read(ctx context.Context, f *link.Frame) error {
 		}
 		switch err := s.b.Next(f); {
 		case err == nil:
-			f.Link = s.link
+			f.Link = s.ifi.Link
 			if f.Truncated() {
 				s.truncated.Add(1)
 			}
@@ -351,7 +362,7 @@ func (s *Sniffer) read(ctx context.Context, f *link.Frame) error {
 		case err == ErrInterrupted:
 		case err == ErrNotActive:
 			s.state = idle
-			return s.leave(err)
+			return s.leave(errDrained)
 		default:
 			return s.leave(err)
 		}

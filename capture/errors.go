@@ -2,8 +2,11 @@ package capture
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"strings"
+
+	"github.com/gopkts/gopkts/common/link"
 )
 
 var (
@@ -16,7 +19,7 @@ var (
 	ErrLocked = errors.New("capture: filter is locked: open another Sniffer")
 
 	// ErrNoInterface says that no interface has the name that was asked for.
-	ErrNoInterface = errors.New("no such interface")
+	ErrNoInterface = link.ErrNoInterface
 
 	// ErrInterfaceDown says that the interface is down, or went down during the
 	// capture. It is reported once. The Sniffer stays active, and frames come
@@ -35,6 +38,10 @@ var (
 	// No method of [Sniffer] returns it.
 	ErrInterrupted = errors.New("capture: interrupted")
 )
+
+// errDrained is the ErrNotActive of the read which finds that everything was
+// read; those that come later get the plain one.
+var errDrained = fmt.Errorf("%w", ErrNotActive)
 
 // OpError is the error of every method of a [Sniffer] and of [Open]: what was
 // done, on which interface, and why it failed. [errors.Is] sees through it, to
@@ -88,3 +95,15 @@ type advice struct {
 
 func (a *advice) Error() string { return a.err.Error() + ": " + a.text }
 func (a *advice) Unwrap() error { return a.err }
+
+// noInterface says of an error of package link what fits into an [OpError].
+type noInterface struct{ err *link.InterfaceError }
+
+func (n *noInterface) Unwrap() error { return n.err }
+
+func (n *noInterface) Error() string {
+	if len(n.err.Exist) == 0 {
+		return n.err.Err.Error()
+	}
+	return n.err.Err.Error() + ": there are " + strings.Join(n.err.Exist, ", ")
+}

@@ -6,4 +6,5 @@ require (
 	github.com/gopkts/gopkts/common v0.1.0
 	golang.org/x/net v0.62.0
 	golang.org/x/sys v0.49.0
+	pgregory.net/rapid v1.3.0
 )

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net"
 	"os"
-	"strings"
 	"syscall"
 
 	"github.com/gopkts/gopkts/capture/internal/sys"
@@ -15,21 +14,21 @@ import (
 
 // packetBackend is a Backend on AF_PACKET, packet(7).
 type packetBackend struct {
-	s    *sys.Socket
-	name string
-	link link.Type
+	s   *sys.Socket
+	ifi link.Interface
 }
 
 var _ Backend = (*packetBackend)(nil)
 
-func open(name string, cfg *Config) (Backend, error) {
-	index, typ, err := lookup(name)
-	if err != nil {
-		return nil, err
+func open(ifi link.Interface, cfg *Config) (Backend, error) {
+	switch ifi.Link {
+	case link.TypeLinuxSLL2, link.TypeNetlink:
+		return nil, fmt.Errorf("%w: its frames have no header of their own: capture on the interface below it",
+			errors.ErrUnsupported)
 	}
 	s, err := sys.Open(&sys.Config{
-		Interface:   index,
-		Name:        name,
+		Interface:   ifi.Index,
+		Name:        ifi.Name,
 		BlockSize:   cfg.Ring.BlockSize,
 		BlockCount:  cfg.Ring.BlockCount,
 		FrameSize:   cfg.Ring.FrameSize,
@@ -41,51 +40,7 @@ func open(name string, cfg *Config) (Backend, error) {
 	if err != nil {
 		return nil, openAdvice(err)
 	}
-	return &packetBackend{s: s, name: name, link: typ}, nil
-}
-
-// lookup returns the index and the link type of an interface.
-func lookup(name string) (int, link.Type, error) {
-	r, err := sys.OpenRtnl()
-	if err != nil {
-		return 0, 0, err
-	}
-	defer r.Close()
-	l, err := r.LinkByName(name)
-	switch {
-	case errors.Is(err, syscall.ENODEV), errors.Is(err, syscall.ERANGE), errors.Is(err, syscall.EINVAL), name == "":
-		return 0, 0, noInterface()
-	case err != nil:
-		return 0, 0, err
-	}
-	switch l.Hardware {
-	case arphrdEther, arphrdLoopback:
-		return l.Index, link.TypeEthernet, nil
-	case arphrdRawIP, arphrdNone:
-		return l.Index, link.TypeRaw, nil
-	}
-	return 0, 0, fmt.Errorf("%w: hardware type %d (ARPHRD_* of linux/if_arp.h)", errors.ErrUnsupported, l.Hardware)
-}
-
-// Hardware types of linux/if_arp.h whose frames are laid out as a link type.
-const (
-	arphrdEther    = 1
-	arphrdRawIP    = 519
-	arphrdLoopback = 772
-	arphrdNone     = 65534
-)
-
-// noInterface returns ErrNoInterface with the names that would have been right.
-func noInterface() error {
-	ifs, err := net.Interfaces()
-	if err != nil || len(ifs) == 0 {
-		return ErrNoInterface
-	}
-	names := make([]string, len(ifs))
-	for i := range ifs {
-		names[i] = ifs[i].Name
-	}
-	return &advice{ErrNoInterface, "choose one of " + strings.Join(names, ", ")}
+	return &packetBackend{s: s, ifi: ifi}, nil
 }
 
 // openAdvice adds to an error of opening what can be done about it.
@@ -103,8 +58,7 @@ func openAdvice(err error) error {
 	return err
 }
 
-func (p *packetBackend) Interface() string { return p.name }
-func (p *packetBackend) Link() link.Type   { return p.link }
+func (p *packetBackend) Interface() link.Interface { return p.ifi }
 
 func (p *packetBackend) Start(filter []bpf.RawInstruction) error {
 	if room := p.s.FilterRoom(); len(filter) > room {
@@ -138,7 +92,7 @@ func (p *packetBackend) Next(f *link.Frame) error {
 	case err == sys.ErrDrained:
 		return ErrNotActive
 	case err == sys.ErrDown:
-		return &advice{ErrInterfaceDown, "ip link set " + p.name + " up"}
+		return &advice{ErrInterfaceDown, "ip link set " + p.ifi.Name + " up"}
 	case err == sys.ErrGone:
 		return ErrInterfaceGone
 	default:
@@ -158,7 +112,7 @@ func (p *packetBackend) Send(b []byte) error {
 	case errors.Is(err, syscall.EINVAL):
 		return fmt.Errorf("%w: %d bytes do not hold its link header: %w", ErrFrameSize, len(b), err)
 	case errors.Is(err, syscall.ENETDOWN):
-		return &advice{fmt.Errorf("%w: %w", ErrInterfaceDown, err), "ip link set " + p.name + " up"}
+		return &advice{fmt.Errorf("%w: %w", ErrInterfaceDown, err), "ip link set " + p.ifi.Name + " up"}
 	case errors.Is(err, syscall.ENXIO), errors.Is(err, syscall.ENODEV):
 		return fmt.Errorf("%w: %w", ErrInterfaceGone, err)
 	}

@@ -106,15 +106,11 @@ func (p *Packet) emitTree(b []byte) (_ []byte, changed bool, err error) {
 // that was decoded.
 func (p *Packet) emitHeader(b []byte, i int) (_ []byte, same bool, err error) {
 	n := &p.nodes[i]
-	var e uint16
-	if i < len(p.entry) {
-		e = p.entry[i]
-	}
-	if e == 0 {
+	if n.flags&nodeFilled == 0 {
 		return append(b, p.data[n.off:n.pay()]...), true, nil
 	}
 	start := len(b)
-	if b, err = p.filled[e-1].layer.AppendBinary(b); err != nil {
+	if b, err = p.slots[i].layer.AppendBinary(b); err != nil {
 		return b, false, err
 	}
 	if n.flags&nodeBuilt != 0 {
@@ -128,35 +124,34 @@ func (p *Packet) complete(b []byte) error {
 	if !p.edited {
 		p.judge()
 	}
-	c := Completion{p: p, b: b, nodes: p.out}
+	c := &p.completion
+	c.p, c.b, c.nodes, c.verifying, c.unknown = p, b, p.out, false, false
 	for i := len(p.nodes) - 1; i >= 0; i-- {
-		l, ok := p.completer(i)
-		if !ok {
+		l := p.completer(i)
+		if l == nil {
 			continue
 		}
-		c.i, c.judged = i, nil
-		if i < len(p.judged) {
-			c.judged = &p.judged[i]
-		}
-		if err := l.Complete(&c); err != nil {
+		c.at(i)
+		if err := l.Complete(c); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// completer returns the layer of node i if it has fields to complete. One whose
-// body cannot be decoded has none: its bytes stay.
-func (p *Packet) completer(i int) (Completer, bool) {
-	if k := p.nodes[i].kind; k == KindRaw || k == kindPadding {
-		return nil, false
+// completer returns the layer of node i if it has fields to complete, nil if
+// not. One whose body cannot be decoded has none: its bytes stay.
+func (p *Packet) completer(i int) Completer {
+	n := &p.nodes[i]
+	if n.kind == KindRaw || n.kind == kindPadding {
+		return nil
 	}
-	l, err := p.layer(i)
-	if err != nil {
-		return nil, false
+	if n.flags&nodeFilled == 0 {
+		if _, err := p.layer(i); err != nil {
+			return nil
+		}
 	}
-	c, ok := l.(Completer)
-	return c, ok
+	return p.slots[i].completer
 }
 
 // judgement is what is known of the completable fields of a decoded layer.
@@ -169,8 +164,6 @@ type judgement struct {
 	// partial says that residue counts, and that right is not known of the
 	// checksum.
 	partial bool
-	// ones says that the checksum was 0xffff, which is the same number as 0.
-	ones bool
 }
 
 // judge finds out which completable fields of the decoded packet are right.
@@ -180,19 +173,20 @@ func (p *Packet) judge() { p.verify(nil) }
 // until it returns false.
 func (p *Packet) verify(found func(Check) bool) {
 	p.judged = append(p.judged[:0], make([]judgement, len(p.nodes))...)
-	c := Completion{p: p, b: p.data, nodes: p.nodes, verifying: true, found: found}
+	c := &p.completion
+	*c = Completion{p: p, b: p.data, nodes: p.nodes, verifying: true, found: found}
 	for i := range p.nodes {
 		if p.nodes[i].flags&nodeBuilt != 0 {
 			continue
 		}
-		l, ok := p.completer(i)
-		if !ok {
+		l := p.completer(i)
+		if l == nil {
 			continue
 		}
-		c.i, c.judged = i, &p.judged[i]
+		c.at(i)
 		// An error says that a field cannot be computed. Then it cannot be
 		// right either, and is left alone.
-		_ = l.Complete(&c)
+		_ = l.Complete(c)
 		if c.stopped {
 			return
 		}
@@ -220,8 +214,8 @@ const (
 	CheckGood CheckStatus = iota
 	// CheckBad is a field with another value.
 	CheckBad
-	// CheckUnknown is a checksum of bytes that are not all there: the packet
-	// is cut, a fragment, or quoted in another.
+	// CheckUnknown is a length or checksum of bytes that are not all there:
+	// the packet is cut, a fragment, or quoted in another.
 	CheckUnknown
 	// CheckAbsent is a UDP checksum that the sender did not compute.
 	CheckAbsent
@@ -258,30 +252,47 @@ func (p *Packet) Checks() iter.Seq[Check] {
 // Completion is what [Completer.Complete] works on: a layer's encoded header
 // among the bytes around it.
 type Completion struct {
-	p      *Packet
-	b      []byte
-	nodes  []node
-	i      int
-	judged *judgement
+	p     *Packet
+	b     []byte // the packet
+	nodes []node // of b
 
-	verifying bool
-	found     func(Check) bool
-	stopped   bool
+	// The layer at hand.
+	i      int
+	node   *node
+	header []byte
+	judged *judgement // nil for one that was not decoded
 
 	// The field at hand.
 	field   string
 	off     int
 	mode    Mode
 	unknown bool
+
+	verifying bool
+	found     func(Check) bool
+	stopped   bool
+}
+
+// at makes node i the layer at hand.
+func (c *Completion) at(i int) {
+	n := &c.nodes[i]
+	pay := n.pay()
+	c.i, c.node = i, n
+	c.header = c.b[n.off:pay:pay]
+	c.judged = nil
+	if n.flags&nodeBuilt == 0 {
+		c.judged = &c.p.judged[i]
+	}
 }
 
 // Wants says whether the field at byte off of the header, of the given name and
 // mode, is to be computed. If so, hand the value to one of the Put methods. off
 // is below 64.
 func (c *Completion) Wants(field string, off int, m Mode) bool {
-	c.field, c.off, c.mode, c.unknown = field, off, m, false
+	c.field, c.off, c.mode = field, off, m
 	switch {
 	case c.verifying:
+		c.unknown = false
 		return !c.stopped
 	case m == ModeSeen:
 		return c.judged == nil || c.judged.right&(1<<off) != 0
@@ -293,16 +304,16 @@ func (c *Completion) Wants(field string, off int, m Mode) bool {
 // PutUint8, PutUint16 and PutUint32 hand over the value of the field that
 // [Completion.Wants] asked for.
 func (c *Completion) PutUint8(v uint8) {
-	f := c.at(1)
+	f := &c.header[c.off]
 	if c.verifying {
-		c.judge(uint32(f[0]), uint32(v))
+		c.judge(uint32(*f), uint32(v))
 		return
 	}
-	f[0] = v
+	*f = v
 }
 
 func (c *Completion) PutUint16(v uint16) {
-	f := c.at(2)
+	f := c.header[c.off:]
 	if c.verifying {
 		c.judge(uint32(binary.BigEndian.Uint16(f)), uint32(v))
 		return
@@ -311,7 +322,7 @@ func (c *Completion) PutUint16(v uint16) {
 }
 
 func (c *Completion) PutUint32(v uint32) {
-	f := c.at(4)
+	f := c.header[c.off:]
 	if c.verifying {
 		c.judge(binary.BigEndian.Uint32(f), v)
 		return
@@ -323,6 +334,7 @@ func (c *Completion) PutUint32(v uint32) {
 // when it does not fit.
 func (c *Completion) PutLength(n int) error {
 	if c.verifying {
+		c.unknown = !c.complete()
 		c.judge(uint32(c.Uint16(c.off)), uint32(n))
 		return nil
 	}
@@ -331,12 +343,6 @@ func (c *Completion) PutLength(n int) error {
 	}
 	c.PutUint16(uint16(n))
 	return nil
-}
-
-// at returns the n bytes of the field at hand.
-func (c *Completion) at(n int) []byte {
-	h := c.Header()
-	return h[c.off : c.off+n]
 }
 
 // judge notes whether the field at hand is right.
@@ -351,10 +357,12 @@ func (c *Completion) judge(have, want uint32) {
 		}
 	case c.absent(have):
 		s = CheckAbsent
+	case c.unknown:
+		s = CheckUnknown
 	}
 	if c.found != nil {
 		n := Node{c.p, c.i}
-		if !c.found(Check{n, c.field, int(c.nodes[c.i].off) + c.off, have, want, s}) {
+		if !c.found(Check{n, c.field, int(c.node.off) + c.off, have, want, s}) {
 			c.stopped = true
 		}
 	}
@@ -362,34 +370,42 @@ func (c *Completion) judge(have, want uint32) {
 
 // absent reports whether have says that the field is not in use.
 func (c *Completion) absent(have uint32) bool {
-	return have == 0 && c.nodes[c.i].kind == kindUDP && c.off == udpOffChecksum
+	return have == 0 && c.node.kind == kindUDP && c.off == udpOffChecksum
 }
 
 // Name returns the name of the layer's protocol, for errors.
 func (c *Completion) Name() string { return c.p.protocol(c.i).Name }
 
 // Header returns the layer's encoded header.
-func (c *Completion) Header() []byte {
-	n := &c.nodes[c.i]
-	return c.b[n.off:n.pay():n.pay()]
-}
+func (c *Completion) Header() []byte { return c.header }
 
-// Payload returns what follows the header within the layer, without padding.
+// Payload returns what follows the header within the layer, without padding of
+// the layer's own.
 func (c *Completion) Payload() []byte {
-	pay := int(c.nodes[c.i].pay())
-	end := pay + c.payloadLen()
-	return c.b[pay:end:end]
+	end := c.end()
+	return c.b[c.node.pay():end:end]
 }
 
-// Len returns the length of the layer, header and payload without padding, in
-// bytes.
-func (c *Completion) Len() int {
-	n := &c.nodes[c.i]
-	return int(n.pay()-n.off) + c.payloadLen()
+// Len returns the length of the layer, header and payload, in bytes, without
+// padding of the layer's own.
+func (c *Completion) Len() int { return int(c.end() - c.node.off) }
+
+// end returns where the payload ends, before padding of the layer's own.
+func (c *Completion) end() uint32 {
+	end := c.node.end
+	if c.node.flags&nodeTrailer == 0 {
+		return end
+	}
+	for j := c.i + 1; j < len(c.nodes); j++ {
+		if o := &c.nodes[j]; o.parent == uint16(c.i) && o.kind == kindPadding {
+			end = min(end, o.off)
+		}
+	}
+	return end
 }
 
 // Uint16 returns the 16 bits at byte off of the header.
-func (c *Completion) Uint16(off int) uint16 { return binary.BigEndian.Uint16(c.Header()[off:]) }
+func (c *Completion) Uint16(off int) uint16 { return binary.BigEndian.Uint16(c.header[off:]) }
 
 // next returns the protocol of the payload, KindRaw for none.
 func (c *Completion) next() Kind {
@@ -399,17 +415,6 @@ func (c *Completion) next() Kind {
 		}
 	}
 	return KindRaw
-}
-
-// payloadLen returns the length of the payload without padding, in bytes.
-func (c *Completion) payloadLen() int {
-	n := int(c.nodes[c.i].end - c.nodes[c.i].pay())
-	for j := c.i + 1; j < len(c.nodes); j++ {
-		if o := &c.nodes[j]; o.parent == uint16(c.i) && o.kind == kindPadding {
-			n -= int(o.end - o.off)
-		}
-	}
-	return n
 }
 
 // Next returns the protocol of the payload, nil when it is not known or there
@@ -434,7 +439,7 @@ func (c *Completion) Number(t *Table, have, unknown uint32) uint32 {
 		return unknown
 	}
 	r := c.p.registry()
-	if r.Next(t, have) == k {
+	if c.mode != ModeAuto && r.Next(t, have) == k {
 		return have
 	}
 	if n, ok := r.Number(t, r.protocol(k)); ok {
@@ -461,14 +466,18 @@ func (c *Completion) TransportChecksum(proto IPProto) (uint16, error) {
 // InternetChecksum is [Completion.TransportChecksum] without a pseudo-header,
 // or with one whose sum is start.
 func (c *Completion) InternetChecksum(start uint16) uint16 {
-	off := int(c.nodes[c.i].off)
-	b := c.b[off : off+c.Len()]
-	sum := checksum.Sum(b[c.off+2:], checksum.Sum(b[:c.off], start))
+	have := c.Uint16(c.off)
+	b := c.b[c.node.off:c.end()]
+	sum := without(checksum.Sum(b, start), have)
+	if sum == 0xffff {
+		// Either what is left adds up to this, or it is nothing but zeros.
+		sum = checksum.Sum(b[c.off+2:], checksum.Sum(b[:c.off], start))
+	}
 	if !c.verifying {
 		if c.judged != nil && c.judged.partial {
 			sum = checksum.Add(sum, c.judged.residue)
-			if c.judged.ones && sum == 0xffff {
-				sum = 0
+			if sum == 0xffff && have == 0xffff {
+				return have // the other zero, which the sum cannot tell from it
 			}
 		}
 		return ^sum
@@ -477,31 +486,42 @@ func (c *Completion) InternetChecksum(start uint16) uint16 {
 		return ^sum
 	}
 	// have = ^(sum + residue), in one's complement arithmetic.
-	have := binary.BigEndian.Uint16(b[c.off:])
 	c.judged.partial = true
 	c.judged.residue = checksum.Add(^have, ^sum)
-	c.judged.ones = have == 0xffff
 	c.unknown = true
 	return have
 }
 
+// HeaderChecksum returns the Internet checksum of the header alone, for the
+// field at hand, which counts as zero.
+func (c *Completion) HeaderChecksum() uint16 {
+	return ^without(checksum.Sum(c.header, 0), c.Uint16(c.off))
+}
+
+// without takes a word out of a one's complement sum. The result is 0xffff where
+// nothing but zeros are left.
+func without(sum, word uint16) uint16 { return checksum.Add(sum, ^word) }
+
 // complete reports whether all bytes of the layer at hand are there.
 func (c *Completion) complete() bool {
-	n := &c.nodes[c.i]
-	flags := n.flags & nodeTruncated
-	if n.parent != noNode {
-		flags |= c.nodes[n.parent].flags & nodeInherited
+	n := c.node
+	up := n.parent
+	if n.flags&nodeTrailing != 0 && up != noNode {
+		up = c.nodes[up].parent // what the parent says of its payload is not about its trailer
 	}
-	return flags == 0
+	if up != noNode && c.nodes[up].flags&nodeFragment != 0 {
+		return false
+	}
+	return n.flags&nodeTruncated == 0
 }
 
 // pseudo returns the sum of the pseudo-header of the nearest IP header below.
 // The addresses that it covers are those of the ends: what a source route, a
-// routing header or a Home Address option names counts, RFC 8200, section 8.1,
-// and RFC 6275, section 11.3.1.
+// routing header or a Home Address option names counts, RFC 1122, section
+// 3.2.1.8, RFC 8200, section 8.1, and RFC 6275, section 11.3.1.
 func (c *Completion) pseudo(proto IPProto, length int) (uint16, error) {
 	var routing, options []byte // the innermost ones that matter
-	for j := c.nodes[c.i].parent; j != noNode; j = c.nodes[j].parent {
+	for j := c.node.parent; j != noNode; j = c.nodes[j].parent {
 		n := &c.nodes[j]
 		h := c.b[n.off:n.pay()]
 		switch n.kind {

@@ -48,7 +48,7 @@ func (p *Packet) depthFirst() []uint16 {
 // the tree is edited. A list of them in depth-first order is a tree.
 type placed struct {
 	node   node
-	entry  uint16
+	slot   slot
 	judged judgement
 	depth  int
 }
@@ -171,7 +171,7 @@ func (p *Packet) Replace(old, l Layer) error {
 // have been given to the packet.
 func (p *Packet) locate(t []placed, l Layer) (int, error) {
 	for i := range t {
-		if e := t[i].entry; e != 0 && p.filled[e-1].layer == l {
+		if t[i].node.flags&nodeFilled != 0 && t[i].slot.layer == l {
 			return i, nil
 		}
 	}
@@ -195,16 +195,14 @@ func (p *Packet) place(l Layer, depth int) placed {
 		k = r.add(l.Proto())
 		p.Registry = r
 	}
-	p.filled = slices.Insert(p.filled, p.used, entry{l, k})
-	p.used++
-	return placed{node: node{kind: k, flags: nodeBuilt}, entry: uint16(p.used), depth: depth}
+	return placed{node: node{kind: k, flags: nodeBuilt | nodeFilled}, slot: newSlot(l, k), depth: depth}
 }
 
 // unpack returns the nodes in depth-first order, for editing. Before the first
 // edit of a decoded packet it finds out which of its fields are right, since
 // afterwards nothing tells.
 func (p *Packet) unpack() []placed {
-	p.touch()
+	p.dirty = true
 	if !p.edited {
 		p.judge()
 	}
@@ -215,7 +213,11 @@ func (p *Packet) unpack() []placed {
 		for j := n.parent; j != noNode; j = p.nodes[j].parent {
 			depth++
 		}
-		t = append(t, placed{n, p.entry[i], p.judged[i], depth})
+		o := placed{node: n, judged: p.judged[i], depth: depth}
+		if n.flags&nodeFilled != 0 {
+			o.slot = p.slots[i]
+		}
+		t = append(t, o)
 	}
 	return t
 }
@@ -225,8 +227,9 @@ func (p *Packet) pack(t []placed) {
 	p.edited = true
 	n := len(t)
 	p.nodes = slices.Grow(p.nodes[:0], n)[:n]
-	p.entry = slices.Grow(p.entry[:0], n)[:n]
 	p.judged = slices.Grow(p.judged[:0], n)[:n]
+	p.slots = slices.Grow(p.slots[:0], n)[:n]
+	p.spare = nil
 	// Sorting by depth, stably, is breadth first, left to right.
 	order := make([]int, n)
 	for i := range order {
@@ -246,8 +249,13 @@ func (p *Packet) pack(t []placed) {
 			o.parent = path[len(path)-1]
 		}
 		at := place[i]
-		p.nodes[at], p.entry[at], p.judged[at] = o, t[i].entry, t[i].judged
+		p.nodes[at], p.slots[at], p.judged[at] = o, t[i].slot, t[i].judged
 		path = append(path, at)
+		if o.kind == kindPadding && o.flags&nodeBuilt != 0 && o.parent != noNode {
+			// No length counts it. Received padding may well lie within what the
+			// enclosing layer counts: then it is what a layer in it left over.
+			p.nodes[o.parent].flags |= nodeTrailer
+		}
 	}
 }
 
@@ -259,12 +267,17 @@ func (p *Packet) Clone() *Packet {
 		nodes:    slices.Clone(p.nodes),
 		dirty:    p.dirty,
 		edited:   p.edited,
-		used:     p.used,
-		entry:    slices.Clone(p.entry),
 		judged:   slices.Clone(p.judged),
 	}
-	for _, e := range p.filled[:p.used] {
-		c.filled = append(c.filled, entry{e.layer.Proto().Clone(e.layer), e.kind})
+	for i := range c.nodes {
+		if c.nodes[i].flags&nodeFilled == 0 {
+			continue
+		}
+		if c.slots == nil {
+			c.slots = make([]slot, len(c.nodes))
+		}
+		o := &p.slots[i]
+		c.slots[i] = newSlot(o.layer.Proto().Clone(o.layer), o.kind)
 	}
 	return c
 }

@@ -48,7 +48,10 @@ var ethernetProtocol = Protocol{
 	New:   New[Ethernet],
 	Clone: Clone[Ethernet],
 	Index: indexEthernet,
-	At:    []Selector{ByLinkType(link.TypeEthernet)},
+	At: []Selector{
+		{&linkTypesTable, uint32(link.TypeEthernet)},
+		{&ipProtosTable, uint32(IPProtoEthernet)},
+	},
 	Fields: []Field{
 		{"Dst", ethernetOffDst * 8, 48},
 		{"Src", ethernetOffSrc * 8, 48},
@@ -64,19 +67,33 @@ func indexEthernet(b []byte, r *Registry) (Span, error) {
 	if len(b) < EthernetLen {
 		return Span{}, Truncated("Ethernet", EthernetLen, len(b))
 	}
-	t := EthernetView(b).Type()
-	s := Span{Header: EthernetLen, Payload: len(b) - EthernetLen}
+	s := spanEtherType(b, EthernetLen, EthernetView(b).Type(), r)
+	if s.Header+s.Payload < len(b) {
+		s.Flags |= SpanTrailer
+	}
+	return s, nil
+}
+
+// spanEtherType is what Index returns for a header of n bytes that ends in t:
+// an EtherType or, up to 1500, the length of the payload. What lies between the
+// two, IEEE 802.3 leaves undefined: nobody is bound to it, and it is no length.
+func spanEtherType(b []byte, n int, t EtherType, r *Registry) Span {
+	s := Span{Header: n, Payload: len(b) - n}
 	if t > ethernetMaxLength {
 		s.Next = r.etherType(t)
-		return s, nil
+		return s
 	}
-	s.Next = kindLLC
 	if int(t) < s.Payload {
-		s.Payload, s.Flags = int(t), SpanTrailer
+		s.Payload = int(t)
 	} else if int(t) > s.Payload {
 		s.Flags = SpanTruncated
 	}
-	return s, nil
+	// Novell put IPX directly behind the length; it begins with an unused
+	// checksum, which as an LLC header would go from everybody to everybody.
+	if p := b[n : n+s.Payload]; len(p) < 2 || p[0] != 0xff || p[1] != 0xff {
+		s.Next = kindLLC
+	}
+	return s
 }
 
 // Decode fills l from the header at the start of b, 14 bytes.
@@ -93,9 +110,11 @@ func (l *Ethernet) Decode(b []byte) (int, error) {
 
 // AppendBinary appends the header to b.
 func (l *Ethernet) AppendBinary(b []byte) ([]byte, error) {
-	b = append(b, l.Dst[:]...)
-	b = append(b, l.Src[:]...)
-	return binary.BigEndian.AppendUint16(b, uint16(l.Type.value)), nil
+	b, v := grow[EthernetView](b, EthernetLen)
+	v.SetDst(l.Dst)
+	v.SetSrc(l.Src)
+	v.SetType(l.Type.value)
+	return b, nil
 }
 
 // Complete computes Type.
@@ -104,20 +123,33 @@ func (l *Ethernet) Complete(c *Completion) error {
 }
 
 // completeEtherType computes a field that is an EtherType, or the length of
-// the payload when that begins with an LLC header.
+// the payload when that begins with an LLC header, or when the received field
+// was a length and nothing says what the payload is.
 func completeEtherType(c *Completion, off int, m Mode) error {
 	if !c.Wants("Type", off, m) {
 		return nil
 	}
-	if c.next() == kindLLC {
-		n := c.payloadLen()
+	have := EtherType(c.Uint16(off))
+	next := c.next()
+	if next == kindLLC || next == KindRaw && m == ModeSeen && have <= ethernetMaxLength {
+		n := len(c.Payload())
 		if n > ethernetMaxLength && !c.verifying {
 			return TooLong(c.Name(), "Type", n, ethernetMaxLength)
 		}
 		return c.PutLength(n)
 	}
-	c.PutUint16(uint16(c.Number(&etherTypesTable, uint32(c.Uint16(off)), uint32(EtherTypeExperiment))))
+	c.PutUint16(uint16(c.etherType(have)))
 	return nil
+}
+
+// etherType returns the EtherType of the payload. RARP has the header of ARP,
+// RFC 903, and is told from it by its operation where have does not tell.
+func (c *Completion) etherType(have EtherType) EtherType {
+	t := EtherType(c.Number(&etherTypesTable, uint32(have), uint32(EtherTypeExperiment)))
+	if t == EtherTypeARP && have != t && c.next() == kindARP && ARPView(c.Payload()).Op().isReverse() {
+		return EtherTypeRARP
+	}
+	return t
 }
 
 // EthernetView is an Ethernet header in place, with what follows it. Its

@@ -48,7 +48,7 @@ func ethernetGoldens() []golden {
 func TestEthernet(t *testing.T) { testGolden(t, ethernetGoldens()...) }
 
 func FuzzEthernet(f *testing.F) {
-	fuzzProtocol(f, &ethernetProtocol, slices.Concat(ethernetGoldens(), tcpGoldens(), udpGoldens())...)
+	fuzzProtocol(f, &ethernetProtocol, slices.Concat(ethernetGoldens(), llcGoldens(), tcpGoldens(), udpGoldens())...)
 }
 
 // TestEthernetPadding edits a padded frame: the padding stays behind

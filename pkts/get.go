@@ -3,7 +3,6 @@ package pkts
 import (
 	"fmt"
 	"iter"
-	"slices"
 )
 
 // ViewOf is the constraint of a view: a header in place, as a defined type of
@@ -21,6 +20,26 @@ type ViewOf interface {
 // It returns false when there is none, or its body could not be decoded; [Find]
 // tells why.
 func Get[T any, P LayerPtr[T]](p *Packet) (P, bool) {
+	// The slots of a packet usually fit those of the one before. As long as
+	// they do, a layer is known by its slot.
+	for i := range min(len(p.nodes), len(p.slots)) {
+		n, s := &p.nodes[i], &p.slots[i]
+		if n.kind != s.kind {
+			break
+		}
+		l, ok := s.layer.(P)
+		if !ok {
+			continue
+		}
+		if n.flags&nodeFilled == 0 {
+			if _, err := l.Decode(p.data[n.off:n.end]); err != nil {
+				return nil, false
+			}
+			n.flags |= nodeFilled
+			p.dirty = true
+		}
+		return l, true
+	}
 	l, ok := p.find(P(nil).Proto(), 0).(P)
 	return l, ok
 }
@@ -84,7 +103,11 @@ func All[T any, P LayerPtr[T]](p *Packet) iter.Seq[P] {
 // Changes made through a view after the same layer was filled in by [Get] are
 // lost when the packet is encoded.
 func View[V ViewOf](p *Packet) (V, bool) {
-	b := p.firstView(V(nil).Proto())
+	proto := V(nil).Proto()
+	if b := p.firstView(proto.kind); b != nil {
+		return V(b), true
+	}
+	b := p.view(proto, 0)
 	return V(b), b != nil
 }
 
@@ -133,20 +156,20 @@ func (p *Packet) find(proto *Protocol, n int) Layer {
 	return l
 }
 
-// firstView is view for n = 0 and the protocols of this package.
-func (p *Packet) firstView(proto *Protocol) []byte {
-	k := proto.kind
+// firstView is view for n = 0 and the protocols of this package but Raw; nil
+// says that view is to be asked.
+func (p *Packet) firstView(k Kind) []byte {
 	for i := range p.nodes {
 		n := &p.nodes[i]
 		if n.kind != k {
 			continue
 		}
-		if k == KindRaw || n.flags&nodeBuilt != 0 {
-			break
+		if off, end := uint(n.off), uint(n.end); off < end && end <= uint(len(p.data)) && k != KindRaw {
+			return p.data[off:end:end]
 		}
-		return p.data[n.off:n.end:n.end]
+		break
 	}
-	return p.view(proto, 0)
+	return nil
 }
 
 // view returns the bytes of the n-th node of a protocol, nil for none.
@@ -161,31 +184,55 @@ func (p *Packet) view(proto *Protocol, n int) []byte {
 
 // layer returns the layer of node i, filling it in the first time.
 func (p *Packet) layer(i int) (Layer, error) {
-	if !p.dirty {
-		p.touch()
-	}
-	if e := p.entry[i]; e != 0 {
-		return p.filled[e-1].layer, nil
-	}
 	n := &p.nodes[i]
-	l := p.take(n.kind)
+	if n.flags&nodeFilled != 0 {
+		return p.slots[i].layer, nil
+	}
+	p.supply(i)
+	l := p.slots[i].layer
 	if _, err := l.Decode(p.data[n.off:n.end]); err != nil {
 		return nil, p.shift(err, n)
 	}
-	p.used++
-	p.entry[i] = uint16(p.used)
+	n.flags |= nodeFilled
+	p.dirty = true
 	return l, nil
 }
 
-// touch prepares for handing out layers.
-func (p *Packet) touch() {
-	if p.dirty {
+// supply makes the slots up to i fit their nodes, and puts a layer into slot i:
+// one that waits for reuse, if there is one.
+func (p *Packet) supply(i int) {
+	if i >= len(p.slots) {
+		p.slots = append(p.slots, make([]slot, len(p.nodes)-len(p.slots))...)
+	}
+	for j := range p.slots[:i+1] {
+		s, k := &p.slots[j], p.nodes[j].kind
+		if s.kind == k {
+			continue
+		}
+		if s.layer != nil {
+			p.spare = append(p.spare, *s)
+		}
+		*s = slot{kind: k}
+	}
+	s := &p.slots[i]
+	if s.layer != nil {
 		return
 	}
-	p.dirty = true
-	p.entry = slices.Grow(p.entry[:0], len(p.nodes))[:len(p.nodes)]
-	clear(p.entry)
+	for j := range min(len(p.spare), maxScan) {
+		if p.spare[j].kind == s.kind {
+			last := len(p.spare) - 1
+			*s = p.spare[j]
+			p.spare[j] = p.spare[last]
+			p.spare[last] = slot{}
+			p.spare = p.spare[:last]
+			return
+		}
+	}
+	*s = newSlot(p.registry().protocol(s.kind).New(), s.kind)
 }
+
+// maxScan bounds how many layers of earlier packets are looked at for reuse.
+const maxScan = 64
 
 // shift makes the offset of a layer's own error one within the packet.
 func (p *Packet) shift(err error, n *node) error {
@@ -193,27 +240,4 @@ func (p *Packet) shift(err error, n *node) error {
 		de.Offset += int(n.off)
 	}
 	return err
-}
-
-// maxScan bounds how many layers of earlier packets are looked at for reuse.
-const maxScan = 64
-
-// take returns the layer at filled[used], made one of kind k: one left from an
-// earlier packet if there is one.
-func (p *Packet) take(k Kind) Layer {
-	f, u := p.filled, p.used
-	if u < len(f) && f[u].kind == k {
-		return f[u].layer
-	}
-	for i := u + 1; i < len(f) && i < u+maxScan; i++ {
-		if f[i].kind == k {
-			f[u], f[i] = f[i], f[u]
-			return f[u].layer
-		}
-	}
-	f = append(f, entry{p.registry().protocol(k).New(), k})
-	last := len(f) - 1
-	f[u], f[last] = f[last], f[u]
-	p.filled = f
-	return f[u].layer
 }

@@ -5,7 +5,6 @@ import (
 	"net/netip"
 	"strings"
 
-	"github.com/gopkts/gopkts/common/checksum"
 	"github.com/gopkts/gopkts/common/link"
 )
 
@@ -126,17 +125,21 @@ func (*IPv4) Proto() *Protocol { return &ipv4Protocol }
 
 func indexIPv4(b []byte, r *Registry) (Span, error) {
 	v := IPv4View(b)
-	n, err := v.check()
-	if err != nil {
-		return Span{}, err
+	n := v.header()
+	if n == 0 {
+		return Span{}, v.problem()
 	}
-	length := int(binary.BigEndian.Uint16(b[ipv4OffLength:]))
-	s := Span{Header: n, Payload: length - n}
+	length := int(v.Length())
+	s := Span{Header: n, Payload: length - n, Flags: SpanWhole}
 	if uint(length-n) > uint(len(b)-n) {
-		// Longer than what is there, shorter than the header, or 0: a frame
-		// that the device cuts into segments states no length.
 		s.Payload = len(b) - n
-		if length != 0 {
+		switch {
+		case length == 0: // the device cuts the frame into segments
+			s.Flags = 0
+		case length < n: // nothing says what this is
+			s.Flags = SpanTruncated
+			return s, nil
+		default:
 			s.Flags = SpanTruncated
 		}
 	}
@@ -151,36 +154,40 @@ func indexIPv4(b []byte, r *Registry) (Span, error) {
 	return s, nil
 }
 
-// check returns the length of the header, or why there is none.
-func (v IPv4View) check() (int, error) {
-	if len(v) < IPv4MinLen {
-		return 0, Truncated("IPv4", IPv4MinLen, len(v))
+// header returns the length of the header, 0 if there is none: then problem
+// says why. It is apart so that it can be inlined.
+func (v IPv4View) header() int {
+	if len(v) < IPv4MinLen || v[ipv4OffVersion]>>4 != 4 {
+		return 0
 	}
 	n := int(v[ipv4OffVersion]&0xf) * 4
-	if v[ipv4OffVersion]>>4 == 4 && n >= IPv4MinLen && n <= len(v) {
-		return n, nil
+	if n < IPv4MinLen || n > len(v) {
+		return 0
 	}
-	return 0, v.malformed(n)
+	return n
 }
 
-func (v IPv4View) malformed(n int) error {
+func (v IPv4View) problem() error {
 	switch {
+	case len(v) < IPv4MinLen:
+		return Truncated("IPv4", IPv4MinLen, len(v))
 	case v[ipv4OffVersion]>>4 != 4:
 		return Malformed("IPv4", "the version is not 4")
-	case n < IPv4MinLen:
+	case v.HeaderLen() < IPv4MinLen:
 		return Malformed("IPv4", "IHL is below 5")
 	default:
-		return Truncated("IPv4", n, len(v))
+		return Truncated("IPv4", v.HeaderLen(), len(v))
 	}
 }
 
 // Decode fills l from the header at the start of b, 20 to 60 bytes.
 func (l *IPv4) Decode(b []byte) (int, error) {
 	v := IPv4View(b)
-	n, err := v.check()
-	if err != nil {
-		return 0, err
+	n := v.header()
+	if n == 0 {
+		return 0, v.problem()
 	}
+	_ = v[IPv4MinLen-1] // the one bounds check
 	fragment := binary.BigEndian.Uint16(v[ipv4OffFragment:])
 	l.IHL = Seen(uint8(n / 4))
 	l.DSCP = v.DSCP()
@@ -228,14 +235,17 @@ func (l *IPv4) AppendBinary(b []byte) ([]byte, error) {
 	if !ok {
 		return b, wrongAddr("IPv4", "Dst", l.Dst)
 	}
-	b = append(b, 4<<4|ihl, l.DSCP<<2|uint8(l.ECN))
-	b = binary.BigEndian.AppendUint16(b, l.Length.value)
-	b = binary.BigEndian.AppendUint16(b, l.ID)
-	b = binary.BigEndian.AppendUint16(b, uint16(l.Flags)<<13|l.FragmentOffset)
-	b = append(b, l.TTL, uint8(l.Protocol.value))
-	b = binary.BigEndian.AppendUint16(b, l.Checksum.value)
-	b = append(b, src[:]...)
-	b = append(b, dst[:]...)
+	b, v := grow[IPv4View](b, IPv4MinLen)
+	v[ipv4OffVersion] = 4<<4 | ihl
+	v[ipv4OffTOS] = l.DSCP<<2 | uint8(l.ECN)
+	binary.BigEndian.PutUint16(v[ipv4OffLength:], l.Length.value)
+	binary.BigEndian.PutUint16(v[ipv4OffID:], l.ID)
+	binary.BigEndian.PutUint16(v[ipv4OffFragment:], uint16(l.Flags)<<13|l.FragmentOffset)
+	v[ipv4OffTTL] = l.TTL
+	v[ipv4OffProtocol] = uint8(l.Protocol.value)
+	binary.BigEndian.PutUint16(v[ipv4OffChecksum:], l.Checksum.value)
+	copy(v[ipv4OffSrc:ipv4OffDst], src[:])
+	copy(v[ipv4OffDst:], dst[:])
 	return append(b, l.Options...), nil
 }
 
@@ -261,7 +271,7 @@ func wrongAddr(layer, field string, a netip.Addr) error {
 // Complete computes IHL, Length, Protocol and Checksum.
 func (l *IPv4) Complete(c *Completion) error {
 	h := c.Header()
-	if c.Wants("IHL", ipv4OffVersion, l.IHL.mode) {
+	if l.IHL.mode != ModeAuto && c.Wants("IHL", ipv4OffVersion, l.IHL.mode) {
 		c.PutUint8(4<<4 | uint8(len(h)/4))
 	}
 	if c.Wants("Length", ipv4OffLength, l.Length.mode) {
@@ -273,15 +283,9 @@ func (l *IPv4) Complete(c *Completion) error {
 		c.PutUint8(uint8(c.Number(&ipProtosTable, uint32(h[ipv4OffProtocol]), uint32(IPProtoExperiment))))
 	}
 	if c.Wants("Checksum", ipv4OffChecksum, l.Checksum.mode) {
-		c.PutUint16(headerChecksum(h, ipv4OffChecksum))
+		c.PutUint16(c.HeaderChecksum())
 	}
 	return nil
-}
-
-// headerChecksum returns the Internet checksum of h, in which the checksum
-// itself lies at off.
-func headerChecksum(h []byte, off int) uint16 {
-	return ^checksum.Sum(h[off+2:], checksum.Sum(h[:off], 0))
 }
 
 // IPv4View is an IPv4 header in place, with what follows it. Its methods panic
@@ -312,7 +316,12 @@ func (v IPv4View) Checksum() uint16     { return binary.BigEndian.Uint16(v[ipv4O
 func (v IPv4View) Src() netip.Addr      { return netip.AddrFrom4([4]byte(v[ipv4OffSrc:])) }
 func (v IPv4View) Dst() netip.Addr      { return netip.AddrFrom4([4]byte(v[ipv4OffDst:])) }
 func (v IPv4View) Options() IPv4Options { return IPv4Options(v[IPv4MinLen:v.HeaderLen()]) }
-func (v IPv4View) Payload() []byte      { return v[v.HeaderLen():] }
+
+// SrcBytes and DstBytes return the addresses in place, 4 bytes.
+func (v IPv4View) SrcBytes() []byte { return v[ipv4OffSrc:ipv4OffDst:ipv4OffDst] }
+func (v IPv4View) DstBytes() []byte { return v[ipv4OffDst : ipv4OffDst+4 : ipv4OffDst+4] }
+
+func (v IPv4View) Payload() []byte { return v[v.HeaderLen():] }
 
 // SetDSCP sets the low 6 bits of d, and SetECN the low 2 bits of e.
 func (v IPv4View) SetDSCP(d uint8) { v.set8(ipv4OffTOS, d<<2|v[ipv4OffTOS]&3) }

@@ -325,16 +325,15 @@ func (o IPv4Options) RecordRoute() (IPv4Route, bool) { return o.route(IPv4Option
 func (o IPv4Options) LooseRoute() (IPv4Route, bool)  { return o.route(IPv4OptionLooseRoute) }
 func (o IPv4Options) StrictRoute() (IPv4Route, bool) { return o.route(IPv4OptionStrictRoute) }
 
-// finalDestination returns where a source route that is not used up ends.
-func (o IPv4Options) finalDestination() (dst [4]byte, ok bool) {
-	r, ok := o.LooseRoute()
-	if !ok {
-		r, ok = o.StrictRoute()
+// finalDestination returns the last address of a source route that is not yet
+// at its end: where the packet is to go after all the others.
+func (o IPv4Options) finalDestination() ([4]byte, bool) {
+	for _, t := range [...]IPv4OptionType{IPv4OptionLooseRoute, IPv4OptionStrictRoute} {
+		if r, ok := o.route(t); ok && r.Done() < r.Len() {
+			return r.At(r.Len() - 1).As4(), true
+		}
 	}
-	if n := r.Len(); ok && r.Done() < n {
-		return [4]byte(r.Addrs[4*n-4:]), true
-	}
-	return dst, false
+	return [4]byte{}, false
 }
 
 // firstSlot is the pointer to the first address of a route.

@@ -78,10 +78,10 @@ func (*IPv6) Proto() *Protocol { return &ipv6Protocol }
 
 func indexIPv6(b []byte, r *Registry) (Span, error) {
 	v := IPv6View(b)
-	if err := v.check(); err != nil {
-		return Span{}, err
+	if !v.isHeader() {
+		return Span{}, v.problem()
 	}
-	s := Span{Header: IPv6Len, Payload: int(v.PayloadLength()), Next: r.ipProto(v.NextHeader())}
+	s := Span{Header: IPv6Len, Payload: int(v.PayloadLength()), Next: r.ipProto(v.NextHeader()), Flags: SpanWhole}
 	if s.Payload > len(b)-IPv6Len {
 		s.Flags = SpanTruncated
 		s.Payload = len(b) - IPv6Len
@@ -89,6 +89,7 @@ func indexIPv6(b []byte, r *Registry) (Span, error) {
 	if v.PayloadLength() == 0 && v.NextHeader() != IPProtoNoNext {
 		// A jumbogram, or a frame that the device cuts into segments.
 		s.Payload = len(b) - IPv6Len
+		s.Flags = 0
 		if v.NextHeader() == IPProtoHopByHop {
 			if n, ok := jumboLen(b[IPv6Len:]); ok && n <= s.Payload {
 				s.Payload = n
@@ -100,23 +101,24 @@ func indexIPv6(b []byte, r *Registry) (Span, error) {
 	return s, nil
 }
 
-// check returns why v does not begin with an IPv6 header.
-func (v IPv6View) check() error {
+// isHeader reports whether v begins with an IPv6 header; if not, problem says
+// why. It is apart so that it can be inlined.
+func (v IPv6View) isHeader() bool { return len(v) >= IPv6Len && v[ipv6OffVersion]>>4 == 6 }
+
+func (v IPv6View) problem() error {
 	if len(v) < IPv6Len {
 		return Truncated("IPv6", IPv6Len, len(v))
 	}
-	if v[ipv6OffVersion]>>4 != 6 {
-		return Malformed("IPv6", "the version is not 6")
-	}
-	return nil
+	return Malformed("IPv6", "the version is not 6")
 }
 
 // Decode fills l from the header at the start of b, 40 bytes.
 func (l *IPv6) Decode(b []byte) (int, error) {
 	v := IPv6View(b)
-	if err := v.check(); err != nil {
-		return 0, err
+	if !v.isHeader() {
+		return 0, v.problem()
 	}
+	_ = v[IPv6Len-1] // the one bounds check
 	l.DSCP = v.DSCP()
 	l.ECN = v.ECN()
 	l.FlowLabel = v.FlowLabel()
@@ -147,11 +149,14 @@ func (l *IPv6) AppendBinary(b []byte) ([]byte, error) {
 		return b, wrongAddr("IPv6", "Dst", l.Dst)
 	}
 	class := uint32(l.DSCP)<<2 | uint32(l.ECN)
-	b = binary.BigEndian.AppendUint32(b, 6<<28|class<<20|l.FlowLabel)
-	b = binary.BigEndian.AppendUint16(b, l.PayloadLength.value)
-	b = append(b, uint8(l.NextHeader.value), l.HopLimit)
-	b = append(b, src[:]...)
-	return append(b, dst[:]...), nil
+	b, v := grow[IPv6View](b, IPv6Len)
+	binary.BigEndian.PutUint32(v[ipv6OffVersion:], 6<<28|class<<20|l.FlowLabel)
+	binary.BigEndian.PutUint16(v[ipv6OffLength:], l.PayloadLength.value)
+	v[ipv6OffNextHeader] = uint8(l.NextHeader.value)
+	v[ipv6OffHopLimit] = l.HopLimit
+	copy(v[ipv6OffSrc:ipv6OffDst], src[:])
+	copy(v[ipv6OffDst:], dst[:])
+	return b, nil
 }
 
 // addr6 returns the bytes of an IPv6 address, zeros for the zero Addr.
@@ -217,7 +222,12 @@ func (v IPv6View) NextHeader() IPProto   { return IPProto(v[ipv6OffNextHeader]) 
 func (v IPv6View) HopLimit() uint8       { return v[ipv6OffHopLimit] }
 func (v IPv6View) Src() netip.Addr       { return netip.AddrFrom16([16]byte(v[ipv6OffSrc:])) }
 func (v IPv6View) Dst() netip.Addr       { return netip.AddrFrom16([16]byte(v[ipv6OffDst:])) }
-func (v IPv6View) Payload() []byte       { return v[IPv6Len:] }
+
+// SrcBytes and DstBytes return the addresses in place, 16 bytes.
+func (v IPv6View) SrcBytes() []byte { return v[ipv6OffSrc:ipv6OffDst:ipv6OffDst] }
+func (v IPv6View) DstBytes() []byte { return v[ipv6OffDst : ipv6OffDst+16 : ipv6OffDst+16] }
+
+func (v IPv6View) Payload() []byte { return v[IPv6Len:] }
 
 func (v IPv6View) setClass(c uint8) {
 	binary.BigEndian.PutUint16(v[ipv6OffVersion:], binary.BigEndian.Uint16(v[ipv6OffVersion:])&^0x0ff0|uint16(c)<<4)

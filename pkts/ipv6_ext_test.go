@@ -144,8 +144,7 @@ func fragmentGoldens() []golden {
 			&UDP{SrcPort: 1000, DstPort: 2000, Length: Pin[uint16](48), Checksum: Pin[uint16](0x2ef8)},
 			&Raw{Data: bytes.Repeat([]byte("x"), 24)},
 		},
-		bad:     1, // the length is that of the whole datagram
-		unknown: 1,
+		unknown: 2, // the length and the checksum are those of the whole datagram
 	}, {
 		name:  "last",
 		from:  "scapy 2.5.0: fragment6 of IPv6/IPv6ExtHdrFragment/UDP",

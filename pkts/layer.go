@@ -56,6 +56,9 @@ type Protocol struct {
 	// is called instead of looking at Span.Next, with the payload, and calls w
 	// for each of them in order.
 	Split func(payload []byte, r *Registry, w *Splitter) error
+	// Trailer is the protocol of what is left over behind the payload when
+	// Index answers with [SpanTrailer]; nil makes it [Padding].
+	Trailer *Protocol
 	// At lists where the protocol is found: the numbers that announce it, the
 	// default for encoding first in each table.
 	At []Selector
@@ -105,8 +108,12 @@ const (
 	// SpanQuote says that the payload quotes the start of another packet, as
 	// ICMP errors do: that it breaks off is no error.
 	SpanQuote
-	// SpanTrailer says that what is left over belongs to this layer.
+	// SpanTrailer says that what is left over belongs to this layer: see
+	// [Protocol.Trailer].
 	SpanTrailer
+	// SpanWhole says that the header states how long the payload is, and that
+	// it is all there, whatever the layers around it state.
+	SpanWhole
 )
 
 // LayerPtr is the constraint of a type parameter P that is a pointer to T and a

@@ -29,6 +29,9 @@ type golden struct {
 	// bad is how many of the packet's fields are wrong, and unknown how many
 	// cannot be verified.
 	bad, unknown int
+	// build makes the packet of the layers; nil is Stack, each layer carrying
+	// the next.
+	build func(layers []Layer) *Packet
 }
 
 // unhex returns the bytes of a commented hexadecimal text.
@@ -109,6 +112,9 @@ func layerOptions() []cmp.Option {
 // builds encodes the golden layers.
 func (g *golden) builds(t *testing.T, want []byte) {
 	p := Stack(g.layers...)
+	if g.build != nil {
+		p = g.build(g.layers)
+	}
 	got, err := p.AppendBinary([]byte("before"))
 	if err != nil {
 		t.Fatal(err)
@@ -173,7 +179,11 @@ func (g *golden) prefixes(t *testing.T, b []byte) {
 		l := n.Proto().New()
 		h := n.Bytes()[:n.HeaderLen()]
 		for i := range h {
-			if _, err := l.Decode(h[:i:i]); !errors.Is(err, ErrTruncated) {
+			got, err := l.Decode(h[:i:i])
+			if f := n.Proto().Fields; err == nil && got == i && f[len(f)-1].Bits == 0 && i >= f[len(f)-1].Bit/8 {
+				continue // the last field is what there is
+			}
+			if !errors.Is(err, ErrTruncated) {
 				t.Errorf("%v.Decode of %d of %d bytes: %v, want ErrTruncated", n.Proto(), i, len(h), err)
 			}
 		}

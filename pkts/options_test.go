@@ -64,7 +64,7 @@ func TestOptionLists(t *testing.T) {
 		name: "TCP, unknown",
 		list: TCPOptions{200, 3, 7},
 		got:  coreOptions(TCPOptions{200, 3, 7}.All()),
-		want: []string{"0 {Kind:TCPOptionKind(200) Data:[7]}"},
+		want: []string{"0 unknown-200 0x07"},
 	}, {
 		name: "IPv6",
 		list: IPv6Options{0, 1, 0, 0x44, 1, 9},

@@ -25,33 +25,6 @@ func TestRaw(t *testing.T) {
 	noAllocs(t, &rawProtocol, data)
 }
 
-// TestRawIP decodes packets of the link type whose first nibble is the version.
-func TestRawIP(t *testing.T) {
-	for _, test := range []struct {
-		name  string
-		data  []byte
-		want  *Protocol
-		isErr bool
-	}{
-		{"IPv4", coreBuild(t, coreV4(nil)), &ipv4Protocol, false},
-		{"IPv6", coreBuild(t, coreV6(1)), &ipv6Protocol, false},
-		{"neither", []byte{0x50}, &rawProtocol, false},
-		{"IPv4, cut", []byte{0x45, 0, 0, 4}, &rawProtocol, true},
-	} {
-		var p Packet
-		err := p.Decode(link.TypeRaw, test.data)
-		if (err != nil) != test.isErr {
-			t.Errorf("%s: %v", test.name, err)
-		}
-		for n := range p.Nodes() {
-			if n.Proto() != test.want {
-				t.Errorf("%s: %v, want %v", test.name, n.Proto(), test.want)
-			}
-			break
-		}
-	}
-}
-
 func TestEmptyPacket(t *testing.T) {
 	var p Packet
 	if b, err := p.AppendBinary([]byte("x")); err != nil || string(b) != "x" {

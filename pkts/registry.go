@@ -44,6 +44,23 @@ const (
 	kindShim6
 	kindICMPv4
 	kindICMPv6
+	kindICMPExtensions
+	kindICMPv4Times
+	kindICMPv4Mask
+	kindICMPv4Routers
+	kindICMPv6Echo
+	kindICMPv6ExtendedEcho
+	kindICMPv6Error
+	kindICMPv6TooBig
+	kindICMPv6BadParam
+	kindNDPRouterSolicitation
+	kindNDPRouterAdvertisement
+	kindNDPNeighborSolicitation
+	kindNDPNeighborAdvertisement
+	kindNDPRedirect
+	kindMLD
+	kindMLDv2Query
+	kindMLDv2Report
 	builtinKinds
 )
 
@@ -66,6 +83,34 @@ var builtin = [builtinKinds]*Protocol{
 	kindMobility: &mobilityProtocol,
 	kindHIP:      &hipProtocol,
 	kindShim6:    &shim6Protocol,
+	kindVLAN:     &vlanProtocol,
+	kindLLC:      &llcProtocol,
+	kindSNAP:     &snapProtocol,
+	kindARP:      &arpProtocol,
+	kindLoopback: &loopbackProtocol,
+	kindLoop:     &loopProtocol,
+	kindSLL:      &sllProtocol,
+	kindSLL2:     &sll2Protocol,
+
+	kindICMPv4:                   &icmpv4Protocol,
+	kindICMPv4Times:              &icmpv4TimesProtocol,
+	kindICMPv4Mask:               &icmpv4MaskProtocol,
+	kindICMPv4Routers:            &icmpv4RoutersProtocol,
+	kindICMPExtensions:           &icmpExtensionsProtocol,
+	kindICMPv6:                   &icmpv6Protocol,
+	kindICMPv6Echo:               &icmpv6EchoProtocol,
+	kindICMPv6ExtendedEcho:       &icmpv6ExtendedEchoProtocol,
+	kindICMPv6Error:              &icmpv6ErrorProtocol,
+	kindICMPv6TooBig:             &icmpv6TooBigProtocol,
+	kindICMPv6BadParam:           &icmpv6BadParamProtocol,
+	kindNDPRouterSolicitation:    &ndpRouterSolicitationProtocol,
+	kindNDPRouterAdvertisement:   &ndpRouterAdvertisementProtocol,
+	kindNDPNeighborSolicitation:  &ndpNeighborSolicitationProtocol,
+	kindNDPNeighborAdvertisement: &ndpNeighborAdvertisementProtocol,
+	kindNDPRedirect:              &ndpRedirectProtocol,
+	kindMLD:                      &mldProtocol,
+	kindMLDv2Query:               &mldv2QueryProtocol,
+	kindMLDv2Report:              &mldv2ReportProtocol,
 }
 
 // etherTypeKind is the built-in part of [EtherTypes].
@@ -75,6 +120,10 @@ func etherTypeKind(t EtherType) Kind {
 		return kindIPv4
 	case EtherTypeIPv6:
 		return kindIPv6
+	case EtherTypeVLAN, EtherTypeQinQ, EtherTypeQinQ9100, EtherTypeQinQ9200:
+		return kindVLAN
+	case EtherTypeARP, EtherTypeRARP:
+		return kindARP
 	default:
 		return KindRaw
 	}
@@ -91,6 +140,8 @@ func ipProtoKind(p IPProto) Kind {
 		return kindIPv4
 	case IPProtoIPv6:
 		return kindIPv6
+	case IPProtoEthernet:
+		return kindEthernet
 	case IPProtoHopByHop:
 		return kindHopByHop
 	case IPProtoRouting:
@@ -109,6 +160,43 @@ func ipProtoKind(p IPProto) Kind {
 		return kindHIP
 	case IPProtoShim6:
 		return kindShim6
+	case IPProtoICMPv4:
+		return kindICMPv4
+	case IPProtoICMPv6:
+		return kindICMPv6
+	default:
+		return KindRaw
+	}
+}
+
+// icmpv6TypeKind is the built-in part of [ICMPv6Types]. Type 130 is in it as
+// version 1: the length of a query tells the versions apart.
+func icmpv6TypeKind(t ICMPv6Type) Kind {
+	switch t {
+	case ICMPv6DestUnreachable, ICMPv6TimeExceeded:
+		return kindICMPv6Error
+	case ICMPv6PacketTooBig:
+		return kindICMPv6TooBig
+	case ICMPv6ParamProblem:
+		return kindICMPv6BadParam
+	case ICMPv6EchoRequest, ICMPv6EchoReply:
+		return kindICMPv6Echo
+	case ICMPv6ExtendedEchoRequest, ICMPv6ExtendedEchoReply:
+		return kindICMPv6ExtendedEcho
+	case ICMPv6RouterSolicitation:
+		return kindNDPRouterSolicitation
+	case ICMPv6RouterAdvertisement:
+		return kindNDPRouterAdvertisement
+	case ICMPv6NeighborSolicitation:
+		return kindNDPNeighborSolicitation
+	case ICMPv6NeighborAdvertisement:
+		return kindNDPNeighborAdvertisement
+	case ICMPv6Redirect:
+		return kindNDPRedirect
+	case ICMPv6MLDQuery, ICMPv6MLDReport, ICMPv6MLDDone:
+		return kindMLD
+	case ICMPv6MLDv2Report:
+		return kindMLDv2Report
 	default:
 		return KindRaw
 	}
@@ -124,6 +212,14 @@ func linkTypeKind(t link.Type) Kind {
 		return kindIPv4
 	case link.TypeIPv6:
 		return kindIPv6
+	case link.TypeNull:
+		return kindLoopback
+	case link.TypeLoop:
+		return kindLoop
+	case link.TypeLinuxSLL:
+		return kindSLL
+	case link.TypeLinuxSLL2:
+		return kindSLL2
 	default:
 		return KindRaw
 	}
@@ -142,7 +238,14 @@ type Table struct {
 func NewTable(name string) *Table { return &Table{name: name} }
 
 // String returns the name.
-func (t *Table) String() string { return t.name }
+func (t *Table) String() string {
+	if t.name == "" {
+		if first, ok := snapOUI(t); ok {
+			return fmt.Sprintf("SNAP %02x", first)
+		}
+	}
+	return t.name
+}
 
 // The number spaces of this package.
 var (
@@ -158,6 +261,8 @@ var (
 	// looked up before the source port.
 	TCPPorts = &tcpPortsTable
 	UDPPorts = &udpPortsTable
+	// ICMPv6Types are the IANA ICMPv6 type numbers, used by [ICMPv6].
+	ICMPv6Types = &icmpv6TypesTable
 )
 
 const (
@@ -167,6 +272,7 @@ const (
 	overlaidTCPPorts
 	overlaidUDPPorts
 	overlaidForeign
+	overlaidICMPv6Types
 )
 
 var (
@@ -175,6 +281,8 @@ var (
 	ipProtosTable   = Table{name: "IP protocol", bit: overlaidIPProtos, max: 1<<8 - 1, builtin: func(n uint32) Kind { return ipProtoKind(IPProto(n)) }}
 	tcpPortsTable   = Table{name: "TCP port", bit: overlaidTCPPorts, max: 1<<16 - 1}
 	udpPortsTable   = Table{name: "UDP port", bit: overlaidUDPPorts, max: 1<<16 - 1}
+
+	icmpv6TypesTable = Table{name: "ICMPv6 type", bit: overlaidICMPv6Types, max: 1<<8 - 1, builtin: func(n uint32) Kind { return icmpv6TypeKind(ICMPv6Type(n)) }}
 )
 
 // Selector is a number in a table: what announces a protocol. It is
@@ -189,6 +297,9 @@ func (s Selector) String() string {
 	if s.Table == &etherTypesTable {
 		return fmt.Sprintf("%v 0x%04x", s.Table, s.Number)
 	}
+	if first, ok := snapOUI(s.Table); ok {
+		return fmt.Sprintf("SNAP %v 0x%04x", OUI{first, byte(s.Number >> 24), byte(s.Number >> 16)}, uint16(s.Number))
+	}
 	return fmt.Sprintf("%v %d", s.Table, s.Number)
 }
 
@@ -199,6 +310,9 @@ func ByEtherType(t EtherType) Selector { return Selector{&etherTypesTable, uint3
 func ByIPProto(p IPProto) Selector     { return Selector{&ipProtosTable, uint32(p)} }
 func ByTCPPort(port uint16) Selector   { return Selector{&tcpPortsTable, uint32(port)} }
 func ByUDPPort(port uint16) Selector   { return Selector{&udpPortsTable, uint32(port)} }
+
+// ByICMPv6Type returns a number in [ICMPv6Types].
+func ByICMPv6Type(t ICMPv6Type) Selector { return Selector{&icmpv6TypesTable, uint32(t)} }
 
 // Binding says that a number announces a protocol.
 type Binding struct {
@@ -316,6 +430,13 @@ func (r *Registry) ipProto(p IPProto) Kind {
 	return ipProtoKind(p)
 }
 
+func (r *Registry) icmpv6Type(t ICMPv6Type) Kind {
+	if r.overlaid&overlaidICMPv6Types != 0 {
+		return r.Next(&icmpv6TypesTable, uint32(t))
+	}
+	return icmpv6TypeKind(t)
+}
+
 func (r *Registry) ports(t *Table, src, dst uint16) Kind {
 	if r.overlaid&t.bit == 0 {
 		return KindRaw
@@ -355,11 +476,11 @@ func (r *Registry) Number(t *Table, p *Protocol) (uint32, bool) {
 // what a program can take away or replace.
 func (r *Registry) Bindings() iter.Seq2[Selector, *Protocol] {
 	return func(yield func(Selector, *Protocol) bool) {
-		tables := []*Table{LinkTypes, EtherTypes, IPProtos, TCPPorts, UDPPorts}
+		tables := []*Table{LinkTypes, EtherTypes, IPProtos, TCPPorts, UDPPorts, LLCSAPs, LoopbackFamilies, ICMPv6Types}
 		var foreign []Selector
 		if r != nil {
 			for s := range r.overlay {
-				if s.Table.bit == 0 {
+				if !slices.Contains(tables, s.Table) {
 					foreign = append(foreign, s)
 				}
 			}
@@ -372,7 +493,7 @@ func (r *Registry) Bindings() iter.Seq2[Selector, *Protocol] {
 			}
 		}
 		slices.SortFunc(foreign, func(a, b Selector) int {
-			return cmp.Or(cmp.Compare(a.Table.name, b.Table.name), cmp.Compare(a.Number, b.Number))
+			return cmp.Or(cmp.Compare(a.Table.String(), b.Table.String()), cmp.Compare(a.Number, b.Number))
 		})
 		for _, s := range foreign {
 			if k := r.overlay[s]; k != KindRaw && !yield(s, r.protocol(k)) {

@@ -115,39 +115,44 @@ func (*TCP) Proto() *Protocol { return &tcpProtocol }
 
 func indexTCP(b []byte, r *Registry) (Span, error) {
 	v := TCPView(b)
-	n, err := v.check()
-	if err != nil {
-		return Span{}, err
+	n := v.header()
+	if n == 0 {
+		return Span{}, v.problem()
 	}
 	return Span{Header: n, Payload: len(b) - n, Next: r.ports(&tcpPortsTable, v.SrcPort(), v.DstPort())}, nil
 }
 
-// check returns the length of the header, or why there is none.
-func (v TCPView) check() (int, error) {
+// header returns the length of the header, 0 if there is none: then problem
+// says why. It is apart so that it can be inlined.
+func (v TCPView) header() int {
 	if len(v) < TCPMinLen {
-		return 0, Truncated("TCP", TCPMinLen, len(v))
+		return 0
 	}
 	n := int(v[tcpOffFlags]>>4) * 4
-	if n >= TCPMinLen && n <= len(v) {
-		return n, nil
+	if n < TCPMinLen || n > len(v) {
+		return 0
 	}
-	return 0, v.malformed(n)
+	return n
 }
 
-func (v TCPView) malformed(n int) error {
-	if n < TCPMinLen {
+func (v TCPView) problem() error {
+	if len(v) < TCPMinLen {
+		return Truncated("TCP", TCPMinLen, len(v))
+	}
+	if v.HeaderLen() < TCPMinLen {
 		return Malformed("TCP", "the data offset is below 5")
 	}
-	return Truncated("TCP", n, len(v))
+	return Truncated("TCP", v.HeaderLen(), len(v))
 }
 
 // Decode fills l from the header at the start of b, 20 to 60 bytes.
 func (l *TCP) Decode(b []byte) (int, error) {
 	v := TCPView(b)
-	n, err := v.check()
-	if err != nil {
-		return 0, err
+	n := v.header()
+	if n == 0 {
+		return 0, v.problem()
 	}
+	_ = v[TCPMinLen-1] // the one bounds check
 	l.SrcPort = v.SrcPort()
 	l.DstPort = v.DstPort()
 	l.Seq = v.Seq()
@@ -177,20 +182,21 @@ func (l *TCP) AppendBinary(b []byte) ([]byte, error) {
 	case l.Flags > 0xfff:
 		return b, TooLong("TCP", "Flags", int(l.Flags), 0xfff)
 	}
-	b = binary.BigEndian.AppendUint16(b, l.SrcPort)
-	b = binary.BigEndian.AppendUint16(b, l.DstPort)
-	b = binary.BigEndian.AppendUint32(b, l.Seq)
-	b = binary.BigEndian.AppendUint32(b, l.Ack)
-	b = binary.BigEndian.AppendUint16(b, uint16(offset)<<12|uint16(l.Flags))
-	b = binary.BigEndian.AppendUint16(b, l.Window)
-	b = binary.BigEndian.AppendUint16(b, l.Checksum.value)
-	b = binary.BigEndian.AppendUint16(b, l.UrgentPointer)
+	b, v := grow[TCPView](b, TCPMinLen)
+	binary.BigEndian.PutUint16(v[tcpOffSrcPort:], l.SrcPort)
+	binary.BigEndian.PutUint16(v[tcpOffDstPort:], l.DstPort)
+	binary.BigEndian.PutUint32(v[tcpOffSeq:], l.Seq)
+	binary.BigEndian.PutUint32(v[tcpOffAck:], l.Ack)
+	binary.BigEndian.PutUint16(v[tcpOffFlags:], uint16(offset)<<12|uint16(l.Flags))
+	binary.BigEndian.PutUint16(v[tcpOffWindow:], l.Window)
+	binary.BigEndian.PutUint16(v[tcpOffChecksum:], l.Checksum.value)
+	binary.BigEndian.PutUint16(v[tcpOffUrgentPointer:], l.UrgentPointer)
 	return append(b, l.Options...), nil
 }
 
 // Complete computes DataOffset and Checksum.
 func (l *TCP) Complete(c *Completion) error {
-	if c.Wants("DataOffset", tcpOffFlags, l.DataOffset.mode) {
+	if l.DataOffset.mode != ModeAuto && c.Wants("DataOffset", tcpOffFlags, l.DataOffset.mode) {
 		h := c.Header()
 		c.PutUint8(uint8(len(h)/4)<<4 | h[tcpOffFlags]&0xf)
 	}

@@ -52,9 +52,10 @@ func indexUDP(b []byte, r *Registry) (Span, error) {
 	}
 	v := UDPView(b)
 	length := int(v.Length())
-	s := Span{Header: UDPLen, Payload: length - UDPLen}
+	s := Span{Header: UDPLen, Payload: length - UDPLen, Flags: SpanWhole}
 	if uint(length-UDPLen) > uint(len(b)-UDPLen) {
 		s.Payload = len(b) - UDPLen
+		s.Flags = 0
 		if length != 0 {
 			s.Flags = SpanTruncated
 		}
@@ -78,10 +79,12 @@ func (l *UDP) Decode(b []byte) (int, error) {
 
 // AppendBinary appends the header to b.
 func (l *UDP) AppendBinary(b []byte) ([]byte, error) {
-	b = binary.BigEndian.AppendUint16(b, l.SrcPort)
-	b = binary.BigEndian.AppendUint16(b, l.DstPort)
-	b = binary.BigEndian.AppendUint16(b, l.Length.value)
-	return binary.BigEndian.AppendUint16(b, l.Checksum.value), nil
+	b, v := grow[UDPView](b, UDPLen)
+	binary.BigEndian.PutUint16(v[udpOffSrcPort:], l.SrcPort)
+	binary.BigEndian.PutUint16(v[udpOffDstPort:], l.DstPort)
+	binary.BigEndian.PutUint16(v[udpOffLength:], l.Length.value)
+	binary.BigEndian.PutUint16(v[udpOffChecksum:], l.Checksum.value)
+	return b, nil
 }
 
 // Complete computes Length and Checksum. A received checksum of 0 over IPv4

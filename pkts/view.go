@@ -6,6 +6,13 @@ import (
 	"github.com/gopkts/gopkts/common/checksum"
 )
 
+// grow appends n zero bytes to b and returns them as a view, too.
+func grow[V ~[]byte](b []byte, n int) ([]byte, V) {
+	at := len(b)
+	b = append(b, make([]byte, n)...)
+	return b, V(b[at : at+n : at+n])
+}
+
 // setSummed writes new over the bytes at off of a header whose Internet
 // checksum, at sumOff, covers them, and changes the checksum by as much,
 // RFC 1624: what was right stays right, what was wrong stays wrong. off is

@@ -13,11 +13,13 @@ import (
 //
 // [RFC 1071, section 1]: https://www.rfc-editor.org/rfc/rfc1071#section-1
 func Sum(b []byte, start uint16) uint16 {
-	acc := uint64(swapNative(start))
+	// What was summed before joins at the end, so that the bytes need not wait
+	// for it.
 	if haveVector() && len(b) >= vectorMin {
-		acc, b = sumVector(b, acc)
+		acc, rest := sumVector(b, 0)
+		return Add(start, swapNative(Fold(sumGeneric(rest, acc))))
 	}
-	return swapNative(Fold(sumGeneric(b, acc)))
+	return Add(start, swapNative(Fold(sumGeneric(b, 0))))
 }
 
 // Internet returns the checksum that goes into a header: the complement of

@@ -8,13 +8,13 @@ import "slices"
 func Copy(dst, src []byte, start uint16) uint16 {
 	// The third index makes a short dst panic that has the capacity.
 	dst = dst[:len(src):len(dst)]
-	acc := uint64(swapNative(start))
+	var acc uint64
 	rest := src
 	if haveVector() && len(src) >= copyMin {
 		acc, rest = copyVector(dst, src, acc)
 	}
 	// The sum comes first: copying may overwrite what it reads.
-	sum := swapNative(Fold(sumGeneric(rest, acc)))
+	sum := Add(start, swapNative(Fold(sumGeneric(rest, acc))))
 	copy(dst[len(src)-len(rest):], rest)
 	return sum
 }

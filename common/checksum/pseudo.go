@@ -2,6 +2,7 @@ package checksum
 
 import (
 	"encoding/binary"
+	"math/bits"
 	"net/netip"
 )
 
@@ -37,8 +38,7 @@ func PseudoIPv4(src, dst [4]byte, proto uint8, length int) uint16 {
 //
 // [RFC 8200, section 8.1]: https://www.rfc-editor.org/rfc/rfc8200#section-8.1
 func PseudoIPv6(src, dst [16]byte, proto uint8, length int) uint16 {
-	s := sum16(src[:], uint64(proto)+uint64(uint32(length)))
-	return Fold(sum16(dst[:], s))
+	return pseudo6(src[:], dst[:], uint64(proto)+uint64(uint32(length)))
 }
 
 // PseudoIPv4Bytes is [PseudoIPv4] for addresses as they lie in an IPv4 header:
@@ -58,8 +58,7 @@ func PseudoIPv4Bytes(addrs []byte, proto uint8, length int) uint16 {
 // as indexing does; what follows them is not looked at.
 func PseudoIPv6Bytes(addrs []byte, proto uint8, length int) uint16 {
 	addrs = addrs[:32]
-	s := sum16(addrs[:16], uint64(proto)+uint64(uint32(length)))
-	return Fold(sum16(addrs[16:], s))
+	return pseudo6(addrs[:16], addrs[16:], uint64(proto)+uint64(uint32(length)))
 }
 
 // Pseudo returns the sum of the pseudo-header for two addresses of the same
@@ -77,10 +76,13 @@ func Pseudo(src, dst netip.Addr, proto uint8, length int) (sum uint16, ok bool) 
 	}
 }
 
-// sum16 adds the four big-endian 32-bit words of b, 16 bytes, to acc, which
-// must be so small that four words do not overflow it.
-func sum16(b []byte, acc uint64) uint64 {
-	b = b[:16]
-	hi, lo := binary.BigEndian.Uint64(b[:8]), binary.BigEndian.Uint64(b[8:])
-	return acc + hi>>32 + hi&0xffffffff + lo>>32 + lo&0xffffffff
+// pseudo6 returns the sum of two addresses of 16 bytes and of rest, which is
+// below 2^34: adding the last carry cannot overflow then.
+func pseudo6(src, dst []byte, rest uint64) uint16 {
+	be := binary.BigEndian
+	s, c := bits.Add64(be.Uint64(src), be.Uint64(src[8:]), 0)
+	s, c = bits.Add64(s, be.Uint64(dst), c)
+	s, c = bits.Add64(s, be.Uint64(dst[8:]), c)
+	s, c = bits.Add64(s, rest, c)
+	return Fold(s + c)
 }

@@ -386,6 +386,9 @@ func (r *NameRecord) Names() iter.Seq[string] {
 	}
 }
 
+// maxNameRecords bounds how many records of a block are kept.
+const maxNameRecords = 1 << 20
+
 // NameResolution maps addresses to names. Section 4.5.
 type NameResolution struct {
 	Records []NameRecord
@@ -408,6 +411,9 @@ func (n *NameResolution) parse(b []byte, order ByteOrder) (err error) {
 		}
 		if size > len(b) {
 			return malformed("name record has %d bytes, %d are left", size, len(b))
+		}
+		if len(n.Records) == maxNameRecords {
+			return malformed("more than %d name records", maxNameRecords)
 		}
 		n.Records = append(n.Records, NameRecord{typ, b[:size:size]})
 		b = b[min((size+3)&^3, len(b)):]

@@ -72,7 +72,7 @@ func (l *recordLayout) parse(b []byte, order ByteOrder) record {
 
 // openClassic reads a classic file header, of 24 bytes or, from Ixia, 28.
 func (r *Reader) openClassic() error {
-	var h = &r.header
+	h := &r.header
 	b := r.buf.unread()
 	magic := LittleEndian.u32(b)
 	if !classicMagic(magic) {
@@ -211,28 +211,25 @@ func (r *Reader) detectVariant() {
 	default:
 		return
 	}
-	// One record is not enough to see where the next begins.
-	if r.buf.w-r.buf.r == r.records.header {
-		return
-	}
 	if good, _ := r.walk(&r.records); good {
 		return
 	}
 	for _, v := range others {
-		if good, n := r.walk(&v.layout); good && n > 1 {
+		if good, certain := r.walk(&v.layout); good && certain {
 			h.Format, r.records = v.format, v.layout
 			return
 		}
 	}
 }
 
-// walk reports whether the first records in the buffer make sense in a layout,
-// and how many were looked at.
-func (r *Reader) walk(l *recordLayout) (good bool, n int) {
+// walk reports whether the first records in the buffer make sense in a layout.
+// That is certain if there are three of them, or two and nothing else.
+func (r *Reader) walk(l *recordLayout) (good, certain bool) {
 	const enough = 4
 	const day = 86400
 	b := r.buf.unread()
 	var first uint32
+	n := 0
 	for n < enough && len(b) >= l.header {
 		rec := l.parse(b, r.header.Order)
 		if n == 0 {
@@ -240,19 +237,19 @@ func (r *Reader) walk(l *recordLayout) (good bool, n int) {
 		}
 		switch {
 		case rec.capLen > r.maxLen, rec.capLen > rec.wireLen, int64(rec.frac)*r.toNano >= 1e9:
-			return false, n
+			return false, false
 		case max(rec.sec, first)-min(rec.sec, first) > 30*day:
-			return false, n
+			return false, false
 		case l.kernel && rec.pktType > 7:
-			return false, n
+			return false, false
+		}
+		if int64(len(b)) < rec.size {
+			return true, n > 2
 		}
 		n++
-		if int64(len(b)) < rec.size {
-			break
-		}
 		b = b[rec.size:]
 	}
-	return true, n
+	return true, n > 2 || n == 2 && len(b) == 0
 }
 
 // nextRecord reads a record by the layout of the file, with all checks.
@@ -290,11 +287,11 @@ func (r *Reader) nextRecord(f *link.Frame) error {
 		}
 		*f = link.Frame{Data: data, Info: link.Info{
 			Time:    time.Unix(int64(rec.sec), int64(rec.frac)*r.toNano).UTC(),
-			WireLen: int(wireLen),
+			WireLen: toInt(wireLen),
 			Link:    r.link,
 		}}
 		if l.kernel {
-			f.Interface = int(rec.ifIndex)
+			f.Interface = toInt(rec.ifIndex)
 			f.Direction = packetTypeDirection(rec.pktType)
 		}
 		if l.snoop && rec.drops != r.drops {

@@ -24,8 +24,8 @@ var (
 )
 
 // FormatError says where a capture file stopped making sense. Every error that
-// a [Reader] or a [BlockReader] returns is one, except for [io.EOF], for what
-// a [WithBlocks] function returned, and for the error of a closed Reader.
+// a [Reader] or a [BlockReader] returns is one, except for [io.EOF], for a
+// [DecompressorError], and for what a [WithBlocks] function returned.
 type FormatError struct {
 	// Offset is where the part that could not be read begins, in bytes from
 	// the start of the uncompressed stream.

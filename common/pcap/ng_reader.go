@@ -20,7 +20,7 @@ const (
 	maxBlockLen = 128<<20 + 128<<10
 	// maxInterfaces bounds what a file of nothing but interface descriptions
 	// can make a reader remember.
-	maxInterfaces = 1 << 20
+	maxInterfaces = 1 << 18
 
 	sectionBodyLen   = 16 // byte-order magic, version, section length
 	interfaceBodyLen = 8  // link type, reserved, snap length
@@ -247,7 +247,7 @@ func (r *Reader) fastEnhanced(f *link.Frame) bool {
 		capLen = bits.ReverseBytes32(capLen)
 		wireLen = bits.ReverseBytes32(wireLen)
 	}
-	if typ != uint32(BlockEnhancedPacket) || size < head+4 || size&3 != 0 || int(size) > len(b) ||
+	if typ != uint32(BlockEnhancedPacket) || size < head+4 || size&3 != 0 || uint(size) > uint(len(b)) ||
 		uint(iface) >= uint(len(r.ng.ifaces)) {
 		return false
 	}
@@ -258,7 +258,7 @@ func (r *Reader) fastEnhanced(f *link.Frame) bool {
 	end := head + int(capLen)
 	f.Data = b[head:end:end]
 	f.Time = st.clock.time(uint64(high)<<32 | uint64(low))
-	f.WireLen = int(wireLen)
+	f.WireLen = toInt(wireLen)
 	f.Interface = st.number
 	f.Hash = 0
 	f.Link = st.link
@@ -341,7 +341,7 @@ func (r *Reader) packet(h blockHead, f *link.Frame) error {
 		return r.blockError(h, malformed("captured length is %d bytes, the limit is %d (see WithMaxCaptureLength)", capLen, st.maxLen))
 	}
 	*f = link.Frame{Data: data[:capLen:capLen], Info: link.Info{
-		WireLen:   int(wireLen),
+		WireLen:   toInt(wireLen),
 		Interface: st.number,
 		Link:      st.link,
 	}}
@@ -553,10 +553,8 @@ func (r *Reader) Interfaces() []Interface {
 	for i := range r.ng.all {
 		raw := &r.ng.all[i]
 		var d InterfaceDescription
-		// addInterface has walked the same options: they are well-formed.
-		if err := d.parse(slices.Clone(raw.body), raw.order); err != nil {
-			continue
-		}
+		// addInterface has walked the same options: there is no error here.
+		_ = d.parse(slices.Clone(raw.body), raw.order)
 		iface := d.Interface()
 		iface.Section = raw.section
 		out = append(out, iface)

@@ -1,37 +1,29 @@
 package pcap
 
-import (
-	"bufio"
-	"io"
-)
-
-// writeBuffer is how many bytes a writer collects before it writes them.
-const writeBuffer = 64 << 10
+import "io"
 
 // BlockWriter writes pcapng blocks. It holds the rules that concern more than
 // one block: a section header comes first, and packets and statistics name
 // interfaces that the section has described. It is for one goroutine at a time.
 type BlockWriter struct {
-	w       *bufio.Writer
+	out     output
 	order   ByteOrder
 	open    bool     // a section header was written
 	snap    []uint32 // snap lengths of the section's interfaces
 	scratch []byte
-	bytes   int64
-	err     error
 }
 
 // NewBlockWriter returns a writer of blocks to w, buffered: see Flush.
 func NewBlockWriter(w io.Writer) *BlockWriter {
-	return &BlockWriter{w: bufio.NewWriterSize(w, writeBuffer)}
+	return &BlockWriter{out: newOutput(w)}
 }
 
 // Write writes one block, in the byte order of the section header before it. A
 // block that breaks the rules is refused with [ErrInvalidFrame] and nothing is
 // written; an error of the underlying writer is final.
 func (w *BlockWriter) Write(blk Block) error {
-	if w.err != nil {
-		return w.err
+	if w.out.err != nil {
+		return w.out.err
 	}
 	if err := w.check(blk); err != nil {
 		return err
@@ -47,16 +39,7 @@ func (w *BlockWriter) Write(blk Block) error {
 	case *InterfaceDescription:
 		w.snap = append(w.snap, blk.SnapLen)
 	}
-	return w.write(w.scratch)
-}
-
-func (w *BlockWriter) write(b []byte) error {
-	n, err := w.w.Write(b)
-	w.bytes += int64(n)
-	if err != nil {
-		w.err = err
-	}
-	return err
+	return w.out.write(w.scratch)
 }
 
 // check says why a block cannot come here.
@@ -108,13 +91,7 @@ func (w *BlockWriter) checkInterface(t BlockType, n uint32) error {
 }
 
 // Bytes returns how many bytes were written so far, with those in the buffer.
-func (w *BlockWriter) Bytes() int64 { return w.bytes }
+func (w *BlockWriter) Bytes() int64 { return w.out.bytes }
 
 // Flush hands everything to the underlying writer.
-func (w *BlockWriter) Flush() error {
-	if w.err != nil {
-		return w.err
-	}
-	w.err = w.w.Flush()
-	return w.err
-}
+func (w *BlockWriter) Flush() error { return w.out.flush() }

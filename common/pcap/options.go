@@ -211,6 +211,10 @@ const (
 	EndAlways
 )
 
+// maxOptions bounds how many options of a block are kept: an empty option of
+// four bytes takes eight times as much in memory.
+const maxOptions = 1 << 16
+
 // parseOptions decodes an option list. Values alias b where the byte order
 // allows it. On an error the options before it are returned too.
 func parseOptions(b []byte, order ByteOrder, typ BlockType) (Options, OptionsEnd, error) {
@@ -225,6 +229,9 @@ func parseOptions(b []byte, order ByteOrder, typ BlockType) (Options, OptionsEnd
 		}
 		if n > len(b) {
 			return out, end, malformed("option %d has %d bytes, %d are left", code, n, len(b))
+		}
+		if len(out) == maxOptions {
+			return out, end, malformed("more than %d options", maxOptions)
 		}
 		v := b[:n:n]
 		if order == BigEndian {

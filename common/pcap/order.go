@@ -2,6 +2,7 @@ package pcap
 
 import (
 	"encoding/binary"
+	"math"
 	"math/bits"
 )
 
@@ -73,4 +74,13 @@ func (o ByteOrder) appendU64(b []byte, v uint64) []byte {
 		v = bits.ReverseBytes64(v)
 	}
 	return binary.LittleEndian.AppendUint64(b, v)
+}
+
+// toInt converts a length that nothing has checked; where int has 32 bits, the
+// greatest stands for those it does not hold.
+func toInt(v uint32) int {
+	if n := int(v); n >= 0 {
+		return n
+	}
+	return math.MaxInt
 }

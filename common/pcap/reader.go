@@ -16,7 +16,7 @@ import (
 
 // Reader reads the frames of a capture file, of any format and compression
 // that the package knows. It is for one goroutine at a time; only Close may be
-// called from another.
+// called from another, if the stream is not compressed.
 type Reader struct {
 	buf buffer
 
@@ -47,7 +47,7 @@ type Reader struct {
 
 // Header is what a file's own header says, and what was found out about the
 // file. For pcapng, Order, Major and Minor are those of the current section,
-// and Link and SnapLen those of its first interface.
+// and Link and SnapLen those of the file's first interface.
 type Header struct {
 	Format Format
 	// Order is the byte order of the numbers in the file.
@@ -111,8 +111,9 @@ func WithBufferSize(n int) ReaderOption {
 // WithBlocks has fn called with every pcapng block that is no packet, in the
 // order of the file: sections, interfaces, name resolution, statistics,
 // secrets, journal, custom and unknown blocks. The block aliases the read
-// buffer and is valid until fn returns. An error of fn ends the reading and is
-// what [Reader.Next] returns.
+// buffer and is valid until fn returns. The first blocks are read, and fn is
+// called, before [NewReader] and [Open] return. An error of fn ends the reading
+// and is what [Reader.Next] returns, or NewReader for the first block.
 func WithBlocks(fn func(Block) error) ReaderOption {
 	return func(c *readerConfig) { c.blocks = fn }
 }
@@ -236,7 +237,7 @@ func (r *Reader) Next(f *link.Frame) error {
 				end := recordLen + int(capLen)
 				f.Data = b[recordLen:end:end]
 				f.Time = time.Unix(int64(sec), int64(frac)*r.toNano).UTC()
-				f.WireLen = int(wireLen)
+				f.WireLen = toInt(wireLen)
 				f.Interface = 0
 				f.Hash = 0
 				f.Link = r.link
@@ -300,10 +301,10 @@ func (r *Reader) Format() Format { return r.header.Format }
 // Header returns what the file header says.
 func (r *Reader) Header() Header { return r.header }
 
-// Link returns the link type of the file, or of its first interface. A pcapng
-// file may have several, and then each frame's own Link says which: Link reads
-// ahead to the first interface only within what is already buffered, and
-// returns link.TypeNull where there is none yet.
+// Link returns the link type of the file, or of a pcapng file's first
+// interface. A pcapng file may have several, and then each frame's own Link
+// says which. A file that has a packet before any interface, or neither, has
+// link.TypeNull.
 func (r *Reader) Link() link.Type { return r.header.Link }
 
 // Offset returns where the next record or block begins, in bytes from the

@@ -10,6 +10,9 @@ const (
 	resyncWindow = 30 * 86400
 	// resyncChain is how many record headers in a row have to make sense.
 	resyncChain = 3
+	// maxResync is the longest record or block to go on with: what looks like
+	// one is read whole before it is believed.
+	maxResync = 16 << 20
 )
 
 // Skip is one stretch of a damaged file that [WithRecover] passed over.
@@ -27,7 +30,8 @@ type Skip struct {
 // header has to be whole.
 //
 // A record that is damaged but plausible is delivered as it is, and bytes of a
-// damaged frame that look like a record are taken for one.
+// damaged frame that look like a record are taken for one. Reading does not go
+// on with a record or block of more than 16 MiB.
 func WithRecover() ReaderOption {
 	return func(c *readerConfig) { c.recover = true }
 }
@@ -95,7 +99,7 @@ func (r *Reader) recordHere() bool {
 		}
 		rec := l.parse(r.buf.unread()[at:], r.header.Order)
 		switch {
-		case rec.capLen == 0, rec.capLen > r.maxLen, rec.capLen > rec.wireLen, rec.wireLen > 1<<30:
+		case rec.capLen == 0, rec.capLen > min(r.maxLen, maxResync), rec.capLen > rec.wireLen, rec.wireLen > 1<<30:
 			return false
 		case int64(rec.frac)*r.toNano >= 1e9:
 			return false
@@ -172,7 +176,7 @@ func (r *Reader) blockHere() bool {
 		}
 	}
 	size := order.u32(b[4:])
-	if size < blockOverhead || size&3 != 0 || size > maxBlockLen || !r.buf.fill(int(size)) {
+	if size < blockOverhead || size&3 != 0 || size > maxResync || !r.buf.fill(int(size)) {
 		return false
 	}
 	return order.u32(r.buf.unread()[size-4:]) == size

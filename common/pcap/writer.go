@@ -1,7 +1,6 @@
 package pcap
 
 import (
-	"bufio"
 	"errors"
 	"io"
 	"os"
@@ -22,36 +21,33 @@ type WriterConfig struct {
 	// type only.
 	Link link.Type
 	// SnapLen is the capture limit that the file states, in bytes; longer
-	// frames are cut to it. If it is 0, the file states
-	// [MaxCaptureLength], and longer frames are refused.
+	// frames are cut to it. If it is 0 or above [MaxCaptureLength], the file
+	// states that, and longer frames are refused.
 	SnapLen int
 	// Section is the section header of a pcapng file; Order goes before its
 	// own.
 	Section SectionHeader
 	// Interfaces describes the interfaces of a pcapng file ahead: element i
-	// those frames whose Info.Interface is i. Resolution and Offset are the
-	// writer's own.
+	// those frames whose Info.Interface is i. Resolution, Offset and SnapLen are
+	// the writer's own.
 	Interfaces []Interface
 }
 
 // Writer writes frames to a capture file. It is for one goroutine at a time.
 type Writer struct {
 	cfg    WriterConfig
-	bw     *bufio.Writer // classic
-	ng     *BlockWriter  // pcapng
-	header bool          // of a classic file, written
-	snap   int
-	bytes  int64 // of a classic file
+	out    *output      // ng's, for pcapng
+	ng     *BlockWriter // nil for a classic file
+	header bool         // of a classic file, written
 	frames int64
 	closer io.Closer
-	err    error
 
 	ifaces    map[ifaceKey]uint32
 	lastKey   ifaceKey
 	lastID    uint32
 	haveLast  bool
 	described map[int]Interface
-	head      [8 + enhancedBodyLen + 4 + 4]byte // what stands around the data
+	head      [8 + enhancedBodyLen]byte
 	tag       [4]byte
 	tail      []byte // encoded options
 }
@@ -90,7 +86,8 @@ func NewWriter(w io.Writer, cfg WriterConfig) (*Writer, error) {
 	}
 	switch cfg.Format {
 	case FormatPcap, FormatPcapNano:
-		out.bw = bufio.NewWriterSize(w, writeBuffer)
+		buffered := newOutput(w)
+		out.out = &buffered
 		if cfg.Link != 0 {
 			return out, out.fileHeader(cfg.Link)
 		}
@@ -101,6 +98,7 @@ func NewWriter(w io.Writer, cfg WriterConfig) (*Writer, error) {
 	}
 	out.cfg.Format = FormatPcapng
 	out.ng = NewBlockWriter(w)
+	out.out = &out.ng.out
 	out.ifaces = map[ifaceKey]uint32{}
 	out.described = map[int]Interface{}
 	section := cfg.Section
@@ -124,10 +122,6 @@ func NewWriter(w io.Writer, cfg WriterConfig) (*Writer, error) {
 // fileHeader writes the header of a classic file.
 func (w *Writer) fileHeader(t link.Type) error {
 	w.cfg.Link = t
-	w.snap = w.cfg.SnapLen
-	if w.snap == 0 {
-		w.snap = MaxCaptureLength(t)
-	}
 	magic := uint32(magicMicro)
 	if w.cfg.Format == FormatPcapNano {
 		magic = magicNano
@@ -138,19 +132,10 @@ func (w *Writer) fileHeader(t link.Type) error {
 	b = o.appendU16(b, 4)
 	b = o.appendU32(b, 0)
 	b = o.appendU32(b, 0)
-	b = o.appendU32(b, uint32(w.snap))
+	b = o.appendU32(b, uint32(w.snapFor(t)))
 	b = o.appendU32(b, uint32(t))
 	w.header = true
-	return w.writeClassic(b)
-}
-
-func (w *Writer) writeClassic(b []byte) error {
-	n, err := w.bw.Write(b)
-	w.bytes += int64(n)
-	if err != nil {
-		w.err = err
-	}
-	return err
+	return w.out.write(b)
 }
 
 // AddInterface describes the interface of those frames whose Info.Interface is
@@ -167,9 +152,7 @@ func (w *Writer) AddInterface(index int, iface Interface) error {
 
 func (w *Writer) addInterface(index int, iface Interface) (uint32, error) {
 	iface.Resolution, iface.Offset = ResolutionNano, 0
-	if w.cfg.SnapLen != 0 || iface.SnapLen == 0 {
-		iface.SnapLen = uint32(w.snapFor(iface.Link))
-	}
+	iface.SnapLen = uint32(w.snapFor(iface.Link))
 	id := uint32(len(w.ng.snap))
 	if err := w.ng.Write(iface.Block()); err != nil {
 		return 0, err
@@ -180,11 +163,14 @@ func (w *Writer) addInterface(index int, iface Interface) (uint32, error) {
 	return id, nil
 }
 
+// snapFor returns the capture limit for a link type: what readers take, or the
+// configured limit if that is less.
 func (w *Writer) snapFor(t link.Type) int {
-	if w.cfg.SnapLen != 0 {
-		return w.cfg.SnapLen
+	limit := MaxCaptureLength(t)
+	if n := w.cfg.SnapLen; n > 0 && n < limit {
+		return n
 	}
-	return MaxCaptureLength(t)
+	return limit
 }
 
 // interfaceFor returns the number of a frame's interface in the section.
@@ -197,7 +183,7 @@ func (w *Writer) interfaceFor(f *link.Frame) (uint32, error) {
 	if !ok {
 		// An interface can change its link type; what else is known of it stays.
 		iface := w.described[f.Interface]
-		iface.Link, iface.SnapLen = f.Link, 0
+		iface.Link = f.Link
 		var err error
 		if id, err = w.addInterface(f.Interface, iface); err != nil {
 			return 0, err
@@ -226,35 +212,38 @@ func (w *Writer) WriteFrame(f *link.Frame) error {
 // WritePacket is WriteFrame with options for the packet block of a pcapng
 // file, such as comments. Options are refused for classic files.
 func (w *Writer) WritePacket(f *link.Frame, opts PacketOptions) error {
-	if w.err != nil {
-		return w.err
+	if w.out.err != nil {
+		return w.out.err
 	}
 	wireLen := f.WireLen
 	if wireLen == 0 {
 		wireLen = len(f.Data)
 	}
-	head, tag, rest := w.splitTag(f)
 	capLen := len(f.Data)
-	if len(tag) > 0 {
-		capLen, wireLen = capLen+len(tag), wireLen+len(tag)
+	data := [3][]byte{2: f.Data} // in parts, if a tag goes between
+	if f.Flags.Has(link.InfoVLAN) {
+		data = w.splitTag(f)
+		capLen, wireLen = capLen+len(data[1]), wireLen+len(data[1])
 	}
 	if wireLen < capLen || int64(wireLen) > 1<<32-1 {
 		return invalid("captured length %d, wire length %d", len(f.Data), f.WireLen)
 	}
 	if limit := w.snapFor(f.Link); capLen > limit {
-		if w.cfg.SnapLen == 0 {
+		if limit != w.cfg.SnapLen {
 			return invalid("frame of %d bytes, the most for link type %d is %d", capLen, f.Link, limit)
 		}
-		head = head[:min(len(head), limit)]
-		tag = tag[:min(len(tag), limit-len(head))]
-		rest = rest[:limit-len(head)-len(tag)]
+		left := limit
+		for i, part := range data {
+			data[i] = part[:min(len(part), left)]
+			left -= len(data[i])
+		}
 		capLen = limit
 	}
 	var err error
 	if w.ng != nil {
-		err = w.writeEnhanced(f, opts, capLen, wireLen, head, tag, rest)
+		err = w.writeEnhanced(f, opts, capLen, wireLen, &data)
 	} else {
-		err = w.writeRecord(f, opts, capLen, wireLen, head, tag, rest)
+		err = w.writeRecord(f, opts, capLen, wireLen, &data)
 	}
 	if err == nil {
 		w.frames++
@@ -264,7 +253,7 @@ func (w *Writer) WritePacket(f *link.Frame, opts PacketOptions) error {
 
 // splitTag returns the parts of a frame whose VLAN tag is beside it: what goes
 // before the tag, the tag, and what goes behind it.
-func (w *Writer) splitTag(f *link.Frame) (head, tag, rest []byte) {
+func (w *Writer) splitTag(f *link.Frame) [3][]byte {
 	at := 0
 	switch f.Link {
 	case link.TypeEthernet:
@@ -272,18 +261,18 @@ func (w *Writer) splitTag(f *link.Frame) (head, tag, rest []byte) {
 	case link.TypeLinuxSLL:
 		at = 14
 	}
-	if !f.Flags.Has(link.InfoVLAN) || at == 0 || len(f.Data) < at {
-		return nil, nil, f.Data
+	if at == 0 || len(f.Data) < at {
+		return [3][]byte{2: f.Data}
 	}
 	tpid := f.VLANTPID
 	if tpid == 0 {
 		tpid = 0x8100
 	}
 	w.tag = [4]byte{byte(tpid >> 8), byte(tpid), byte(f.VLANTCI >> 8), byte(f.VLANTCI)}
-	return f.Data[:at], w.tag[:], f.Data[at:]
+	return [3][]byte{f.Data[:at], w.tag[:], f.Data[at:]}
 }
 
-func (w *Writer) writeRecord(f *link.Frame, opts PacketOptions, capLen, wireLen int, parts ...[]byte) error {
+func (w *Writer) writeRecord(f *link.Frame, opts PacketOptions, capLen, wireLen int, data *[3][]byte) error {
 	if len(opts) > 0 {
 		return invalid("packet options in the format %s", w.cfg.Format)
 	}
@@ -306,16 +295,35 @@ func (w *Writer) writeRecord(f *link.Frame, opts PacketOptions, capLen, wireLen 
 			return err
 		}
 	}
-	o := w.cfg.Order
-	o.putU32(w.head[0:], uint32(sec))
-	o.putU32(w.head[4:], uint32(frac))
-	o.putU32(w.head[8:], uint32(capLen))
-	o.putU32(w.head[12:], uint32(wireLen))
-	if err := w.writeClassic(w.head[:recordLen]); err != nil {
-		return err
+	b := w.out.reserve(recordLen + capLen)
+	whole := b != nil
+	if !whole {
+		b = w.head[:recordLen]
 	}
-	for _, p := range parts {
-		if err := w.writeClassic(p); err != nil {
+	o := w.cfg.Order
+	o.putU32(b[0:], uint32(sec))
+	o.putU32(b[4:], uint32(frac))
+	o.putU32(b[8:], uint32(capLen))
+	o.putU32(b[12:], uint32(wireLen))
+	if whole {
+		copyParts(b[recordLen:], data)
+		return nil
+	}
+	return w.writeParts(b, data, nil)
+}
+
+// copyParts puts the data of a frame into b, which has room for it.
+func copyParts(b []byte, data *[3][]byte) (n int) {
+	for _, part := range data {
+		n += copy(b[n:], part)
+	}
+	return n
+}
+
+// writeParts writes a frame that is larger than the buffer.
+func (w *Writer) writeParts(head []byte, data *[3][]byte, tail []byte) error {
+	for _, part := range [...][]byte{head, data[0], data[1], data[2], tail} {
+		if err := w.out.write(part); err != nil {
 			return err
 		}
 	}
@@ -326,7 +334,7 @@ func (w *Writer) writeRecord(f *link.Frame, opts PacketOptions, capLen, wireLen 
 // seconds.
 const maxNano = (1<<64 - 1) / 1_000_000_000
 
-func (w *Writer) writeEnhanced(f *link.Frame, opts PacketOptions, capLen, wireLen int, head, tag, rest []byte) error {
+func (w *Writer) writeEnhanced(f *link.Frame, opts PacketOptions, capLen, wireLen int, data *[3][]byte) error {
 	var ts uint64
 	if !f.Time.IsZero() {
 		sec := f.Time.Unix()
@@ -335,33 +343,18 @@ func (w *Writer) writeEnhanced(f *link.Frame, opts PacketOptions, capLen, wireLe
 		}
 		ts = uint64(sec)*1e9 + uint64(f.Time.Nanosecond())
 	}
-	if w.ng.err != nil {
-		return w.ng.err
-	}
 	// The options are encoded first: they may be refused.
-	var err error
-	flags := DirectionFlags(f.Direction)
-	if _, ok := Options(opts).Lookup(OptPacketFlags); ok {
-		flags = 0
-	}
 	o := w.cfg.Order
-	tail := w.tail[:0]
-	if flags != 0 {
-		tail = o.appendU16(tail, OptPacketFlags)
-		tail = o.appendU16(tail, 4)
-		tail = o.appendU32(tail, uint32(flags))
-	}
-	end := EndNone
+	w.tail = w.tail[:0]
+	flags := DirectionFlags(f.Direction)
 	if len(opts) > 0 || flags != 0 {
-		end = EndAlways
+		if err := w.encodeOptions(opts, flags); err != nil {
+			return err
+		}
 	}
-	tail, err = appendOptions(tail, Options(opts), end, o, BlockEnhancedPacket)
-	w.tail = tail
-	if err != nil {
-		return err
-	}
+	const head = 8 + enhancedBodyLen
 	pad := -capLen & 3
-	size := 8 + enhancedBodyLen + capLen + pad + len(tail) + 4
+	size := head + capLen + pad + len(w.tail) + 4
 	if size > maxBlockLen {
 		return invalid("packet block of %d bytes, the most is %d", size, maxBlockLen)
 	}
@@ -369,7 +362,11 @@ func (w *Writer) writeEnhanced(f *link.Frame, opts PacketOptions, capLen, wireLe
 	if err != nil {
 		return err
 	}
-	b := &w.head
+	b := w.out.reserve(size)
+	whole := b != nil
+	if !whole {
+		b = w.head[:]
+	}
 	o.putU32(b[0:], uint32(BlockEnhancedPacket))
 	o.putU32(b[4:], uint32(size))
 	o.putU32(b[8:], id)
@@ -377,17 +374,29 @@ func (w *Writer) writeEnhanced(f *link.Frame, opts PacketOptions, capLen, wireLe
 	o.putU32(b[16:], uint32(ts))
 	o.putU32(b[20:], uint32(capLen))
 	o.putU32(b[24:], uint32(wireLen))
-	clear(b[28:32])
-	o.putU32(b[32:], uint32(size))
-	for _, p := range [...][]byte{b[:28], head, tag, rest, b[28 : 28+pad], tail, b[32:36]} {
-		if len(p) == 0 {
-			continue
-		}
-		if err := w.ng.write(p); err != nil {
-			return err
-		}
+	if whole {
+		copyParts(b[head:], data)
+		clear(b[head+capLen : head+capLen+pad])
+		copy(b[head+capLen+pad:], w.tail)
+		o.putU32(b[size-4:], uint32(size))
+		return nil
 	}
-	return nil
+	tail := appendPad(nil, capLen)
+	tail = append(tail, w.tail...)
+	return w.writeParts(b[:head], data, o.appendU32(tail, uint32(size)))
+}
+
+// encodeOptions puts the options of a packet block into w.tail, with flags if
+// there are none among them.
+func (w *Writer) encodeOptions(opts PacketOptions, flags PacketFlags) (err error) {
+	o := w.cfg.Order
+	if _, ok := Options(opts).Lookup(OptPacketFlags); !ok && flags != 0 {
+		w.tail = o.appendU16(w.tail, OptPacketFlags)
+		w.tail = o.appendU16(w.tail, 4)
+		w.tail = o.appendU32(w.tail, uint32(flags))
+	}
+	w.tail, err = appendOptions(w.tail, Options(opts), EndAlways, o, BlockEnhancedPacket)
+	return err
 }
 
 // WriteBlock writes a block that is no frame to a pcapng file: names,
@@ -416,29 +425,16 @@ func (w *Writer) InterfaceID(index int, t link.Type) (id uint32, ok bool) {
 func (w *Writer) Frames() int64 { return w.frames }
 
 // Bytes returns how many bytes were written so far, with those in the buffer.
-func (w *Writer) Bytes() int64 {
-	if w.ng != nil {
-		return w.ng.Bytes()
-	}
-	return w.bytes
-}
+func (w *Writer) Bytes() int64 { return w.out.bytes }
 
 // Flush hands everything written so far to the file.
-func (w *Writer) Flush() error {
-	if w.ng != nil {
-		return w.ng.Flush()
-	}
-	if w.err == nil {
-		w.err = w.bw.Flush()
-	}
-	return w.err
-}
+func (w *Writer) Flush() error { return w.out.flush() }
 
 // Close writes the header of a file that has no frames, flushes, and closes
 // the file if [Create] opened it.
 func (w *Writer) Close() error {
 	var err error
-	if w.bw != nil && !w.header && w.err == nil {
+	if w.ng == nil && !w.header && w.out.err == nil {
 		err = w.fileHeader(w.cfg.Link)
 	}
 	err = errors.Join(err, w.Flush())

@@ -37,6 +37,7 @@ func Skip(tb testing.TB, format string, args ...any) {
 	tb.Helper()
 	if os.Getenv(requireEnv) == "1" {
 		tb.Fatalf("required by "+requireEnv+"=1: "+format, args...)
+		return
 	}
 	tb.Skipf(format, args...)
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"net/netip"
 	"os"
 	"os/exec"
@@ -15,6 +14,7 @@ import (
 	"time"
 
 	"github.com/gopkts/gopkts/capture/internal/sys"
+	"github.com/gopkts/gopkts/common/link"
 )
 
 // NS is a network namespace. It exists until the end of the test it was made
@@ -212,7 +212,7 @@ func (ns *NS) AddAddress(tb testing.TB, name, prefix string) {
 	if err != nil {
 		tb.Fatalf("netns: %v", err)
 	}
-	if err := ns.link(name, func(l sys.Link) error { return ns.rtnl.AddAddress(l.Index, p) }); err != nil {
+	if err := ns.link(name, func(index int) error { return ns.rtnl.AddAddress(index, p) }); err != nil {
 		tb.Fatalf("netns: add address %s to %s: %v", prefix, name, err)
 	}
 }
@@ -237,7 +237,7 @@ func (ns *NS) WaitReady(tb testing.TB, name string) {
 // SetMTU sets the MTU of an interface in bytes.
 func (ns *NS) SetMTU(tb testing.TB, name string, mtu int) {
 	tb.Helper()
-	if err := ns.link(name, func(l sys.Link) error { return ns.rtnl.SetMTU(l.Index, mtu) }); err != nil {
+	if err := ns.link(name, func(index int) error { return ns.rtnl.SetMTU(index, mtu) }); err != nil {
 		tb.Fatalf("netns: set MTU of %s to %d: %v", name, mtu, err)
 	}
 }
@@ -245,34 +245,30 @@ func (ns *NS) SetMTU(tb testing.TB, name string, mtu int) {
 // Delete removes an interface, and with one end of a cable the other.
 func (ns *NS) Delete(tb testing.TB, name string) {
 	tb.Helper()
-	if err := ns.link(name, func(l sys.Link) error { return ns.rtnl.DeleteLink(l.Index) }); err != nil {
+	if err := ns.link(name, func(index int) error { return ns.rtnl.DeleteLink(index) }); err != nil {
 		tb.Fatalf("netns: delete %s: %v", name, err)
 	}
 }
 
-// HardwareAddr returns the MAC address of an interface.
-func (ns *NS) HardwareAddr(tb testing.TB, name string) net.HardwareAddr {
+// Interface returns what the namespace knows of one of its interfaces.
+func (ns *NS) Interface(tb testing.TB, name string) link.Interface {
 	tb.Helper()
-	var mac net.HardwareAddr
-	err := ns.Do(func() error {
-		ifi, err := net.InterfaceByName(name)
-		if err == nil {
-			mac = ifi.HardwareAddr
-		}
+	var ifi link.Interface
+	if err := ns.Do(func() (err error) {
+		ifi, err = link.InterfaceByName(name)
 		return err
-	})
-	if err != nil {
-		tb.Fatalf("netns: %s: %v", name, err)
+	}); err != nil {
+		tb.Fatalf("netns: %v", err)
 	}
-	return mac
+	return ifi
 }
 
 func (ns *NS) setUp(name string, up bool) error {
-	return ns.link(name, func(l sys.Link) error { return ns.rtnl.SetUp(l.Index, up) })
+	return ns.link(name, func(index int) error { return ns.rtnl.SetUp(index, up) })
 }
 
-// link looks an interface up and calls f with it.
-func (ns *NS) link(name string, f func(sys.Link) error) error {
+// link looks an interface up and calls f with its index.
+func (ns *NS) link(name string, f func(index int) error) error {
 	l, err := ns.rtnl.LinkByName(name)
 	if errors.Is(err, syscall.ENODEV) {
 		return fmt.Errorf("no interface %s in the namespace: %w", name, err)
@@ -280,5 +276,5 @@ func (ns *NS) link(name string, f func(sys.Link) error) error {
 	if err != nil {
 		return err
 	}
-	return f(l)
+	return f(l.Index)
 }

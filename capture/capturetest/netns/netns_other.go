@@ -4,10 +4,11 @@ package netns
 
 import (
 	"errors"
-	"net"
 	"os/exec"
 	"runtime"
 	"testing"
+
+	"github.com/gopkts/gopkts/common/link"
 )
 
 // NS is a network namespace, which only Linux has: [New] skips the test
@@ -65,5 +66,5 @@ func (*NS) SetMTU(tb testing.TB, _ string, _ int) { New(tb) }
 // Delete skips the test as by [Skip].
 func (*NS) Delete(tb testing.TB, _ string) { New(tb) }
 
-// HardwareAddr skips the test as by [Skip].
-func (*NS) HardwareAddr(tb testing.TB, _ string) net.HardwareAddr { New(tb); return nil }
+// Interface skips the test as by [Skip].
+func (*NS) Interface(tb testing.TB, _ string) link.Interface { New(tb); return link.Interface{} }

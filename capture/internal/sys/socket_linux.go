@@ -3,7 +3,6 @@ package sys
 import (
 	"encoding/binary"
 	"errors"
-	"fmt"
 	"math/bits"
 	"os"
 	"runtime"
@@ -54,18 +53,18 @@ type Socket struct {
 	rtnl   *Rtnl
 	index  int
 
-	ring   *mapping
-	mem    []byte // the ring
-	size   int    // of a block
-	count  int    // of blocks
-	retire time.Duration
+	ring  *mapping
+	mem   []byte // the ring
+	size  int    // of a block
+	count int    // of blocks
 
 	cur     Cursor
-	at      int  // block that is taken next
-	held    int  // block that cur walks, -1 when none
-	lent    bool // cur's last frame is in the hands of the caller
-	stopped bool // the filter rejects all, and nothing is in flight
-	gone    bool // the interface was deleted
+	at      int    // block that is taken next
+	skip    uint32 // frames at its start that Discard forgot
+	held    int    // block that cur walks, -1 when none
+	lent    bool   // cur's last frame is in the hands of the caller
+	stopped bool   // the filter rejects all, and nothing is in flight
+	gone    bool   // the interface was deleted
 
 	ready   func(fd uintptr) bool // made once, so that a wait does not allocate
 	drained bool                  // written by ready
@@ -77,7 +76,8 @@ type Socket struct {
 	packets      uint64
 	drops        uint64
 	freezes      uint64
-	missed       uint64        // of the interface, when the socket was opened
+	missedBefore uint64        // of the interface, when the socket was opened
+	missed       uint64        // of the interface, since then
 	dropsTotal   atomic.Uint64 // drops, for readers without the lock
 	dropsFlagged uint64        // drops that a frame has been marked for
 	lossTime     atomic.Int64  // when Stats saw new drops last, Unix nanoseconds
@@ -96,7 +96,6 @@ func Open(cfg *Config) (*Socket, error) {
 		index:   cfg.Interface,
 		size:    cfg.BlockSize,
 		count:   cfg.BlockCount,
-		retire:  cfg.Retire,
 		held:    -1,
 		stopped: true,
 	}
@@ -181,7 +180,7 @@ func (s *Socket) open(cfg *Config) error {
 	if err != nil {
 		return err
 	}
-	s.missed = l.Missed
+	s.missedBefore = l.Missed
 	return nil
 }
 
@@ -280,22 +279,15 @@ const membarrierGlobal = 1
 // last stays valid.
 func (s *Socket) Discard() error {
 	s.cur.Skip()
-	// The block that the kernel fills is handed over after the retire timeout,
-	// or after twice that when the timer has just run.
-	limit := time.Now().Add(2*s.retire + time.Second)
-	for s.at != s.held {
-		switch {
-		case s.status(s.at)&statusUser != 0:
-			s.release(s.at)
-			s.at = (s.at + 1) % s.count
-		case s.pending(s.at) == 0:
-			return nil
-		case time.Now().After(limit):
-			return fmt.Errorf("ring block %d was not handed over within %v: %w",
-				s.at, 2*s.retire+time.Second, os.ErrDeadlineExceeded)
-		default:
-			time.Sleep(time.Millisecond)
-		}
+	for s.at != s.held && s.status(s.at)&statusUser != 0 {
+		s.release(s.at)
+		s.advance()
+	}
+	// The block that the kernel is filling may be handed over much later, and
+	// what the next filter accepts goes behind what it holds now.
+	s.skip = 0
+	if s.at != s.held {
+		s.skip = s.filled(s.at)
 	}
 	return nil
 }
@@ -318,15 +310,20 @@ func (s *Socket) word(i, off int) *uint32 {
 // what the kernel wrote before is visible.
 func (s *Socket) status(i int) uint32 { return atomic.LoadUint32(s.word(i, blockOffStatus)) }
 
-// pending returns how many frames the kernel has put into block i, which it
-// still owns. The answer is exact once Stop has returned, because then nobody
-// adds to it.
-func (s *Socket) pending(i int) uint32 { return atomic.LoadUint32(s.word(i, blockOffPackets)) }
+// filled returns how many frames the kernel has put into block i. The answer
+// is exact once Stop has returned, because then nobody adds to it.
+func (s *Socket) filled(i int) uint32 { return atomic.LoadUint32(s.word(i, blockOffPackets)) }
+
+// advance goes to the next block.
+func (s *Socket) advance() {
+	s.at = (s.at + 1) % s.count
+	s.skip = 0
+}
 
 // release gives block i back to the kernel.
 func (s *Socket) release(i int) {
 	// The kernel sets the count to zero when it opens the block, which it may
-	// do much later: pending must not see the old one until then.
+	// do much later: filled must not see the old one until then.
 	atomic.StoreUint32(s.word(i, blockOffPackets), 0)
 	atomic.StoreUint32(s.word(i, blockOffStatus), 0)
 }
@@ -355,10 +352,14 @@ func (s *Socket) Next(f *link.Frame) error {
 			}
 			continue
 		}
+		block := s.mem[s.at*s.size:][:s.size:s.size]
+		skip := s.skip
 		s.held = s.at
-		s.at = (s.at + 1) % s.count
-		block := s.mem[s.held*s.size:][:s.size:s.size]
+		s.advance()
 		if err := s.cur.Reset(block, s.lossBefore(status, block)); err != nil {
+			return err
+		}
+		if err := s.cur.Drop(skip); err != nil {
 			return err
 		}
 	}
@@ -428,7 +429,7 @@ func (s *Socket) isReady(fd uintptr) bool {
 	if s.status(s.at)&statusUser != 0 {
 		return true
 	}
-	if s.stopped && s.pending(s.at) == 0 {
+	if s.stopped && s.filled(s.at) == s.skip {
 		s.drained = true
 		return true
 	}
@@ -472,11 +473,10 @@ func (s *Socket) Stats() (Counters, error) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	c := Counters{Packets: s.packets, Drops: s.drops, Freezes: s.freezes}
-	if l.Missed > s.missed {
-		c.Missed = l.Missed - s.missed
+	if l.Missed > s.missedBefore+s.missed { // not when the interface is gone
+		s.missed = l.Missed - s.missedBefore
 	}
-	return c, nil
+	return Counters{Packets: s.packets, Drops: s.drops, Freezes: s.freezes, Missed: s.missed}, nil
 }
 
 // refresh adds the kernel's counters, which reading resets, to ours.

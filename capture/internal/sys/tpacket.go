@@ -136,6 +136,19 @@ func (c *Cursor) Left() int { return c.left }
 // Skip moves c to the end of the block. What was returned stays valid.
 func (c *Cursor) Skip() { c.left = 0 }
 
+// Drop passes over n packets, or over as many as there are.
+func (c *Cursor) Drop(n uint32) error {
+	lossy := c.lossy
+	var f link.Frame
+	for range n {
+		if ok, err := c.Next(&f); !ok {
+			return err
+		}
+	}
+	c.lossy = lossy
+	return nil
+}
+
 // Next fills f from the next packet and reports whether there was one; f.Data
 // aliases the block. f.Link is not touched. After an error, which is a
 // [*BlockError], c is at the end of the block.

@@ -1,0 +1,144 @@
+// Package cli is the program pkts: its commands, their options and what they
+// print.
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os/signal"
+
+	"github.com/spf13/cobra"
+)
+
+// The exit codes of the program.
+const (
+	exitOK    = 0 // everything was done
+	exitFail  = 1 // something failed, a file is damaged, or packets differ
+	exitUsage = 2 // the command line makes no sense
+)
+
+// errReported is an error that was printed where it happened; it is not printed
+// again.
+var errReported = errors.New("reported")
+
+// usageError is an error in the command line.
+type usageError struct{ err error }
+
+func (e usageError) Error() string { return e.err.Error() }
+func (e usageError) Unwrap() error { return e.err }
+
+// usagef returns an error in the command line.
+func usagef(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
+
+// app is one run of the program.
+type app struct {
+	in       io.Reader
+	out, err io.Writer
+}
+
+// Main runs the program and returns its exit code.
+func Main(args []string, in io.Reader, out, stderr io.Writer) int {
+	// A reader that went away ends the program by the error of the write, so
+	// that files are still completed; without this the signal ends it.
+	ignoreBrokenPipes()
+	ctx, stop := signal.NotifyContext(context.Background(), interrupts()...)
+	defer stop()
+	// The first interrupt ends the work in order, a second one at once.
+	context.AfterFunc(ctx, stop)
+	a := &app{in, out, stderr}
+	root := a.root()
+	root.SetArgs(args)
+	root.SetIn(in)
+	root.SetOut(out)
+	root.SetErr(stderr)
+	err := root.ExecuteContext(ctx)
+	switch {
+	case err == nil || isBrokenPipe(err):
+		return exitOK
+	case errors.Is(err, errReported):
+		return exitFail
+	}
+	a.warn(err)
+	if _, ok := errors.AsType[usageError](err); ok {
+		fmt.Fprintln(stderr, "Run pkts --help, or pkts COMMAND --help, for what there is.")
+		return exitUsage
+	}
+	return exitFail
+}
+
+// warn prints an error.
+func (a *app) warn(err error) { fmt.Fprintf(a.err, "pkts: %s\n", errorText(err)) }
+
+func (a *app) root() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "pkts",
+		Short: "Capture, read, check and convert network packets",
+		Long: `pkts captures packets and reads capture files (pcap, pcapng, snoop; compressed
+by gzip, bzip2, zstd or lz4), and prints them as lines, trees, JSON or fields.
+
+Exit codes: 0 everything was done; 1 something failed, a file is damaged or cut
+short, or packets differ; 2 the command line makes no sense.`,
+		Example: `  pkts read                              a small capture that is part of the program
+  pkts read trace.pcapng                 one line a packet
+  pkts read -T tree -c 1 trace.pcapng    every field of the first packet
+  pkts read -T json trace.pcapng | jq 'select(.len > 1000) | .n'
+  pkts sniff -i eth0 -w out.pcapng       capture to a file until ^C
+  pkts check *.pcap                      decode and encode every packet, and compare`,
+		Args:          cobra.NoArgs,
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	root.SuggestionsMinimumDistance = 2
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
+	root.AddCommand(a.readCommand(), a.sniffCommand(), a.ifacesCommand(), a.checkCommand(), a.infoCommand(), a.fieldsCommand(), a.versionCommand())
+	for _, c := range root.Commands() {
+		c.Args = usageArgs(c.Args)
+	}
+	root.Args = usageArgs(unknownCommand)
+	return root
+}
+
+// unknownCommand is the check of the arguments when no command was named.
+func unknownCommand(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	text := fmt.Sprintf("unknown command %q", args[0])
+	if s := cmd.SuggestionsFor(args[0]); len(s) > 0 {
+		text += ": did you mean " + s[0] + "?"
+	}
+	return errors.New(text)
+}
+
+// usageArgs makes the errors of a check of arguments those of usage.
+func usageArgs(check cobra.PositionalArgs) cobra.PositionalArgs {
+	if check == nil {
+		check = cobra.ArbitraryArgs
+	}
+	return func(cmd *cobra.Command, args []string) error {
+		if err := check(cmd, args); err != nil {
+			return usageError{err}
+		}
+		return nil
+	}
+}
+
+// errorText returns the text of an error without the name of a package in
+// front, which means nothing here.
+func errorText(err error) string {
+	s := err.Error()
+	for _, p := range []string{"pkts: ", "pcap: ", "capture: ", "link: "} {
+		if len(s) > len(p) && s[:len(p)] == p {
+			return s[len(p):]
+		}
+	}
+	return s
+}
+
+// isBrokenPipe reports whether writing failed because nobody reads any more.
+func isBrokenPipe(err error) bool {
+	return errors.Is(err, io.ErrClosedPipe) || isSystemBrokenPipe(err)
+}

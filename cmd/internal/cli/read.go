@@ -1,0 +1,178 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/gopkts/gopkts/common/link"
+	"github.com/gopkts/gopkts/common/pcap"
+)
+
+func (a *app) readCommand() *cobra.Command {
+	var (
+		flags   outputFlags
+		files   []string
+		recover bool
+		follow  bool
+	)
+	cmd := &cobra.Command{
+		Use:   "read [-r FILE... | FILE... | -] [flags]",
+		Short: "Print the packets of capture files, or copy them to another",
+		Long: `read prints the packets of capture files, one line each in the manner of
+tcpdump -nn -S, or as trees, JSON or fields; with -w it copies them.
+
+FILE is a pcap, pcapng or snoop file, whatever its name, perhaps compressed by
+gzip, bzip2, zstd or lz4; - is the standard input. Without FILE, a small capture
+that is part of the program is read.
+
+A file that is damaged or cut short is printed as far as it goes; a warning says
+where it ends, and the exit code is 1.
+
+-T json prints an object a line: n (from 1), time (RFC 3339, UTC, nanoseconds,
+or null), caplen and len (captured and original length in bytes), link, layers,
+and, where they apply, direction, vlan_tci, vlan_tpid and error. The layers are
+described in docs/printing.md.`,
+		Example: `  pkts read trace.pcap.gz
+  tcpdump -w - | pkts read -
+  pkts read -T fields -e time -e ipv4.src -e ipv4.dst -e tcp.flags_names trace.pcap
+  pkts read -T json trace.pcap | jq -r '.layers[] | select(.name=="ipv4") | .fields.src'
+  pkts read -c 100 -w first100.pcapng trace.pcap`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			files = append(files, args...)
+			if len(files) == 0 {
+				files = []string{sampleName}
+			}
+			out, err := a.newOutput(cmd, flags)
+			if err != nil {
+				return err
+			}
+			var options []pcap.ReaderOption
+			if recover {
+				options = append(options, pcap.WithRecover())
+			}
+			if follow {
+				options = append(options, pcap.WithFollow(cmd.Context(), followPoll))
+			}
+			return a.read(cmd.Context(), files, out, options)
+		},
+	}
+	cmd.Flags().StringArrayVarP(&files, "read", "r", nil, "read `FILE`, - for the standard input; repeatable, and the same as naming it without -r")
+	flags.register(cmd)
+	cmd.Flags().BoolVar(&recover, "recover", false, "go on behind damage, where a record makes sense again")
+	cmd.Flags().BoolVarP(&follow, "follow", "F", false, "wait for more at the end of a file that is still being written")
+	return cmd
+}
+
+// read puts out the packets of files.
+func (a *app) read(ctx context.Context, files []string, out *output, options []pcap.ReaderOption) error {
+	var failed error
+	bar := newProgress(a.err)
+	if !out.silent {
+		bar.w = nil
+	}
+	for _, name := range files {
+		err := a.readFile(ctx, name, out, bar, options)
+		bar.done()
+		if err == nil {
+			continue
+		}
+		if _, ok := errors.AsType[outputError](err); ok {
+			failed = err
+			break
+		}
+		if ctx.Err() != nil {
+			break
+		}
+		// What was printed goes first, where both are one terminal.
+		if ferr := out.flush(); ferr != nil {
+			return ferr
+		}
+		if err != errReported {
+			a.warn(fileError(name, err))
+		}
+		failed = errReported
+	}
+	if err := out.close(); err != nil && (failed == nil || failed == errReported) {
+		failed = err
+	}
+	return failed
+}
+
+// outputError is an error of the output, not of what is read.
+type outputError struct{ error }
+
+func (e outputError) Unwrap() error { return e.error }
+
+// readFile puts out the packets of one file.
+func (a *app) readFile(ctx context.Context, name string, out *output, bar *progress, options []pcap.ReaderOption) error {
+	if out.full() {
+		return nil
+	}
+	r, err := a.open(name, options...)
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	// An interrupt ends the wait for input, too.
+	defer context.AfterFunc(ctx, func() { _ = r.Close() })()
+	coarse := r.Format() == pcap.FormatPcap
+	ng := r.Format() == pcap.FormatPcapng
+	if !ng && out.flags.write != "" {
+		if err := out.create(r.Link(), coarse); err != nil {
+			return outputError{err}
+		}
+	}
+	var f link.Frame
+	for !out.full() {
+		if err := r.Next(&f); err != nil {
+			if errors.Is(err, io.EOF) {
+				break
+			}
+			return err
+		}
+		var options pcap.PacketOptions
+		if out.flags.write != "" {
+			if err := out.create(f.Link, coarse); err != nil {
+				return outputError{err}
+			}
+			if ng {
+				if err := out.describe(r.Interfaces, f.Interface); err != nil {
+					return outputError{err}
+				}
+				// Options that are damaged are copied as far as they are good.
+				options, _ = r.PacketOptions()
+			}
+		}
+		if err := out.frame(&f, options); err != nil {
+			return outputError{err}
+		}
+		bar.step(name, out.n)
+	}
+	// The interfaces of the next file are others.
+	out.base += max(1, len(r.Interfaces()))
+	out.interfaces = max(out.interfaces, out.base)
+	if n, bytes := r.Skipped(); n > 0 {
+		a.skipped(name, n, bytes, r.Skips())
+		return errReported
+	}
+	return nil
+}
+
+// followPoll is how often --follow looks for more.
+const followPoll = 100 * time.Millisecond
+
+// listedSkips is how many of the stretches passed over are listed.
+const listedSkips = 10
+
+// skipped tells what --recover passed over.
+func (a *app) skipped(name string, n, bytes int64, skips []pcap.Skip) {
+	for _, s := range skips[:min(len(skips), listedSkips)] {
+		a.warn(fmt.Errorf("%s: passed over %d bytes from byte %d: %s", name, s.Bytes, s.Offset, errorText(s.Err)))
+	}
+	a.warn(fmt.Errorf("%s: passed over %d stretches, %d bytes", name, n, bytes))
+}
