@@ -417,6 +417,17 @@ func (c *Completion) next() Kind {
 	return KindRaw
 }
 
+// payloadLen returns the length of the payload without any padding, in bytes.
+func (c *Completion) payloadLen() int {
+	n := int(c.node.end - c.node.pay())
+	for j := c.i + 1; j < len(c.nodes); j++ {
+		if o := &c.nodes[j]; o.parent == uint16(c.i) && o.kind == kindPadding {
+			n -= int(o.end - o.off)
+		}
+	}
+	return n
+}
+
 // Next returns the protocol of the payload, nil when it is not known or there
 // is none.
 func (c *Completion) Next() *Protocol {

@@ -132,7 +132,7 @@ func completeEtherType(c *Completion, off int, m Mode) error {
 	have := EtherType(c.Uint16(off))
 	next := c.next()
 	if next == kindLLC || next == KindRaw && m == ModeSeen && have <= ethernetMaxLength {
-		n := len(c.Payload())
+		n := c.payloadLen()
 		if n > ethernetMaxLength && !c.verifying {
 			return TooLong(c.Name(), "Type", n, ethernetMaxLength)
 		}
