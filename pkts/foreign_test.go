@@ -38,7 +38,7 @@ var boxProtocol = pkts.Protocol{
 	Split: func(payload []byte, r *pkts.Registry, w *pkts.Splitter) error {
 		for len(payload) >= 2 {
 			n := min(2+int(payload[1]), len(payload))
-			if !w.Add(r.Next(boxTypes, uint32(payload[0])), n) {
+			if !w.Add(r.Next(boxTypes, uint64(payload[0])), n) {
 				return nil
 			}
 			payload = payload[n:]

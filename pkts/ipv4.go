@@ -3,6 +3,7 @@ package pkts
 import (
 	"encoding/binary"
 	"net/netip"
+	"slices"
 	"strings"
 
 	"github.com/gopkts/gopkts/common/link"
@@ -94,12 +95,12 @@ var _ Completer = (*IPv4)(nil)
 var ipv4Protocol = Protocol{
 	Name:  "IPv4",
 	New:   New[IPv4],
-	Clone: Clone[IPv4],
+	Clone: cloneIPv4,
 	Index: indexIPv4,
 	At: []Selector{
-		{&etherTypesTable, uint32(EtherTypeIPv4)},
-		{&ipProtosTable, uint32(IPProtoIPv4)},
-		{&linkTypesTable, uint32(link.TypeIPv4)},
+		{&etherTypesTable, uint64(EtherTypeIPv4)},
+		{&ipProtosTable, uint64(IPProtoIPv4)},
+		{&linkTypesTable, uint64(link.TypeIPv4)},
 	},
 	Fields: []Field{
 		{"Version", 0, 4},
@@ -122,6 +123,12 @@ var ipv4Protocol = Protocol{
 
 // Proto returns the descriptor of IPv4.
 func (*IPv4) Proto() *Protocol { return &ipv4Protocol }
+
+func cloneIPv4(l Layer) Layer {
+	c := *l.(*IPv4)
+	c.Options = slices.Clone(c.Options)
+	return &c
+}
 
 func indexIPv4(b []byte, r *Registry) (Span, error) {
 	v := IPv4View(b)
@@ -280,7 +287,7 @@ func (l *IPv4) Complete(c *Completion) error {
 		}
 	}
 	if c.Wants("Protocol", ipv4OffProtocol, l.Protocol.mode) {
-		c.PutUint8(uint8(c.Number(&ipProtosTable, uint32(h[ipv4OffProtocol]), uint32(IPProtoExperiment))))
+		c.PutUint8(uint8(c.Number(&ipProtosTable, uint64(h[ipv4OffProtocol]), uint64(IPProtoExperiment))))
 	}
 	if c.Wants("Checksum", ipv4OffChecksum, l.Checksum.mode) {
 		c.PutUint16(c.HeaderChecksum())

@@ -3,6 +3,7 @@ package pkts
 import (
 	"encoding/binary"
 	"fmt"
+	"slices"
 
 	"github.com/gopkts/gopkts/common/checksum"
 )
@@ -136,9 +137,9 @@ var _ Completer = (*IPv6HopByHop)(nil)
 var hopByHopProtocol = Protocol{
 	Name:   "IPv6HopByHop",
 	New:    New[IPv6HopByHop],
-	Clone:  Clone[IPv6HopByHop],
+	Clone:  cloneIPv6HopByHop,
 	Index:  indexHopByHop,
-	At:     []Selector{{&ipProtosTable, uint32(IPProtoHopByHop)}},
+	At:     []Selector{{&ipProtosTable, uint64(IPProtoHopByHop)}},
 	Fields: optionsFields(),
 	kind:   kindHopByHop,
 }
@@ -154,6 +155,12 @@ func optionsFields() []Field {
 
 // Proto returns the descriptor of the Hop-by-Hop Options header.
 func (*IPv6HopByHop) Proto() *Protocol { return &hopByHopProtocol }
+
+func cloneIPv6HopByHop(l Layer) Layer {
+	c := *l.(*IPv6HopByHop)
+	c.Options = slices.Clone(c.Options)
+	return &c
+}
 
 func indexHopByHop(b []byte, r *Registry) (Span, error) { return indexExt("IPv6HopByHop", b, r) }
 
@@ -262,15 +269,21 @@ var _ Completer = (*IPv6DestOpts)(nil)
 var destOptsProtocol = Protocol{
 	Name:   "IPv6DestOpts",
 	New:    New[IPv6DestOpts],
-	Clone:  Clone[IPv6DestOpts],
+	Clone:  cloneIPv6DestOpts,
 	Index:  indexDestOpts,
-	At:     []Selector{{&ipProtosTable, uint32(IPProtoDestOpts)}},
+	At:     []Selector{{&ipProtosTable, uint64(IPProtoDestOpts)}},
 	Fields: optionsFields(),
 	kind:   kindDestOpts,
 }
 
 // Proto returns the descriptor of the Destination Options header.
 func (*IPv6DestOpts) Proto() *Protocol { return &destOptsProtocol }
+
+func cloneIPv6DestOpts(l Layer) Layer {
+	c := *l.(*IPv6DestOpts)
+	c.Options = slices.Clone(c.Options)
+	return &c
+}
 
 func indexDestOpts(b []byte, r *Registry) (Span, error) { return indexExt("IPv6DestOpts", b, r) }
 
@@ -352,7 +365,7 @@ var fragmentProtocol = Protocol{
 	New:   New[IPv6Fragment],
 	Clone: Clone[IPv6Fragment],
 	Index: indexFragment,
-	At:    []Selector{{&ipProtosTable, uint32(IPProtoFragment)}},
+	At:    []Selector{{&ipProtosTable, uint64(IPProtoFragment)}},
 	Fields: []Field{
 		{"NextHeader", extOffNextHeader * 8, 8},
 		{"Reserved", fragmentOffReserved * 8, 8},

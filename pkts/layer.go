@@ -42,9 +42,9 @@ type Protocol struct {
 	// Name is what the layer is called when it is printed and in errors, such
 	// as "TCP". Lower-cased it is the key in JSON.
 	Name string
-	// New returns an empty layer, and Clone a copy of one that shares no more
-	// than bytes with it: set them to the functions of the same name,
-	// instantiated with the layer's type.
+	// New returns an empty layer, and Clone a copy of one that shares nothing
+	// with it. The functions of the same name, instantiated with the layer's
+	// type, do; for a layer with slices write a Clone that copies those too.
 	New   func() Layer
 	Clone func(Layer) Layer
 	// Index reads just enough of the header at the start of b to say how far
@@ -126,8 +126,8 @@ type LayerPtr[T any] interface {
 // New returns an empty layer of type T, for [Protocol.New].
 func New[T any, P LayerPtr[T]]() Layer { return P(new(T)) }
 
-// Clone returns a shallow copy of l, whose type must be *T, for
-// [Protocol.Clone].
+// Clone returns a copy of l, whose type must be *T, for [Protocol.Clone] of a
+// layer without slices and pointers: what those refer to is shared.
 func Clone[T any, P LayerPtr[T]](l Layer) Layer {
 	c := *l.(P)
 	return P(&c)

@@ -32,9 +32,11 @@ type Packet struct {
 	nodes  []node      // breadth first, left to right
 	slots  []slot      // of each node, its layer; those not in use wait for reuse
 	spare  []slot      // more layers that wait for reuse
+	kinds  *Registry   // whose numbers the slots' kinds are
 	dirty  bool        // some node is filled in
 	edited bool        // nodes were added or removed since decoding
 	judged []judgement // of each node; made when it is needed
+	lost   *Protocol   // of a layer that Append had no room for
 
 	// Scratch, kept for reuse.
 	out        []node // the nodes as they were encoded last
@@ -138,7 +140,7 @@ func (p *Packet) Decode(t link.Type, data []byte) error {
 	k := KindRaw
 	switch {
 	case t != link.TypeRaw:
-		k = r.Next(&linkTypesTable, uint32(t))
+		k = r.Next(&linkTypesTable, uint64(t))
 	case len(data) > 0 && data[0]>>4 == 4:
 		k = kindIPv4
 	case len(data) > 0 && data[0]>>4 == 6:
@@ -151,6 +153,12 @@ func (p *Packet) Decode(t link.Type, data []byte) error {
 func (p *Packet) start(data []byte) {
 	if p.dirty {
 		p.clean()
+	}
+	if p.kinds != p.Registry {
+		// The numbers of protocols are others.
+		clear(p.slots)
+		p.spare = nil
+		p.kinds = p.Registry
 	}
 	p.data = data
 	if cap(p.nodes) < commonNodes {
@@ -188,6 +196,7 @@ func (p *Packet) clean() {
 	p.edited = false
 	p.dirty = false
 	p.laid = false
+	p.lost = nil
 }
 
 func (p *Packet) registry() *Registry {
@@ -302,7 +311,7 @@ func (p *Packet) walk(r *Registry, i int) error {
 			n.hdr = allHeader
 			continue
 		}
-		s, err := indexOther(r.protocol(kind), p.data[off:region], r)
+		s, err := indexLayer(r.protocol(kind), p.data[off:region], r)
 		if err != nil {
 			failed = firstError(failed, n, err)
 			n.kind, n.hdr = KindRaw, allHeader
@@ -347,7 +356,7 @@ func (p *Packet) walk(r *Registry, i int) error {
 				next.kind = KindRaw
 				nodes = append(nodes, next)
 			case proto.Split != nil:
-				w := Splitter{nodes: nodes, next: next, at: pay}
+				w := Splitter{nodes: nodes, next: next, at: pay, registry: r}
 				err := proto.Split(p.data[pay:end], r, &w)
 				w.rest()
 				nodes = w.nodes
@@ -366,15 +375,18 @@ func (p *Packet) walk(r *Registry, i int) error {
 	return failed
 }
 
-// indexOther calls the Index of a protocol that is not on the hot path, and
-// does not trust what it says.
-func indexOther(p *Protocol, b []byte, r *Registry) (Span, error) {
+// indexLayer calls the Index of a protocol, and does not trust what it says:
+// it may be another module's.
+func indexLayer(p *Protocol, b []byte, r *Registry) (Span, error) {
 	s, err := p.Index(b, r)
 	if err != nil {
 		return s, err
 	}
 	if s.Header <= 0 || s.Payload < 0 || s.Payload > len(b) || s.Header+s.Payload > len(b) || s.Header >= allHeader && s.Header < len(b) {
 		return s, Malformed(p.Name, fmt.Sprintf("its Index claims %d+%d of %d bytes", s.Header, s.Payload, len(b)))
+	}
+	if !r.has(s.Next) {
+		return s, Malformed(p.Name, fmt.Sprintf("its Index answers with kind %d, which is of another Registry", s.Next))
 	}
 	return s, nil
 }
@@ -399,13 +411,20 @@ type Splitter struct {
 	next  node   // what the layers are to be, with the end of the payload
 	at    uint32 // where the next one begins
 	err   error
+
+	registry *Registry
 }
 
 // Add says that the next n bytes of the payload are a layer of kind k. It
-// returns false, and Split is to return, when they are not there, or the packet
-// has too many layers. Bytes that Split leaves over become [Raw].
+// returns false, and Split is to return, when they are not there, the packet has
+// too many layers, or k is not of the Registry that Split was given. Bytes that
+// Split leaves over become [Raw].
 func (w *Splitter) Add(k Kind, n int) bool {
 	if w.err != nil || n <= 0 || uint64(n) > uint64(w.next.end-w.at) {
+		return false
+	}
+	if !w.registry.has(k) {
+		w.err = Malformed("packet", fmt.Sprintf("its Split adds kind %d, which is of another Registry", k))
 		return false
 	}
 	if len(w.nodes) >= MaxLayers {

@@ -2,6 +2,7 @@ package pkts
 
 import (
 	"encoding/binary"
+	"slices"
 	"strings"
 )
 
@@ -92,9 +93,9 @@ var _ Completer = (*TCP)(nil)
 var tcpProtocol = Protocol{
 	Name:  "TCP",
 	New:   New[TCP],
-	Clone: Clone[TCP],
+	Clone: cloneTCP,
 	Index: indexTCP,
-	At:    []Selector{{&ipProtosTable, uint32(IPProtoTCP)}},
+	At:    []Selector{{&ipProtosTable, uint64(IPProtoTCP)}},
 	Fields: []Field{
 		{"SrcPort", tcpOffSrcPort * 8, 16},
 		{"DstPort", tcpOffDstPort * 8, 16},
@@ -112,6 +113,12 @@ var tcpProtocol = Protocol{
 
 // Proto returns the descriptor of TCP.
 func (*TCP) Proto() *Protocol { return &tcpProtocol }
+
+func cloneTCP(l Layer) Layer {
+	c := *l.(*TCP)
+	c.Options = slices.Clone(c.Options)
+	return &c
+}
 
 func indexTCP(b []byte, r *Registry) (Span, error) {
 	v := TCPView(b)
