@@ -407,6 +407,20 @@ func (o HIPParameters) Err() error {
 	return nil
 }
 
+// Get returns the first parameter of type t.
+func (o HIPParameters) Get(t HIPParameterType) (HIPParameter, bool) {
+	for i := 0; ; {
+		p, n := o.next(i)
+		if n == 0 {
+			return HIPParameter{}, false
+		}
+		if p.Type == t {
+			return p, true
+		}
+		i += n
+	}
+}
+
 // Append appends a parameter and its padding. Data of more than 65,535 bytes is
 // refused with an [*EncodeError].
 func (o HIPParameters) Append(t HIPParameterType, data []byte) (HIPParameters, error) {

@@ -321,6 +321,12 @@ func (o SRv6TLVs) All() iter.Seq2[int, SRv6TLV] {
 // [*DecodeError] whose offset is where the one begins that is cut off.
 func (o SRv6TLVs) Err() error { return IPv6Options(o).Err() }
 
+// Get returns the first TLV of type t.
+func (o SRv6TLVs) Get(t SRv6TLVType) (SRv6TLV, bool) {
+	opt, ok := IPv6Options(o).Get(IPv6OptionType(t))
+	return SRv6TLV{t, opt.Data}, ok
+}
+
 // Append appends a TLV. Data of more than 255 bytes is refused with an
 // [*EncodeError]. All TLVs together are a multiple of 8 bytes.
 func (o SRv6TLVs) Append(t SRv6TLVType, data []byte) (SRv6TLVs, error) {

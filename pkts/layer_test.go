@@ -235,6 +235,25 @@ func (g *golden) checks(t *testing.T, p *Packet) {
 	}
 }
 
+// checkEnd checks what the Err of a list of n bytes says after its All ended at
+// byte end.
+func checkEnd(t testing.TB, err error, end, n int) {
+	t.Helper()
+	if end == n {
+		if err != nil {
+			t.Errorf("a list that was read to its end: %v", err)
+		}
+		return
+	}
+	de, ok := errors.AsType[*DecodeError](err)
+	if !ok || de.Offset != end || !errors.Is(err, ErrTruncated) && !errors.Is(err, ErrMalformed) {
+		t.Errorf("a list of %d bytes that was read up to byte %d: %v", n, end, err)
+	}
+	if errors.Is(err, ErrTruncated) && (de.Have != n-end || de.Want <= de.Have) {
+		t.Errorf("a list of %d bytes that was read up to byte %d: have %d, want %d: %v", n, end, de.Have, de.Want, err)
+	}
+}
+
 // fuzzProtocol feeds a decoder with anything: what must hold for every input.
 func fuzzProtocol(f *testing.F, first *Protocol, seeds ...golden) {
 	for _, g := range seeds {

@@ -169,6 +169,12 @@ func (t *tree) value(s *shape, v reflect.Value, hexa bool, depth, nested int) {
 			t.value(s.elem, e, false, depth+1, nested+1)
 			return true
 		})
+		if l, ok := v.Addr().Interface().(interface{ Err() error }); ok && s.kind == shapeSeq {
+			if err := l.Err(); err != nil {
+				t.indent(depth + 1)
+				t.b = append(append(append(t.b, "error: "...), err.Error()...), '\n')
+			}
+		}
 	case s.kind == shapeObject && !s.named && nested < 4 && s.elaborate():
 		t.b = append(t.b[:len(t.b)-1], '\n')
 		for j := range s.fields {
