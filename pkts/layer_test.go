@@ -65,6 +65,7 @@ func testGolden(t *testing.T, goldens ...golden) {
 			t.Run("prefixes", func(t *testing.T) { g.prefixes(t, b) })
 			t.Run("allocations", func(t *testing.T) { noAllocs(t, g.first, b) })
 			t.Run("checks", func(t *testing.T) { g.checks(t, &p) })
+			t.Run("clone", func(t *testing.T) { g.clones(t, b) })
 		})
 	}
 }
@@ -215,6 +216,32 @@ func noAllocs(t *testing.T, first *Protocol, b []byte) {
 	run()
 	if n := testing.AllocsPerRun(100, run); n != 0 {
 		t.Errorf("%v allocations, want 0", n)
+	}
+}
+
+// clones checks that a copy of a packet, with all layers filled in, shares no
+// bytes with it.
+func (g *golden) clones(t *testing.T, b []byte) {
+	data := bytes.Clone(b)
+	var p Packet
+	if err := p.DecodeAs(g.first, data); err != nil {
+		t.Fatal(err)
+	}
+	for n := range p.Nodes() {
+		if _, err := n.Layer(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c := p.Clone()
+	for i := range data {
+		data[i] ^= 0xff
+	}
+	g.decodes(t, c)
+	c.unpack()
+	c.edited = true
+	got, err := c.AppendBinary(nil)
+	if err != nil || !bytes.Equal(got, b) {
+		t.Errorf("the copy, without the original's bytes: %v\n got %x\nwant %x", err, got, b)
 	}
 }
 
