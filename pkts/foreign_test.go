@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"log"
+	"strings"
 	"testing"
 
 	"github.com/gopkts/gopkts/pkts"
@@ -145,11 +146,11 @@ func TestForeignProtocol(t *testing.T) {
 		t.Fatal(err)
 	}
 	shape := func(p *pkts.Packet) string {
-		s := ""
+		var s strings.Builder
 		for n := range p.Nodes() {
-			s += fmt.Sprintf("%d %v, ", n.Depth(), n.Proto())
+			fmt.Fprintf(&s, "%d %v, ", n.Depth(), n.Proto())
 		}
-		return s
+		return s.String()
 	}
 	if got, want := shape(&p), "0 IPv4, 1 UDP, 2 Box, 3 Record, 3 Record, 0 Padding, "; got != want {
 		t.Errorf("decoded %q, want %q", got, want)

@@ -75,7 +75,7 @@ func snakeCase(name string) string {
 			switch {
 			case unicode.IsLower(prev) || unicode.IsDigit(prev):
 				b.WriteByte('_')
-			case unicode.IsUpper(prev) && nextLower && !version && !(i+2 == len(rs) && rs[i+1] == 's'):
+			case unicode.IsUpper(prev) && nextLower && !version && (i+2 != len(rs) || rs[i+1] != 's'):
 				b.WriteByte('_')
 			}
 		}
@@ -380,7 +380,7 @@ func (s *shape) appendText(b []byte, v reflect.Value) []byte {
 	switch s.kind {
 	case shapeString:
 		return append(b, v.String()...)
-	case shapeText:
+	default:
 		switch x := v.Addr().Interface().(type) {
 		case *link.MacAddr:
 			return appendMAC(b, x[:])
@@ -411,7 +411,7 @@ func (s *shape) each(v reflect.Value, f func(off int, e reflect.Value) bool) {
 		}
 		return
 	}
-	if o, ok := v.Addr().Interface().(*TCPOptions); ok {
+	if o, ok := reflect.TypeAssert[*TCPOptions](v.Addr()); ok {
 		// What nearly every packet has goes without reflection.
 		var opt TCPOption
 		e := reflect.ValueOf(&opt).Elem()
@@ -473,6 +473,7 @@ func (s *shape) appendScalar(b []byte, v reflect.Value, hexa bool, depth int) []
 			return true
 		})
 		return append(b, ']')
+	case shapeNone, shapeRef, shapeAuto: // taken apart above
 	case shapeObject:
 		if s.named {
 			return appendStringer(b, v)

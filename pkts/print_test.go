@@ -132,7 +132,7 @@ func TestPrintedSourceRuns(t *testing.T) {
 	}
 	src.WriteString("}\n\nfunc show(p *pkts.Packet) {\n\tb, err := p.AppendBinary(nil)\n\tfmt.Println(hex.EncodeToString(b), err)\n}\n")
 	// The program must lie in the module for its imports to be found.
-	dir, err := os.MkdirTemp(".", "testdata-source")
+	dir, err := os.MkdirTemp(".", "testdata-source") //nolint:usetesting // T.TempDir lies outside of the module
 	if err != nil {
 		t.Fatal(err)
 	}

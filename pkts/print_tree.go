@@ -169,7 +169,7 @@ func (t *tree) value(s *shape, v reflect.Value, hexa bool, depth, nested int) {
 			t.value(s.elem, e, false, depth+1, nested+1)
 			return true
 		})
-		if l, ok := v.Addr().Interface().(interface{ Err() error }); ok && s.kind == shapeSeq {
+		if l, ok := reflect.TypeAssert[interface{ Err() error }](v.Addr()); ok && s.kind == shapeSeq {
 			if err := l.Err(); err != nil {
 				t.indent(depth + 1)
 				t.b = append(append(append(t.b, "error: "...), err.Error()...), '\n')
@@ -191,8 +191,7 @@ func (t *tree) value(s *shape, v reflect.Value, hexa bool, depth, nested int) {
 // elaborate reports whether an object has fields that do not fit in a line.
 func (s *shape) elaborate() bool {
 	for i := range s.fields {
-		switch s.fields[i].shape.kind {
-		case shapeList, shapeSeq, shapeObject, shapeRef:
+		if k := s.fields[i].shape.kind; k == shapeList || k == shapeSeq || k == shapeObject || k == shapeRef {
 			return true
 		}
 	}
@@ -214,6 +213,7 @@ func (t *tree) notes(i int, f *fieldShape) {
 		return
 	case ModePinned:
 		t.b = append(t.b, " [pinned]"...)
+	case ModeSeen:
 	}
 	for _, c := range checksOf(t.checks, i) {
 		if c.Field != f.name {

@@ -85,8 +85,8 @@ type output struct {
 	buf    []byte
 	pkt    pkts.Packet
 	n      int // packets so far
-	scratch,
-	line []byte
+
+	scratch []byte
 
 	file       *pcap.Writer
 	fileFormat pcap.Format
