@@ -178,10 +178,7 @@ func (w *fieldWriter) step(s *shape, v reflect.Value, off int, steps []string, d
 		return
 	}
 	if s.kind == shapeList || s.kind == shapeSeq {
-		s.each(v, func(off int, e reflect.Value) bool {
-			w.step(s.elem, e, off, steps, depth+1)
-			return true
-		})
+		w.each(s, v, steps, depth)
 		return
 	}
 	if len(steps) == 0 {
@@ -203,6 +200,14 @@ func (w *fieldWriter) step(s *shape, v reflect.Value, off int, steps []string, d
 	default:
 		w.name(s, v, key)
 	}
+}
+
+// each follows the path into the elements of a list.
+func (w *fieldWriter) each(s *shape, v reflect.Value, steps []string, depth int) {
+	s.each(v, func(off int, e reflect.Value) bool {
+		w.step(s.elem, e, off, steps, depth+1)
+		return true
+	})
 }
 
 // name writes the name that goes with a number.
