@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -101,11 +102,7 @@ func (f *FieldPath) check(s *shape) error {
 		if inSeq {
 			keys = append(keys, "offset")
 		}
-		found := false
-		for _, k := range keys {
-			found = found || k == key
-		}
-		if !found {
+		if !slices.Contains(keys, key) {
 			return noField(f.path, at+" has no "+strconv.Quote(key), key, keys)
 		}
 		sub := s.field(key)

@@ -378,10 +378,10 @@ func flagNames(s string) iter.Seq[string] {
 
 // appendText appends what a shapeText or shapeString value says.
 func (s *shape) appendText(b []byte, v reflect.Value) []byte {
-	switch s.kind {
-	case shapeString:
+	switch {
+	case s.kind == shapeString:
 		return append(b, v.String()...)
-	case shapeText:
+	case s.kind == shapeText:
 		switch x := v.Addr().Interface().(type) {
 		case *link.MacAddr:
 			return appendMAC(b, x[:])
@@ -482,6 +482,7 @@ func (s *shape) appendScalar(b []byte, v reflect.Value, hexa bool, depth int) []
 			b = append(append(b, f.key...), '=')
 			b = f.shape.appendScalar(b, f.of(v), f.hex, depth+1)
 		}
+	default: // shapeNone has no text; Autos and references were followed
 	}
 	return b
 }

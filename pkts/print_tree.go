@@ -190,8 +190,7 @@ func (t *tree) list(s *shape, v reflect.Value, depth, nested int) {
 // elaborate reports whether an object has fields that do not fit in a line.
 func (s *shape) elaborate() bool {
 	for i := range s.fields {
-		switch s.fields[i].shape.kind {
-		case shapeList, shapeSeq, shapeObject, shapeRef:
+		if k := s.fields[i].shape.kind; k == shapeList || k == shapeSeq || k == shapeObject || k == shapeRef {
 			return true
 		}
 	}
@@ -213,6 +212,7 @@ func (t *tree) notes(i int, f *fieldShape) {
 		return
 	case ModePinned:
 		t.b = append(t.b, " [pinned]"...)
+	case ModeSeen:
 	}
 	for _, c := range checksOf(t.checks, i) {
 		if c.Field != f.name {
