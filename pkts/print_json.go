@@ -173,7 +173,7 @@ func (s *shape) appendObject(b []byte, v reflect.Value, off, depth int) []byte {
 	}
 	if s.named && s.field("text") == nil {
 		key("text", "")
-		if o, ok := v.Addr().Interface().(*TCPOption); ok {
+		if o, ok := reflect.TypeAssert[*TCPOption](v.Addr()); ok {
 			b = append(o.appendTo(append(b, '"')), '"')
 		} else {
 			b = appendJSONString(b, v.Addr().Interface().(fmt.Stringer).String())

@@ -73,10 +73,11 @@ func snakeCase(name string) string {
 			nextLower := i+1 < len(rs) && unicode.IsLower(rs[i+1])
 			// The v of IPv4 belongs to what is before it.
 			version := i+2 < len(rs) && rs[i+1] == 'v' && unicode.IsDigit(rs[i+2])
+			plural := i+2 == len(rs) && rs[i+1] == 's' // as in IPs
 			switch {
 			case unicode.IsLower(prev) || unicode.IsDigit(prev):
 				b.WriteByte('_')
-			case unicode.IsUpper(prev) && nextLower && !version && !(i+2 == len(rs) && rs[i+1] == 's'):
+			case unicode.IsUpper(prev) && nextLower && !version && !plural:
 				b.WriteByte('_')
 			}
 		}
@@ -415,7 +416,7 @@ func (s *shape) each(v reflect.Value, f func(off int, e reflect.Value) bool) {
 		}
 		return
 	}
-	if o, ok := v.Addr().Interface().(*TCPOptions); ok {
+	if o, ok := reflect.TypeAssert[*TCPOptions](v.Addr()); ok {
 		// What nearly every packet has goes without reflection.
 		var opt TCPOption
 		e := reflect.ValueOf(&opt).Elem()

@@ -696,10 +696,10 @@ func (l *line) tcpOptions(o []byte) {
 func (o TCPOption) String() string { return string(o.appendTo(nil)) }
 
 func (o *TCPOption) appendTo(b []byte) []byte {
-	switch o.Kind {
-	case TCPOptionEnd:
+	if o.Kind == TCPOptionEnd {
 		return append(b, "eol"...)
-	case TCPOptionNop:
+	}
+	if o.Kind == TCPOptionNop {
 		return append(b, "nop"...)
 	}
 	l := line{b: b}
