@@ -58,7 +58,7 @@ func calls(name string) error {
 		}
 		tcp, ok := pkts.Get[pkts.TCP](&pkt)
 		if ok && tcp.Flags.Has(pkts.TCPSyn) && !tcp.Flags.Has(pkts.TCPAck) {
-			fmt.Println(frame.Time.UTC(), tcp.SrcPort, tcp.DstPort)
+			fmt.Println(frame.Time, pkt.Flow())
 		}
 	}
 	return nil
@@ -68,7 +68,7 @@ func Example_packets() {
 	if err := calls("testdata/syn.pcap"); err != nil {
 		fmt.Println(err)
 	}
-	// Output: 2026-11-23 05:40:41.801665 +0000 UTC 44530 5432
+	// Output: 2026-11-23 05:40:41.801665 +0000 UTC 10.77.0.1:44530 > 10.77.0.2:5432 TCP
 }
 
 // knock sends a SYN and returns the flags of the answer.
