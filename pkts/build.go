@@ -40,9 +40,14 @@ func (p *Packet) AppendBinary(b []byte) ([]byte, error) {
 // they lie. It reports whether any header differs from what was decoded.
 func (p *Packet) emit(b []byte) (_ []byte, changed bool, err error) {
 	base := len(b)
-	p.out = append(p.out[:0], p.nodes...)
+	if !p.laid {
+		// What does not change from one encoding to the next.
+		p.out = append(p.out[:0], p.nodes...)
+		p.chain = p.isChain()
+		p.laid = true
+	}
 	changed = p.edited
-	if !p.isChain() {
+	if !p.chain {
 		return p.emitTree(b)
 	}
 	for i := range p.nodes {

@@ -37,7 +37,9 @@ type Packet struct {
 	judged []judgement // of each node; made when it is needed
 
 	// Scratch, kept for reuse.
-	out        []node
+	out        []node // the nodes as they were encoded last
+	laid       bool   // out is of the present nodes
+	chain      bool   // each of them carries the next
 	links      []links
 	order      []uint16
 	scratch    []byte
@@ -185,6 +187,7 @@ func (p *Packet) clean() {
 	}
 	p.edited = false
 	p.dirty = false
+	p.laid = false
 }
 
 func (p *Packet) registry() *Registry {

@@ -213,7 +213,7 @@ func captures(t testing.TB, pattern string) []string {
 		t.Fatal(err)
 	}
 	if len(files) == 0 {
-		t.Skip("no captures at ../shared/captures")
+		t.Skip("../shared/captures is not here")
 	}
 	return files
 }

@@ -312,3 +312,19 @@ func TestMPTCP(t *testing.T) {
 		t.Error("no bytes: true")
 	}
 }
+
+// TestTCPChecksumOnes encodes a cut segment whose checksum is 0xffff, the other
+// form of 0.
+func TestTCPChecksumOnes(t *testing.T) {
+	for _, sum := range []uint16{0, 0xffff} {
+		b := coreBuild(t, coreV4(nil), &TCP{Checksum: Pin(sum)}, &Raw{Data: []byte("0123456789")})
+		b = b[:len(b)-5]
+		roundTrips(t, &ipv4Protocol, b)
+		p := coreDecode(t, &ipv4Protocol, b)
+		Must[IPv4](p).TTL--
+		got, err := p.AppendBinary(nil)
+		if err != nil || TCPView(got[IPv4MinLen:]).Checksum() != sum {
+			t.Errorf("checksum %#x: % x, %v", sum, got, err)
+		}
+	}
+}

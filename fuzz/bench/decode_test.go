@@ -201,6 +201,47 @@ func decoders() []decoder {
 				*total += s
 			}
 		}},
+		{"gopkts views, every field", func(tb testing.TB, v6, udp bool) func([][]byte, *sum) {
+			p := new(pkts.Packet)
+			return func(fs [][]byte, total *sum) {
+				var s, rest sum
+				for _, b := range fs {
+					if err := p.Decode(link.TypeEthernet, b); err != nil {
+						tb.Fatal(err)
+					}
+					eth, _ := pkts.View[pkts.EthernetView](p)
+					rest += sum(eth.Dst()[5]) + sum(eth.Src()[5]) + sum(eth.Type())
+					if v6 {
+						ip, _ := pkts.View[pkts.IPv6View](p)
+						s.addr16(ip.SrcBytes())
+						s.addr16(ip.DstBytes())
+						rest += sum(ip.DSCP()) + sum(ip.ECN()) + sum(ip.FlowLabel()) + sum(ip.PayloadLength()) + sum(ip.NextHeader()) + sum(ip.HopLimit())
+					} else {
+						ip, _ := pkts.View[pkts.IPv4View](p)
+						s.addr4(ip.SrcBytes())
+						s.addr4(ip.DstBytes())
+						rest += sum(ip.HeaderLen()) + sum(ip.DSCP()) + sum(ip.ECN()) + sum(ip.Length()) + sum(ip.ID()) + sum(ip.Flags()) +
+							sum(ip.FragmentOffset()) + sum(ip.TTL()) + sum(ip.Protocol()) + sum(ip.Checksum()) + sum(len(ip.Options()))
+					}
+					if udp {
+						t, _ := pkts.View[pkts.UDPView](p)
+						s.ports(t.SrcPort(), t.DstPort())
+						s.payload(len(t.Payload()))
+						rest += sum(t.Length()) + sum(t.Checksum())
+					} else {
+						t, _ := pkts.View[pkts.TCPView](p)
+						s.ports(t.SrcPort(), t.DstPort())
+						s.payload(len(t.Payload()))
+						rest += sum(t.Seq()) + sum(t.Ack()) + sum(t.HeaderLen()) + sum(t.Flags()) + sum(t.Window()) + sum(t.Checksum()) +
+							sum(t.UrgentPointer()) + sum(len(t.Options()))
+					}
+				}
+				if rest == 0 {
+					tb.Fatal("nothing read")
+				}
+				*total += s
+			}
+		}},
 		{"gopkts layers", func(tb testing.TB, v6, udp bool) func([][]byte, *sum) {
 			p := new(pkts.Packet)
 			return func(fs [][]byte, total *sum) {

@@ -110,7 +110,7 @@ func (c *checker) file(ctx context.Context, name string, before int) (t tally, e
 			err = fmt.Errorf("packet %d: panic: %v\n%s", t.packets, p, debug.Stack())
 		}
 	}()
-	r, err := c.open(name)
+	r, err := c.open(name, nil)
 	if err != nil {
 		return t, err
 	}

@@ -131,7 +131,7 @@ func (a *app) info(ctx context.Context, name string, bar *progress) (*fileInfo, 
 	var stats []*pcap.InterfaceStatistics
 	var statsSection []int
 	section := -1
-	r, err := a.open(name, pcap.WithBlocks(func(b pcap.Block) error {
+	r, err := a.open(name, nil, pcap.WithBlocks(func(b pcap.Block) error {
 		switch b := b.(type) {
 		case *pcap.SectionHeader:
 			section++
@@ -154,7 +154,7 @@ func (a *app) info(ctx context.Context, name string, bar *progress) (*fileInfo, 
 	info.Format, info.Compression, info.Order, info.SnapLen = h.Format.String(), h.Compression, h.Order.String(), h.SnapLen
 	info.Version = fmt.Sprintf("%d.%d", h.Major, h.Minor)
 	c := counter{info: info, links: map[link.Type]int{}}
-	err = c.count(r, bar)
+	err = c.count(r.Reader, bar)
 	info.Sections = r.Sections()
 	info.links(c.links)
 	if h.Format == pcap.FormatPcapng {

@@ -42,19 +42,64 @@ func decompressors() []pcap.ReaderOption {
 	}
 }
 
+// input is a capture file that is read.
+type input struct {
+	*pcap.Reader
+	file *os.File // nil for the sample and the standard input of a test
+}
+
+// Close releases the file. It may be called while another goroutine reads.
+func (i *input) Close() error {
+	err := i.Reader.Close()
+	if i.file != nil {
+		err = errors.Join(err, i.file.Close())
+	}
+	return err
+}
+
+// beforeRead is a reader that calls a function before it asks for more: what
+// was printed so far is flushed before the program waits for input.
+type beforeRead struct {
+	io.Reader
+	call func() error
+}
+
+func (r beforeRead) Read(b []byte) (int, error) {
+	if err := r.call(); err != nil {
+		return 0, err
+	}
+	return r.Reader.Read(b)
+}
+
 // open opens the named file, the standard input for "-", and the sample for
-// sampleName.
-func (a *app) open(name string, options ...pcap.ReaderOption) (*pcap.Reader, error) {
-	options = append(options, decompressors()...)
+// sampleName. before, if not nil, is called before the program waits for more.
+func (a *app) open(name string, before func() error, options ...pcap.ReaderOption) (*input, error) {
+	in := new(input)
+	var src io.Reader
 	switch name {
 	case sampleName:
-		return pcap.NewReader(bytes.NewReader(sample), options...)
+		src = bytes.NewReader(sample)
 	case "-":
-		if f, ok := a.in.(*os.File); !ok || f != os.Stdin {
-			return pcap.NewReader(a.in, options...)
+		src = a.in
+		in.file, _ = a.in.(*os.File)
+	default:
+		f, err := os.Open(name)
+		if err != nil {
+			return nil, err
 		}
+		src, in.file = f, f
 	}
-	return pcap.Open(name, options...)
+	if before != nil {
+		src = beforeRead{src, before}
+	}
+	var err error
+	if in.Reader, err = pcap.NewReader(src, append(options, decompressors()...)...); err != nil {
+		if in.file != nil {
+			err = errors.Join(err, in.file.Close())
+		}
+		return nil, err
+	}
+	return in, nil
 }
 
 // fileError returns an error with the name of the file, unless it names it.

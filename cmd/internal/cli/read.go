@@ -113,7 +113,13 @@ func (a *app) readFile(ctx context.Context, name string, out *output, bar *progr
 	if out.full() {
 		return nil
 	}
-	r, err := a.open(name, options...)
+	flush := func() error {
+		if err := out.flush(); err != nil {
+			return outputError{err}
+		}
+		return nil
+	}
+	r, err := a.open(name, flush, options...)
 	if err != nil {
 		return err
 	}
