@@ -124,7 +124,7 @@ func Example_both() {
 	src, dst := netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("198.51.100.7")
 	syn := pkts.Stack(
 		&pkts.Ethernet{Dst: gateway, Src: mac},
-		&pkts.IPv4{Src: src, Dst: dst},
+		&pkts.IPv4{TTL: 64, Src: src, Dst: dst},
 		&pkts.TCP{SrcPort: 40000, DstPort: 80, Flags: pkts.TCPSyn},
 	)
 	fmt.Println(knock(context.Background(), s, syn))
@@ -141,7 +141,7 @@ func refuse(s *capture.Sniffer) {
 		eth, ip, tcp := pkts.Must[pkts.Ethernet](&pkt), pkts.Must[pkts.IPv4](&pkt), pkts.Must[pkts.TCP](&pkt)
 		rst := pkts.Stack(
 			&pkts.Ethernet{Dst: eth.Src, Src: eth.Dst},
-			&pkts.IPv4{Src: ip.Dst, Dst: ip.Src},
+			&pkts.IPv4{TTL: 64, Src: ip.Dst, Dst: ip.Src},
 			&pkts.TCP{SrcPort: tcp.DstPort, DstPort: tcp.SrcPort, Ack: tcp.Seq + 1, Flags: pkts.TCPRst | pkts.TCPAck},
 		)
 		b, err := rst.AppendBinary(nil)
