@@ -116,6 +116,8 @@ const (
 	// SpanWhole says that the header states how long the payload is, and that
 	// it is all there, whatever the layers around it state.
 	SpanWhole
+
+	spanFlags = 1<<iota - 1 // all of them
 )
 
 // LayerPtr is the constraint of a type parameter P that is a pointer to T and a
