@@ -1,7 +1,6 @@
-// Package pkts takes packets apart into typed layers and builds them: Ethernet,
-// VLAN tags, LLC and SNAP, ARP, IPv4 and IPv6 with all options and extension
-// headers, ICMP, neighbor and multicast listener discovery, TCP with all options
-// and UDP, and the headers of Linux and BSD captures.
+// Package pkts takes packets apart into typed layers, lets them be changed, and
+// puts them together again. It is pure Go without unsafe, and builds for every
+// operating system, js/wasm included.
 //
 // # Model
 //
@@ -31,7 +30,8 @@
 //		}
 //	}
 //
-// Layers are found by their Go type. [Get] returns the outermost, [Nth] another,
+// Layers are found by their Go type, breadth first and then left to right. [Get]
+// returns the outermost, [Nth] another, such as the inner IP header of a tunnel,
 // [All] every one, and [Find] says why there is none. [Packet.Nodes] goes through
 // all layers and tells where each lies, and [Packet.Flow] says which conversation
 // a packet belongs to.
@@ -118,6 +118,21 @@
 // summary, and a type of bytes with a Proto method is a view. The example of
 // [Protocol] is a complete one.
 //
+// # Protocols
+//
+//   - Links: [Ethernet], [VLAN] (802.1Q, 802.1ad and QinQ), [LLC], [SNAP], [SLL]
+//     and [SLL2] (Linux cooked capture), [Loopback] and [Loop] (BSD), raw IP; [ARP]
+//     (also RARP)
+//   - IPv4: [IPv4] with all options, [ICMPv4] with [ICMPv4Times], [ICMPv4Mask],
+//     [ICMPv4Routers] and [ICMPExtensions]
+//   - IPv6: [IPv6], [IPv6HopByHop], [IPv6Routing], [IPv6Fragment], [IPv6DestOpts],
+//     [Mobility], [HIP], [Shim6]; [ICMPv6] with its errors and echoes; neighbor
+//     discovery ([NDPRouterAdvertisement] and so on) with its options; [MLD],
+//     [MLDv2Query], [MLDv2Report]
+//   - IPsec: [AH], and of [ESP] the header
+//   - Transport: [UDP], and [TCP] with all options, those of multipath TCP included
+//   - the rest: [Raw] and [Padding]
+//
 // # Print
 //
 // A packet prints in five forms:
@@ -131,4 +146,5 @@
 // Each shows what [Packet.AppendBinary] would encode: in a packet that was built
 // or edited, lengths and checksums are those that the library computes. With
 // package fmt, %v prints the line, %+v the tree and %#v the source.
+// [Registry.ParseField] reads paths of fields, such as "tcp.options.kind".
 package pkts

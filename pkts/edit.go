@@ -12,20 +12,8 @@ type links struct{ child, next uint16 }
 // depthFirst returns the nodes in the order in which they lie in the packet.
 // The result is valid until it is called again.
 func (p *Packet) depthFirst() []uint16 {
+	p.link()
 	n := len(p.nodes)
-	// Entry n stands for the packet itself, whose children are at the top.
-	p.links = slices.Grow(p.links[:0], n+1)[:n+1]
-	for i := range p.links {
-		p.links[i] = links{noNode, noNode}
-	}
-	for i := n - 1; i >= 0; i-- {
-		up := int(p.nodes[i].parent)
-		if up == noNode {
-			up = n
-		}
-		p.links[i].next = p.links[up].child
-		p.links[up].child = uint16(i)
-	}
 	p.order = p.order[:0]
 	i := p.links[n].child
 	for i != noNode {
@@ -42,6 +30,24 @@ func (p *Packet) depthFirst() []uint16 {
 		}
 	}
 	return p.order
+}
+
+// link makes the links of all nodes.
+func (p *Packet) link() {
+	n := len(p.nodes)
+	// Entry n stands for the packet itself, whose children are at the top.
+	p.links = slices.Grow(p.links[:0], n+1)[:n+1]
+	for i := range p.links {
+		p.links[i] = links{noNode, noNode}
+	}
+	for i := n - 1; i >= 0; i-- {
+		up := int(p.nodes[i].parent)
+		if up == noNode {
+			up = n
+		}
+		p.links[i].next = p.links[up].child
+		p.links[up].child = uint16(i)
+	}
 }
 
 // placed is a node with what belongs to it, at its depth: the form in which
@@ -244,11 +250,7 @@ func (p *Packet) unpack() []placed {
 	t := make([]placed, 0, len(p.nodes)+4)
 	for _, i := range p.depthFirst() {
 		n := p.nodes[i]
-		depth := 0
-		for j := n.parent; j != noNode; j = p.nodes[j].parent {
-			depth++
-		}
-		o := placed{node: n, judged: p.judged[i], depth: depth}
+		o := placed{node: n, judged: p.judged[i], depth: p.depth(int(i))}
 		if n.flags&nodeFilled != 0 {
 			o.slot = p.slots[i]
 		}
@@ -266,6 +268,7 @@ func (p *Packet) pack(t []placed) {
 	p.judged = slices.Grow(p.judged[:0], n)[:n]
 	p.slots = slices.Grow(p.slots[:0], n)[:n]
 	p.spare = nil
+	p.depths, p.fit = p.depths[:0], 0
 	p.kinds = p.Registry
 	// Sorting by depth, stably, is breadth first, left to right.
 	order := make([]int, n)
@@ -367,12 +370,21 @@ func (n Node) Proto() *Protocol { return n.p.protocol(n.i) }
 func (n Node) Layer() (Layer, error) { return n.p.layer(n.i) }
 
 // Depth returns how many layers this one lies in.
-func (n Node) Depth() int {
-	d := 0
-	for j := n.p.nodes[n.i].parent; j != noNode; j = n.p.nodes[j].parent {
-		d++
+func (n Node) Depth() int { return n.p.depth(n.i) }
+
+// depth returns how many nodes node i lies in. A node stands behind the one
+// that it lies in.
+func (p *Packet) depth(i int) int {
+	if len(p.depths) != len(p.nodes) {
+		p.depths = slices.Grow(p.depths[:0], len(p.nodes))[:len(p.nodes)]
+		for j := range p.nodes {
+			p.depths[j] = 0
+			if up := p.nodes[j].parent; up != noNode {
+				p.depths[j] = p.depths[up] + 1
+			}
+		}
 	}
-	return d
+	return int(p.depths[i])
 }
 
 // Built reports whether the layer was not decoded but added, so that it has no

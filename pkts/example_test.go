@@ -1,7 +1,6 @@
 package pkts_test
 
 import (
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"log"
@@ -11,52 +10,149 @@ import (
 	"github.com/gopkts/gopkts/pkts"
 )
 
-// synFrame returns a frame that curl on Linux sent: the start of a connection.
-func synFrame() []byte {
-	b, err := hex.DecodeString("d61ed5b8cafd3afe0746b7660800" + // Ethernet
-		"4500003c023540004006" + "23eb" + "0a4d0001" + "0a4d0002" + // IPv4
-		"dc220050" + "95016db7" + "00000000" + "a002" + "faf0" + "cc6e" + "0000" + // TCP
-		"020405b4" + "0402" + "080a433c499900000000" + "01" + "03030a") // its options
+// exampleSYN returns a TCP SYN in Ethernet.
+func exampleSYN() []byte {
+	b, err := pkts.Stack(
+		&pkts.Ethernet{Dst: exampleB, Src: exampleA},
+		&pkts.IPv4{TTL: 64, Src: netip.MustParseAddr("192.0.2.1"), Dst: netip.MustParseAddr("198.51.100.7")},
+		&pkts.TCP{SrcPort: 40000, DstPort: 80, Flags: pkts.TCPSyn, Window: 64240, Options: pkts.TCPOptions(nil).AppendMSS(1460)},
+	).AppendBinary(nil)
 	if err != nil {
 		log.Fatal(err)
 	}
 	return b
 }
 
-// A received frame, its layers and what is wrong with one that is cut.
 func ExamplePacket_Decode() {
-	frame := synFrame()
-	var p pkts.Packet // reused for many packets
+	var p pkts.Packet // reused for one frame after the other
+	if err := p.Decode(link.TypeEthernet, exampleSYN()); err != nil {
+		log.Print(err) // the layers before the error are there
+	}
+	if tcp, ok := pkts.Get[pkts.TCP](&p); ok {
+		fmt.Println(p.Flow(), tcp.Flags, tcp.Window)
+	}
+	fmt.Println(&p)
+	// Output:
+	// 192.0.2.1:40000 > 198.51.100.7:80 TCP SYN 64240
+	// IP 192.0.2.1.40000 > 198.51.100.7.80: Flags [S], seq 0, win 64240, options [mss 1460], length 0
+}
+
+// What is wrong with a packet is an error with a place; what comes before it is
+// decoded.
+func ExamplePacket_Decode_cut() {
+	var p pkts.Packet
+	err := p.Decode(link.TypeEthernet, exampleSYN()[:40])
+	fmt.Println(err)
+	if de, ok := errors.AsType[*pkts.DecodeError](err); ok {
+		fmt.Println(de.Layer, "lacks", de.Want-de.Have, "bytes")
+	}
+	ip, _ := pkts.Get[pkts.IPv4](&p)
+	fmt.Println(ip.Src, ip.Protocol)
+	// Output:
+	// pkts: TCP at byte 34: truncated: need 20 bytes, have 6
+	// TCP lacks 14 bytes
+	// 192.0.2.1 TCP
+}
+
+// A view reads and writes a header in place.
+func ExampleView() {
+	frame := exampleSYN()
+	var p pkts.Packet
 	if err := p.Decode(link.TypeEthernet, frame); err != nil {
 		log.Fatal(err)
 	}
-	for n := range p.Nodes() {
-		fmt.Println(n.Proto(), n.Offset(), n.HeaderLen())
+	if ip, ok := pkts.View[pkts.IPv4View](&p); ok {
+		ip.SetTTL(ip.TTL() - 1) // and the checksum follows
 	}
-	if tcp, ok := pkts.Get[pkts.TCP](&p); ok {
-		fmt.Println(tcp.DstPort, tcp.Flags)
+	for c := range p.Checks() {
+		if c.Field == "Checksum" {
+			fmt.Println(c.Node.Proto(), c.Status)
+		}
+	}
+	// Output:
+	// IPv4 good
+	// TCP good
+}
+
+// What was right before an edit is right after it, and what was wrong stays.
+func ExamplePacket_AppendBinary() {
+	var p pkts.Packet
+	if err := p.Decode(link.TypeEthernet, exampleSYN()); err != nil {
+		log.Fatal(err)
+	}
+	pkts.Must[pkts.IPv4](&p).TTL--
+	pkts.Must[pkts.TCP](&p).Checksum = pkts.Pin[uint16](0xdead) // wrong on purpose
+	p.Append(&pkts.Raw{Data: []byte("hello")})
+	b, err := p.AppendBinary(nil)
+	if err != nil {
+		log.Fatal(err)
 	}
 
-	err := p.Decode(link.TypeEthernet, frame[:40])
-	fmt.Println(err)
-	if de, ok := errors.AsType[*pkts.DecodeError](err); ok {
-		fmt.Println(de.Layer, de.Offset, errors.Is(err, pkts.ErrTruncated))
+	var q pkts.Packet
+	if err := q.Decode(link.TypeEthernet, b); err != nil {
+		log.Fatal(err)
 	}
-	fmt.Println(pkts.Must[pkts.IPv4](&p).Dst)
+	for c := range q.Checks() {
+		fmt.Printf("%v.%s: %v\n", c.Node.Proto(), c.Field, c.Status)
+	}
 	// Output:
-	// Ethernet 0 14
-	// IPv4 14 20
-	// TCP 34 40
-	// 80 SYN
-	// pkts: TCP at byte 34: truncated: need 20 bytes, have 6
-	// TCP 34 true
-	// 10.77.0.2
+	// Ethernet.Type: good
+	// IPv4.IHL: good
+	// IPv4.Length: good
+	// IPv4.Protocol: good
+	// IPv4.Checksum: good
+	// TCP.DataOffset: good
+	// TCP.Checksum: bad
+}
+
+// A tag is put between two layers, and what announces them follows.
+func ExamplePacket_InsertAfter() {
+	var p pkts.Packet
+	if err := p.Decode(link.TypeEthernet, exampleSYN()); err != nil {
+		log.Fatal(err)
+	}
+	if err := p.InsertAfter(pkts.Must[pkts.Ethernet](&p), &pkts.VLAN{ID: 100}); err != nil {
+		log.Fatal(err)
+	}
+	b, err := p.AppendBinary(nil)
+	fmt.Printf("% x %v\n", b[12:18], err)
+	// Output: 81 00 00 64 08 00 <nil>
+}
+
+// The layers of a tunnel, from the outside in.
+func ExampleAll() {
+	p := pkts.Stack(
+		&pkts.IPv6{HopLimit: 64, Src: netip.MustParseAddr("2001:db8::1"), Dst: netip.MustParseAddr("2001:db8::2")},
+		&pkts.IPv4{TTL: 64, Src: netip.MustParseAddr("192.0.2.1"), Dst: netip.MustParseAddr("192.0.2.2")},
+		&pkts.IPv4{TTL: 9, Src: netip.MustParseAddr("10.0.0.1"), Dst: netip.MustParseAddr("10.0.0.2")},
+	)
+	for ip := range pkts.All[pkts.IPv4](p) {
+		fmt.Println(ip.Src, ip.TTL)
+	}
+	// Output:
+	// 192.0.2.1 64
+	// 10.0.0.1 9
+}
+
+// %#v is Go source that builds the packet.
+func ExamplePacket_GoString() {
+	var p pkts.Packet
+	if err := p.Decode(link.TypeEthernet, exampleSYN()); err != nil {
+		log.Fatal(err)
+	}
+	fmt.Printf("%#v\n", &p)
+	// Output:
+	// pkts.Stack(
+	// 	&pkts.Ethernet{Dst: link.MacAddr{0x02, 0x00, 0x00, 0x00, 0x00, 0x02}, Src: link.MacAddr{0x02, 0x00, 0x00, 0x00, 0x00, 0x01}},
+	// 	&pkts.IPv4{TTL: 64, Src: netip.MustParseAddr("192.0.2.1"), Dst: netip.MustParseAddr("198.51.100.7")},
+	// 	&pkts.TCP{SrcPort: 40000, DstPort: 80, Flags: 0x2, Window: 64240, Options: pkts.TCPOptions("\x02\x04\x05\xb4")},
+	// )
 }
 
 // The fields of a layer, filled in.
 func ExampleGet() {
 	var p pkts.Packet
-	if err := p.Decode(link.TypeEthernet, synFrame()); err != nil {
+	if err := p.Decode(link.TypeEthernet, exampleSYN()); err != nil {
 		log.Fatal(err)
 	}
 	tcp, ok := pkts.Get[pkts.TCP](&p)
@@ -71,30 +167,9 @@ func ExampleGet() {
 		fmt.Println("no UDP")
 	}
 	// Output:
-	// 56354 80 2499898807 64240
+	// 40000 80 0 64240
 	// MSS 1460
 	// no UDP
-}
-
-// A router's work, in place: the header checksum follows.
-func ExampleView() {
-	frame := synFrame()
-	var p pkts.Packet
-	if err := p.Decode(link.TypeEthernet, frame); err != nil {
-		log.Fatal(err)
-	}
-	ip, ok := pkts.View[pkts.IPv4View](&p)
-	if !ok {
-		log.Fatal("no IPv4")
-	}
-	fmt.Println(ip.TTL(), ip.Src(), ip.Dst())
-	fmt.Printf("% x\n", frame[22:26])
-	ip.SetTTL(ip.TTL() - 1)
-	fmt.Printf("% x\n", frame[22:26])
-	// Output:
-	// 64 10.77.0.1 10.77.0.2
-	// 40 06 23 eb
-	// 3f 06 24 eb
 }
 
 // A packet of layers: lengths, checksums and protocol numbers are computed.
@@ -119,40 +194,6 @@ func ExampleStack() {
 	// pkts: TCP.Checksum: layer out of place: it covers an IPv4 or IPv6 header, and there is none: add one or pin the checksum
 }
 
-// What was right before an edit is right after it.
-func ExamplePacket_AppendBinary() {
-	var p pkts.Packet
-	if err := p.Decode(link.TypeEthernet, synFrame()); err != nil {
-		log.Fatal(err)
-	}
-	pkts.Must[pkts.IPv4](&p).Dst = netip.MustParseAddr("10.77.0.9")
-	tcp := pkts.Must[pkts.TCP](&p)
-	tcp.DstPort = 8080
-	tcp.Options = pkts.TCPOptions(nil).AppendMSS(1200)
-	p.Append(&pkts.Raw{Data: []byte("data in a SYN")})
-
-	b, err := p.AppendBinary(nil)
-	if err != nil {
-		log.Fatal(err)
-	}
-	if err := p.Decode(link.TypeEthernet, b); err != nil {
-		log.Fatal(err)
-	}
-	fmt.Println(&p)
-	for c := range p.Checks() {
-		fmt.Println(c.Node.Proto(), c.Field, c.Status)
-	}
-	// Output:
-	// IP 10.77.0.1.56354 > 10.77.0.9.8080: Flags [S], seq 2499898807:2499898820, win 64240, options [mss 1200], length 13
-	// Ethernet Type good
-	// IPv4 IHL good
-	// IPv4 Length good
-	// IPv4 Protocol good
-	// IPv4 Checksum good
-	// TCP DataOffset good
-	// TCP Checksum good
-}
-
 // A packet that is wrong on purpose.
 func ExamplePin() {
 	p := pkts.Stack(
@@ -174,7 +215,7 @@ func ExamplePin() {
 
 // Which of a received packet's fields are wrong.
 func ExamplePacket_Checks() {
-	frame := synFrame()
+	frame := exampleSYN()
 	frame[len(frame)-1]++ // a bit fell over
 	var p pkts.Packet
 	if err := p.Decode(link.TypeEthernet, frame); err != nil {
@@ -186,39 +227,12 @@ func ExamplePacket_Checks() {
 		}
 	}
 	// Output:
-	// TCP Checksum at byte 50: 0xcc6e, want 0xcc6d
-}
-
-// A tag goes into a frame, and comes out again.
-func ExamplePacket_InsertAfter() {
-	var p pkts.Packet
-	if err := p.Decode(link.TypeEthernet, synFrame()); err != nil {
-		log.Fatal(err)
-	}
-	tag := &pkts.VLAN{ID: 7}
-	if err := p.InsertAfter(pkts.Must[pkts.Ethernet](&p), tag); err != nil {
-		log.Fatal(err)
-	}
-	b, err := p.AppendBinary(nil)
-	if err != nil {
-		log.Fatal(err)
-	}
-	fmt.Printf("% x\n", b[12:20])
-	if err := p.Remove(tag); err != nil {
-		log.Fatal(err)
-	}
-	if b, err = p.AppendBinary(b[:0]); err != nil {
-		log.Fatal(err)
-	}
-	fmt.Printf("% x\n", b[12:16])
-	// Output:
-	// 81 00 00 07 08 00 45 00
-	// 08 00 45 00
+	// TCP Checksum at byte 50: 0x1469, want 0x1468
 }
 
 // A copy outlives the bytes of the frame.
 func ExamplePacket_Clone() {
-	frame := synFrame()
+	frame := exampleSYN()
 	var p pkts.Packet
 	if err := p.Decode(link.TypeEthernet, frame); err != nil {
 		log.Fatal(err)
@@ -226,7 +240,7 @@ func ExamplePacket_Clone() {
 	kept := p.Clone()
 	clear(frame) // the next one is read into it
 	fmt.Println(kept.Flow())
-	// Output: 10.77.0.1:56354 > 10.77.0.2:80 TCP
+	// Output: 192.0.2.1:40000 > 198.51.100.7:80 TCP
 }
 
 // Everything that a packet says, as a tree.

@@ -37,6 +37,8 @@ type Packet struct {
 	edited bool        // nodes were added or removed since decoding
 	judged []judgement // of each node; made when it is needed
 	lost   *Protocol   // of a layer that Append had no room for
+	depths []uint16    // of each node; made when they are needed
+	fit    int         // how many of the first slots are known to fit their nodes
 
 	// Scratch, kept for reuse.
 	out        []node // the nodes as they were encoded last
@@ -154,6 +156,7 @@ func (p *Packet) start(data []byte) {
 	if p.dirty {
 		p.clean()
 	}
+	p.depths, p.fit = p.depths[:0], 0
 	if p.kinds != p.Registry {
 		// The numbers of protocols are others.
 		clear(p.slots)
@@ -182,6 +185,7 @@ func (p *Packet) DecodeAs(first *Protocol, data []byte) error {
 func (p *Packet) Reset() {
 	p.data = nil
 	p.nodes = p.nodes[:0]
+	p.depths, p.fit = p.depths[:0], 0
 	if p.dirty {
 		p.clean()
 	}
@@ -320,7 +324,7 @@ func (p *Packet) walk(r *Registry, i int) error {
 		pay := off + uint32(s.Header)
 		end := pay + uint32(s.Payload)
 		proto := r.protocol(kind)
-		flags := n.flags | nodeFlags(s.Flags)
+		flags := n.flags | nodeFlags(s.Flags&spanFlags)
 		if flags&nodeWhole != 0 {
 			flags &^= nodeTruncated
 		}
@@ -382,7 +386,7 @@ func indexLayer(p *Protocol, b []byte, r *Registry) (Span, error) {
 	if err != nil {
 		return s, err
 	}
-	if s.Header <= 0 || s.Payload < 0 || s.Payload > len(b) || s.Header+s.Payload > len(b) || s.Header >= allHeader && s.Header < len(b) {
+	if s.Header <= 0 || s.Header > len(b) || s.Payload < 0 || s.Payload > len(b)-s.Header || s.Header >= allHeader && s.Header < len(b) {
 		return s, Malformed(p.Name, fmt.Sprintf("its Index claims %d+%d of %d bytes", s.Header, s.Payload, len(b)))
 	}
 	if !r.has(s.Next) {
@@ -416,9 +420,9 @@ type Splitter struct {
 }
 
 // Add says that the next n bytes of the payload are a layer of kind k. It
-// returns false, and Split is to return, when they are not there, the packet has
-// too many layers, or k is not of the Registry that Split was given. Bytes that
-// Split leaves over become [Raw].
+// returns false, and Split is to return, when they are not there, the Registry
+// does not have k, or the packet has too many layers. Bytes that Split leaves
+// over become [Raw].
 func (w *Splitter) Add(k Kind, n int) bool {
 	if w.err != nil || n <= 0 || uint64(n) > uint64(w.next.end-w.at) {
 		return false

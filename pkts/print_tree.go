@@ -162,19 +162,7 @@ func (t *tree) value(s *shape, v reflect.Value, hexa bool, depth, nested int) {
 	case s.kind == shapeBytes && v.Len() == 0, (s.kind == shapeList || s.kind == shapeSeq) && v.Len() == 0:
 		t.b = append(t.b, "none\n"...)
 	case (s.kind == shapeList && s.elem.kind == shapeObject && !s.elem.named), s.kind == shapeSeq, s.kind == shapeList && s.elem.kind == shapeRef:
-		t.b = append(t.b[:len(t.b)-1], '\n')
-		s.each(v, func(_ int, e reflect.Value) bool {
-			t.indent(depth + 1)
-			t.b = append(t.b, "- "...)
-			t.value(s.elem, e, false, depth+1, nested+1)
-			return true
-		})
-		if l, ok := reflect.TypeAssert[interface{ Err() error }](v.Addr()); ok && s.kind == shapeSeq {
-			if err := l.Err(); err != nil {
-				t.indent(depth + 1)
-				t.b = append(append(append(t.b, "error: "...), err.Error()...), '\n')
-			}
-		}
+		t.list(s, v, depth, nested)
 	case s.kind == shapeObject && !s.named && nested < 4 && s.elaborate():
 		t.b = append(t.b[:len(t.b)-1], '\n')
 		for j := range s.fields {
@@ -185,6 +173,23 @@ func (t *tree) value(s *shape, v reflect.Value, hexa bool, depth, nested int) {
 		}
 	default:
 		t.b = append(s.appendScalar(t.b, v, hexa, nested), '\n')
+	}
+}
+
+// list prints the parts of a list in lines of their own.
+func (t *tree) list(s *shape, v reflect.Value, depth, nested int) {
+	t.b = append(t.b[:len(t.b)-1], '\n')
+	s.each(v, func(_ int, e reflect.Value) bool {
+		t.indent(depth + 1)
+		t.b = append(t.b, "- "...)
+		t.value(s.elem, e, false, depth+1, nested+1)
+		return true
+	})
+	if l, ok := v.Addr().Interface().(interface{ Err() error }); ok && s.kind == shapeSeq {
+		if err := l.Err(); err != nil {
+			t.indent(depth + 1)
+			t.b = append(append(append(t.b, "error: "...), err.Error()...), '\n')
+		}
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"net"
 	"os"
+	"runtime"
 	"slices"
 	"sync"
 	"testing"
@@ -1154,6 +1155,7 @@ func testCloseKeepsFrame(t *testing.T, x *Fixture) {
 		if err := s.Close(); err != nil {
 			t.Fatal(err)
 		}
+		runtime.GC()
 		if !bytes.Equal(f.Data, want) {
 			t.Errorf("frame %d changed with Close: % x", i, f.Data[:32])
 		}
