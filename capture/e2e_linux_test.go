@@ -213,7 +213,7 @@ uwsgi_temp_path %[1]s/u; scgi_temp_path %[1]s/s; server { listen %[2]s:80; root 
 	// RFC 9293, section 3.1. The last connection is the one that worked.
 	var first uint32
 	var stream []byte
-	var request string
+	var request []byte
 	for _, f := range drain(t, s) {
 		ip, ok := parseIPv4(f.Data)
 		if !ok || ip.proto != 6 {
@@ -226,7 +226,7 @@ uwsgi_temp_path %[1]s/u; scgi_temp_path %[1]s/s; server { listen %[2]s:80; root 
 		seq, flags, data := binary.BigEndian.Uint32(tcp[4:]), tcp[13], tcp[tcp[12]>>4*4:]
 		switch {
 		case f.Direction == link.DirectionOut:
-			request += string(data)
+			request = append(request, data...)
 		case flags&0x12 == 0x12: // SYN and ACK
 			first, stream = seq+1, nil
 		case len(data) > 0:
@@ -237,7 +237,7 @@ uwsgi_temp_path %[1]s/u; scgi_temp_path %[1]s/s; server { listen %[2]s:80; root 
 			copy(stream[at:], data)
 		}
 	}
-	if !strings.HasPrefix(request, "GET /file HTTP/1.1\r\nHost: "+serverAddr+"\r\n") {
+	if !strings.HasPrefix(string(request), "GET /file HTTP/1.1\r\nHost: "+serverAddr+"\r\n") {
 		t.Errorf("request %q", request)
 	}
 	head, rest, _ := bytes.Cut(stream, []byte("\r\n\r\n"))

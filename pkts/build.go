@@ -63,9 +63,6 @@ func (p *Packet) encode(b []byte) ([]byte, error) {
 	if err != nil {
 		return b, err
 	}
-	if uint64(len(out)-len(b)) > math.MaxUint32 {
-		return b, &EncodeError{Layer: "packet", Reason: fmt.Sprintf("%d bytes, at most 4 GiB", len(out)-len(b)), Err: ErrTooLong}
-	}
 	if changed {
 		if err := p.complete(out[len(b):]); err != nil {
 			return b, err
@@ -123,7 +120,7 @@ func (p *Packet) headerTooLong(i, end int) error {
 // store.
 func fits(n int) error {
 	if uint64(n) > math.MaxUint32 {
-		return TooLong("packet", "", n, math.MaxUint32)
+		return &EncodeError{Layer: "packet", Reason: fmt.Sprintf("%d bytes, at most %d", n, uint32(math.MaxUint32)), Err: ErrTooLong}
 	}
 	return nil
 }

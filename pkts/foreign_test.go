@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log"
 	"math"
+	"math/bits"
 	"strings"
 	"testing"
 
@@ -437,7 +438,7 @@ func TestForeignErrors(t *testing.T) {
 		}},
 		"Complete sums a header":    {complete: func(c *pkts.Completion) error { c.Wants("F", 60, pkts.ModeAuto); _ = c.HeaderChecksum(); return nil }},
 		"Complete writes unasked":   {complete: func(c *pkts.Completion) error { c.PutUint32(1); return nil }},
-		"Complete wants far behind": {complete: func(c *pkts.Completion) error { c.Wants("F", 1<<40, pkts.ModeAuto); return c.PutLength(5) }},
+		"Complete wants far behind": {complete: func(c *pkts.Completion) error { c.Wants("F", math.MaxInt32, pkts.ModeAuto); return c.PutLength(5) }},
 	} {
 		odd := oddProtocol(index)
 		l.proto = odd
@@ -476,12 +477,15 @@ func TestForeignSplit(t *testing.T) {
 	const payload = 9000
 	b := oddFrame(t, payload)
 	for name, split := range map[string]func(payload []byte, r *pkts.Registry, w *pkts.Splitter) error{
-		"nothing":         func([]byte, *pkts.Registry, *pkts.Splitter) error { return nil },
-		"an error":        func([]byte, *pkts.Registry, *pkts.Splitter) error { return errors.New("plain") },
-		"zero":            func(_ []byte, _ *pkts.Registry, w *pkts.Splitter) error { w.Add(pkts.KindRaw, 0); return nil },
-		"less than zero":  func(_ []byte, _ *pkts.Registry, w *pkts.Splitter) error { w.Add(pkts.KindRaw, math.MinInt); return nil },
-		"too much":        func(_ []byte, _ *pkts.Registry, w *pkts.Splitter) error { w.Add(pkts.KindRaw, math.MaxInt); return nil },
-		"2^32 and one":    func(_ []byte, _ *pkts.Registry, w *pkts.Splitter) error { w.Add(pkts.KindRaw, 1<<32+1); return nil },
+		"nothing":        func([]byte, *pkts.Registry, *pkts.Splitter) error { return nil },
+		"an error":       func([]byte, *pkts.Registry, *pkts.Splitter) error { return errors.New("plain") },
+		"zero":           func(_ []byte, _ *pkts.Registry, w *pkts.Splitter) error { w.Add(pkts.KindRaw, 0); return nil },
+		"less than zero": func(_ []byte, _ *pkts.Registry, w *pkts.Splitter) error { w.Add(pkts.KindRaw, math.MinInt); return nil },
+		"too much":       func(_ []byte, _ *pkts.Registry, w *pkts.Splitter) error { w.Add(pkts.KindRaw, math.MaxInt); return nil },
+		"2^32 and one": func(_ []byte, _ *pkts.Registry, w *pkts.Splitter) error {
+			w.Add(pkts.KindRaw, 1<<(bits.UintSize-2)+1)
+			return nil
+		},
 		"an unknown kind": func(_ []byte, _ *pkts.Registry, w *pkts.Splitter) error { w.Add(0xffff, 1); return nil },
 		"the kind behind": func(_ []byte, _ *pkts.Registry, w *pkts.Splitter) error { w.Add(kindBehind(), 1); return nil },
 		"padding": func(_ []byte, r *pkts.Registry, w *pkts.Splitter) error {

@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 )
 
 // TestEncodeInPlace encodes packets into the bytes that they were decoded from.
@@ -173,14 +172,10 @@ func TestTooManyLayers(t *testing.T) {
 		t.Errorf("%d layers, at most %d", p.Len(), MaxLayers)
 	}
 	roundTrips(t, &ethernetProtocol, b)
-	start := time.Now()
 	for range p.Checks() {
 	}
 	_ = p.Flow()
 	_ = p.String()
-	if d := time.Since(start); d > 5*time.Second {
-		t.Errorf("checked and printed in %v", d)
-	}
 	Must[VLAN](&p).ID = 7
 	eth := Must[Ethernet](&p)
 	for name, err := range map[string]error{

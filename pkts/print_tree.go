@@ -185,7 +185,7 @@ func (t *tree) list(s *shape, v reflect.Value, depth, nested int) {
 		t.value(s.elem, e, false, depth+1, nested+1)
 		return true
 	})
-	if l, ok := v.Addr().Interface().(interface{ Err() error }); ok && s.kind == shapeSeq {
+	if l, ok := reflect.TypeAssert[interface{ Err() error }](v.Addr()); ok && s.kind == shapeSeq {
 		if err := l.Err(); err != nil {
 			t.indent(depth + 1)
 			t.b = append(append(append(t.b, "error: "...), err.Error()...), '\n')

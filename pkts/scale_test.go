@@ -260,6 +260,9 @@ func scaleTime(do func(p *Packet, b []byte), b []byte) time.Duration {
 // TestScale does everything to packets of the worst kind. What takes time in
 // proportion to the square of the number of layers takes seconds.
 func TestScale(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it measures time, which says nothing in an emulator: not with -short")
+	}
 	const (
 		slack = 10 * time.Millisecond // below it, nothing is said of the growth
 		limit = 250 * time.Millisecond
