@@ -2,7 +2,6 @@ package pkts
 
 import (
 	"bytes"
-	"cmp"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -198,7 +197,8 @@ func (p *Packet) complete(b []byte) error {
 		p.judge()
 	}
 	c := &p.completion
-	*c = Completion{p: p, b: b, nodes: p.out, chain: p.chain}
+	c.p, c.b, c.nodes, c.chain = p, b, p.out, p.chain
+	c.verifying, c.found, c.stopped, c.unknown = false, nil, false, false
 	if !c.chain {
 		p.link()
 	}
@@ -208,7 +208,11 @@ func (p *Packet) complete(b []byte) error {
 			continue
 		}
 		c.at(i)
-		if err := cmp.Or(l.Complete(c), c.failed); err != nil {
+		err := l.Complete(c)
+		if err == nil {
+			err = c.failed
+		}
+		if err != nil {
 			return p.encodeError(i, err)
 		}
 	}
@@ -362,8 +366,7 @@ type Completion struct {
 	off     int
 	mode    Mode
 	unknown bool
-	failed  error   // what the layer did wrong with its header
-	none    [4]byte // stands for bytes that the header does not have
+	failed  error // what the layer did wrong with its header
 
 	verifying bool
 	found     func(Check) bool
@@ -401,43 +404,46 @@ func (c *Completion) Wants(field string, off int, m Mode) bool {
 // PutUint8, PutUint16 and PutUint32 hand over the value of the field that
 // [Completion.Wants] asked for.
 func (c *Completion) PutUint8(v uint8) {
-	f := c.bytes(c.off, 1)
-	if c.verifying {
-		c.judge(uint32(f[0]), uint32(v))
-		return
+	h := c.header
+	switch {
+	case uint(c.off)+1 > uint(len(h)):
+		c.missing(c.off)
+	case c.verifying:
+		c.judge(uint32(h[c.off]), uint32(v))
+	default:
+		h[c.off] = v
 	}
-	f[0] = v
 }
 
 func (c *Completion) PutUint16(v uint16) {
-	f := c.bytes(c.off, 2)
-	if c.verifying {
-		c.judge(uint32(binary.BigEndian.Uint16(f)), uint32(v))
-		return
+	h := c.header
+	switch {
+	case uint(c.off)+2 > uint(len(h)):
+		c.missing(c.off)
+	case c.verifying:
+		c.judge(uint32(binary.BigEndian.Uint16(h[c.off:])), uint32(v))
+	default:
+		binary.BigEndian.PutUint16(h[c.off:], v)
 	}
-	binary.BigEndian.PutUint16(f, v)
 }
 
 func (c *Completion) PutUint32(v uint32) {
-	f := c.bytes(c.off, 4)
-	if c.verifying {
-		c.judge(binary.BigEndian.Uint32(f), v)
-		return
+	h := c.header
+	switch {
+	case uint(c.off)+4 > uint(len(h)):
+		c.missing(c.off)
+	case c.verifying:
+		c.judge(binary.BigEndian.Uint32(h[c.off:]), v)
+	default:
+		binary.BigEndian.PutUint32(h[c.off:], v)
 	}
-	binary.BigEndian.PutUint32(f, v)
 }
 
-// bytes returns n bytes of the header. That it does not have them is the
-// layer's mistake, and becomes the error of its Complete.
-func (c *Completion) bytes(off, n int) []byte {
-	if off >= 0 && off <= len(c.header)-n {
-		return c.header[off : off+n]
-	}
+// missing notes that Complete is after bytes that the header does not have.
+func (c *Completion) missing(off int) {
 	if c.failed == nil {
 		c.failed = &EncodeError{Layer: c.Name(), Field: c.field, Reason: fmt.Sprintf("its Complete is after byte %d of a header of %d", off, len(c.header)), Err: ErrTruncated}
 	}
-	c.none = [4]byte{}
-	return c.none[:n]
 }
 
 // PutLength hands over a length for a field of 16 bits, and returns an error
@@ -518,7 +524,13 @@ func (c *Completion) end() uint32 {
 }
 
 // Uint16 returns the 16 bits at byte off of the header.
-func (c *Completion) Uint16(off int) uint16 { return binary.BigEndian.Uint16(c.bytes(off, 2)) }
+func (c *Completion) Uint16(off int) uint16 {
+	if uint(off)+2 > uint(len(c.header)) {
+		c.missing(off)
+		return 0
+	}
+	return binary.BigEndian.Uint16(c.header[off:])
+}
 
 // child returns the first node in the one at hand, noNode for none.
 func (c *Completion) child() uint16 {
