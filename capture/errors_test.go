@@ -53,6 +53,7 @@ func TestOpErrorIs(t *testing.T) {
 		if !errors.Is(err, c.is) {
 			t.Errorf("%v is not %v", err, c.is)
 		}
+		//nolint:staticcheck // Temporary is deprecated, but package net still calls it
 		if e, ok := errors.AsType[net.Error](err); !ok || e.Timeout() != c.timeout || e.Temporary() != c.temporary {
 			t.Errorf("%v: as net.Error %v", err, e)
 		}

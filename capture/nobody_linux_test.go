@@ -12,7 +12,7 @@ import (
 // runAsNobody runs tests of this binary in a process without privileges.
 func runAsNobody(t *testing.T, pattern string) {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "capture-test")
+	dir, err := os.MkdirTemp("", "capture-test") //nolint:usetesting // others may not enter T.TempDir
 	if err != nil {
 		t.Fatal(err)
 	}

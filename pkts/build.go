@@ -401,8 +401,8 @@ func (c *Completion) Wants(field string, off int, m Mode) bool {
 	}
 }
 
-// PutUint8, PutUint16 and PutUint32 hand over the value of the field that
-// [Completion.Wants] asked for.
+// PutUint8 hands over the value of the field of 8 bits that [Completion.Wants]
+// asked for.
 func (c *Completion) PutUint8(v uint8) {
 	h := c.header
 	switch {
@@ -415,6 +415,7 @@ func (c *Completion) PutUint8(v uint8) {
 	}
 }
 
+// PutUint16 is [Completion.PutUint8] for a field of 16 bits.
 func (c *Completion) PutUint16(v uint16) {
 	h := c.header
 	switch {
@@ -427,6 +428,7 @@ func (c *Completion) PutUint16(v uint16) {
 	}
 }
 
+// PutUint32 is [Completion.PutUint8] for a field of 32 bits.
 func (c *Completion) PutUint32(v uint32) {
 	h := c.header
 	switch {

@@ -2,65 +2,121 @@
 // puts them together again. It is pure Go without unsafe, and builds for every
 // operating system, js/wasm included.
 //
+// # Model
+//
+// A [Packet] is a tree of layers. A layer is a plain struct whose exported
+// fields are named as in the RFC, such as [IPv4]; it implements [Layer]. Most
+// layers carry one other. What no protocol is known for is [Raw], and bytes that
+// no length field counts are [Padding].
+//
+// A field that the library can compute, a length, a checksum or the number of
+// the next protocol, is an [Auto]. Its zero value means "compute it", and [Pin]
+// makes it exactly what a program says, right or wrong.
+//
 // # Decode
 //
-// A [Packet] is decoded into again and again; that allocates nothing. Decoding
-// only finds where each layer lies. [Get] fills in the layer of the type asked
-// for:
+// [Packet.Decode] walks the headers, checks every length and notes where each
+// layer lies. [Get] fills a struct the first time that it is asked for. With a
+// Packet that is reused, neither allocates:
 //
 //	var p pkts.Packet
-//	if err := p.Decode(link.TypeEthernet, frame); err != nil {
-//		log.Print(err) // the layers before the error are there
-//	}
-//	if tcp, ok := pkts.Get[pkts.TCP](&p); ok {
-//		fmt.Println(p.Flow(), tcp.Flags, tcp.Window)
+//	for frame, err := range frames {
+//		…
+//		if err := p.Decode(frame.Link, frame.Data); err != nil {
+//			log.Print(err) // the layers before the error are there
+//		}
+//		if tcp, ok := pkts.Get[pkts.TCP](&p); ok && tcp.Flags.Has(pkts.TCPSyn) {
+//			fmt.Println(p.Flow(), tcp.Options)
+//		}
 //	}
 //
-// A packet is a tree that is searched breadth first and then left to right:
-// [Nth], [All] and [Find] give the inner IP header of a tunnel, or the second
-// tag of a frame. [View] gives a header in place instead: a type of bytes with a
-// getter and a setter for each field. Views are the fastest way to read a field
-// or two, and their setters keep the checksum of the header as right, or as
-// wrong, as it was:
+// Layers are found by their Go type, breadth first and then left to right. [Get]
+// returns the outermost, [Nth] another, such as the inner IP header of a tunnel,
+// [All] every one, and [Find] says why there is none. [Packet.Nodes] goes through
+// all layers and tells where each lies, and [Packet.Flow] says which conversation
+// a packet belongs to.
+//
+// # Views
+//
+// A view is a header in place: a type of bytes with a getter and a setter for
+// each field, named after the field of the struct, with the same units and
+// ranges. Setters keep an Internet checksum that covers the field as right, or
+// as wrong, as it was; where that lies in another header, the view says so, and
+// [AdjustChecksum] does it.
 //
 //	if ip, ok := pkts.View[pkts.IPv4View](&p); ok {
-//		ip.SetTTL(ip.TTL() - 1) // in the caller's bytes
+//		ip.SetTTL(ip.TTL() - 1) // changes frame.Data
 //	}
 //
-// Layers and views alias the bytes that were decoded, and belong to the Packet:
-// they are valid until it is decoded into again. [Packet.Clone] keeps a packet.
+// # Build
 //
-// # Build and edit
+// [Stack] makes a packet of layers, each carrying the next, and
+// [Packet.AppendBinary] encodes it; [Packet.AddChild] puts layers side by side.
 //
-// [Stack] makes a packet of layers, each carrying the next. What follows from
-// the rest, lengths, checksums, the numbers that announce what follows, is of
-// type [Auto]: left alone it is computed, and [Pin] sets it to anything, right
-// or wrong.
-//
-//	b, err := pkts.Stack(
+//	p := pkts.Stack(
 //		&pkts.IPv4{TTL: 64, Src: src, Dst: dst},
-//		&pkts.TCP{SrcPort: 40000, DstPort: 80, Flags: pkts.TCPSyn},
-//	).AppendBinary(nil)
+//		&pkts.TCP{DstPort: 80, Flags: pkts.TCPSyn, Options: pkts.TCPOptions(nil).AppendMSS(1460)},
+//	)
+//	b, err := p.AppendBinary(nil)
 //
-// A decoded packet that nobody touched encodes to the same bytes, whatever is
-// wrong with it. In one that was edited, through the layers that Get returned or
-// with [Packet.InsertAfter], [Packet.Remove] and the like, each length, checksum
-// and number that was right is computed anew, and each that was wrong stays what
-// it was. [Packet.Checks] tells which is which.
+// Options and other lists are bytes as they are encoded, so that what the
+// library does not know is kept. All of them have All, which yields the parts
+// with their offsets up to where they can be read, Err, which says why not
+// further, Get for the first of a type, and Append for any type; those that are
+// common have methods of their own.
+//
+// # Edit
+//
+// A packet that was decoded gives its bytes back, whatever they are. After a
+// change to the fields of its layers, or to its layers by [Packet.InsertAfter]
+// and the like, lengths, checksums and protocol numbers that were right before
+// are right again, and those that were wrong stay as they were.
+//
+//	pkts.Must[pkts.IPv4](&p).TTL--
+//	b, err := p.AppendBinary(nil)
+//
+// [Packet.Checks] tells right from wrong.
 //
 // # Errors
 //
-// No input makes decoding panic. What is wrong with it is a [*DecodeError] that
-// says in which layer and at which byte; the rest of the packet is [Raw] then,
-// as is every payload whose protocol is not known. A packet that was cut short
-// by the capture decodes as far as it goes: [Packet.Truncated].
+// Decoding never panics, and its error is a [*DecodeError]: the layer, the offset
+// in the packet and one of [ErrTruncated], [ErrMalformed] and [ErrTooDeep]. What
+// decoded before it stays, and the rest is Raw. A packet of which only the start
+// was captured is no error as long as its headers are whole: [Packet.Truncated]
+// reports it. Encoding returns an [*EncodeError] for a value that does not fit.
 //
-// # Registries
+//	if de, ok := errors.AsType[*pkts.DecodeError](err); ok {
+//		fmt.Println(de.Layer, de.Offset, de.Want-de.Have)
+//	}
 //
-// A [Registry] says which number announces which protocol. [Default] has the
-// protocols of this package and, since a port is only a guess, no ports;
-// [Registry.With] makes one with more, fewer or other bindings. A [Protocol] of
-// another module can do everything that those of this package can.
+// # What aliases what
+//
+// A decoded packet, its views and the byte slices in its layers alias the bytes
+// given to Decode, as far as those lie in them: they are valid, and unchanged, as
+// long as those are. Layers from [Get] belong to the Packet and are filled anew
+// after it is decoded into again. [Packet.Clone] makes a copy that shares nothing
+// with either. Layers that a program gives to a Packet stay the program's: the
+// Packet reads them when it encodes, and never writes to them.
+//
+// A Packet is for one goroutine at a time. A [Registry], a [Protocol] and a
+// [Flow] may be shared by many.
+//
+// # Which protocol follows which
+//
+// A [Registry] binds numbers to protocols. It is a value that does not change:
+// [Registry.With] returns another one, for [Packet.Registry]. No port is bound in
+// [Default]: what a port carries is a guess, for a program to make.
+//
+//	r := pkts.Default.With(pkts.Binding{At: pkts.ByUDPPort(4789), Protocol: …})
+//
+// # Another protocol
+//
+// A module adds a protocol by a struct that is a [Layer] and a variable of type
+// [Protocol] that describes it. That is all that the protocols of this package
+// have: a [Completer] computes fields, [Protocol.Split] puts layers side by side,
+// [NewTable] makes a number space, a [Summarizer] has its say in the one-line
+// summary, and a type of bytes with a Proto method is a view. The example of
+// [Protocol] is a complete one.
 //
 // # Protocols
 //
@@ -77,11 +133,18 @@
 //   - Transport: [UDP], and [TCP] with all options, those of multipath TCP included
 //   - the rest: [Raw] and [Padding]
 //
-// # Printing
+// # Print
 //
-// A packet prints as a line in the manner of tcpdump ([Packet.String]), as a tree
-// ([Packet.AppendTree]), as bytes ([Packet.AppendHexdump],
-// [Packet.AppendFieldDump]), as JSON ([Packet.AppendJSON]) and as Go source that
-// builds it ([Packet.GoString], %#v). [Registry.ParseField] reads paths such as
-// "tcp.options.kind".
+// A packet prints in five forms:
+//
+//   - one line in the manner of tcpdump: [Packet.String], [Packet.AppendSummary]
+//   - a tree of layers and fields: [Packet.AppendTree]
+//   - the bytes: [Packet.AppendHexdump], and field by field: [Packet.AppendFieldDump]
+//   - JSON: [Packet.AppendJSON]
+//   - Go source that builds it: [Packet.GoString]
+//
+// Each shows what [Packet.AppendBinary] would encode: in a packet that was built
+// or edited, lengths and checksums are those that the library computes. With
+// package fmt, %v prints the line, %+v the tree and %#v the source.
+// [Registry.ParseField] reads paths of fields, such as "tcp.options.kind".
 package pkts

@@ -391,16 +391,19 @@ func (p *Packet) depth(i int) int {
 // place among the bytes yet.
 func (n Node) Built() bool { return n.p.nodes[n.i].flags&nodeBuilt != 0 }
 
-// Offset returns where the layer begins, in bytes from the start of the packet,
-// HeaderLen how long its header is, and Bytes the whole layer, which aliases
-// the packet. They are zero for a layer that was built.
+// Offset returns where the layer begins among the bytes that were decoded; 0 for
+// a layer that was added.
 func (n Node) Offset() int { return int(n.p.nodes[n.i].off) }
 
+// HeaderLen returns how long the layer's header was when it was decoded, in
+// bytes; 0 for a layer that was added.
 func (n Node) HeaderLen() int {
 	o := &n.p.nodes[n.i]
 	return int(o.pay() - o.off)
 }
 
+// Bytes returns the layer as it was decoded, header and payload, with padding of
+// its own. It aliases the packet's bytes, and is nil for a layer that was added.
 func (n Node) Bytes() []byte {
 	o := &n.p.nodes[n.i]
 	if n.Built() {

@@ -148,3 +148,111 @@ func ExamplePacket_GoString() {
 	// 	&pkts.TCP{SrcPort: 40000, DstPort: 80, Flags: 0x2, Window: 64240, Options: pkts.TCPOptions("\x02\x04\x05\xb4")},
 	// )
 }
+
+// The fields of a layer, filled in.
+func ExampleGet() {
+	var p pkts.Packet
+	if err := p.Decode(link.TypeEthernet, exampleSYN()); err != nil {
+		log.Fatal(err)
+	}
+	tcp, ok := pkts.Get[pkts.TCP](&p)
+	if !ok {
+		log.Fatal("no TCP")
+	}
+	fmt.Println(tcp.SrcPort, tcp.DstPort, tcp.Seq, tcp.Window)
+	if mss, ok := tcp.Options.MSS(); ok {
+		fmt.Println("MSS", mss)
+	}
+	if _, ok := pkts.Get[pkts.UDP](&p); !ok {
+		fmt.Println("no UDP")
+	}
+	// Output:
+	// 40000 80 0 64240
+	// MSS 1460
+	// no UDP
+}
+
+// A packet of layers: lengths, checksums and protocol numbers are computed.
+func ExampleStack() {
+	p := pkts.Stack(
+		&pkts.IPv4{TTL: 64, Src: netip.MustParseAddr("192.0.2.1"), Dst: netip.MustParseAddr("192.0.2.2")},
+		&pkts.UDP{SrcPort: 1024, DstPort: 7},
+		&pkts.Raw{Data: []byte("echo")},
+	)
+	b, err := p.AppendBinary(nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Printf("% x\n", b[:pkts.IPv4MinLen])
+	fmt.Printf("% x\n", b[pkts.IPv4MinLen:])
+
+	_, err = pkts.Stack(&pkts.TCP{DstPort: 80}).AppendBinary(nil)
+	fmt.Println(err)
+	// Output:
+	// 45 00 00 20 00 00 00 00 40 11 f6 c9 c0 00 02 01 c0 00 02 02
+	// 04 00 00 07 00 0c a9 f8 65 63 68 6f
+	// pkts: TCP.Checksum: layer out of place: it covers an IPv4 or IPv6 header, and there is none: add one or pin the checksum
+}
+
+// A packet that is wrong on purpose.
+func ExamplePin() {
+	p := pkts.Stack(
+		&pkts.IPv4{TTL: 64, Length: pkts.Pin[uint16](1000)},
+		&pkts.UDP{DstPort: 9, Checksum: pkts.Pin[uint16](0xdead)},
+	)
+	b, err := p.AppendBinary(nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	var q pkts.Packet
+	if err := q.Decode(link.TypeIPv4, b); err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(pkts.Must[pkts.IPv4](&q).Length, pkts.Must[pkts.UDP](&q).Checksum, q.Truncated())
+	// Output:
+	// 1000 57005 true
+}
+
+// Which of a received packet's fields are wrong.
+func ExamplePacket_Checks() {
+	frame := exampleSYN()
+	frame[len(frame)-1]++ // a bit fell over
+	var p pkts.Packet
+	if err := p.Decode(link.TypeEthernet, frame); err != nil {
+		log.Fatal(err)
+	}
+	for c := range p.Checks() {
+		if c.Status == pkts.CheckBad {
+			fmt.Printf("%v %s at byte %d: %#x, want %#x\n", c.Node.Proto(), c.Field, c.Offset, c.Have, c.Want)
+		}
+	}
+	// Output:
+	// TCP Checksum at byte 50: 0x1469, want 0x1468
+}
+
+// A copy outlives the bytes of the frame.
+func ExamplePacket_Clone() {
+	frame := exampleSYN()
+	var p pkts.Packet
+	if err := p.Decode(link.TypeEthernet, frame); err != nil {
+		log.Fatal(err)
+	}
+	kept := p.Clone()
+	clear(frame) // the next one is read into it
+	fmt.Println(kept.Flow())
+	// Output: 192.0.2.1:40000 > 198.51.100.7:80 TCP
+}
+
+// Everything that a packet says, as a tree.
+func ExamplePacket_AppendTree() {
+	p := pkts.Stack(&pkts.VLAN{ID: 7, Priority: 5}, &pkts.Raw{Data: []byte("hello")})
+	fmt.Printf("%s", p.AppendTree(nil, nil))
+	// Output:
+	// VLAN, bytes 0-3
+	//     Priority: 5
+	//     DropEligible: false
+	//     ID: 7
+	//     Type: experimental (0x88b5) [computed]
+	// Raw, bytes 4-8
+	//     0000  68 65 6c 6c 6f                                    hello
+}

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log"
 	"math"
+	"strings"
 	"testing"
 
 	"github.com/gopkts/gopkts/pkts"
@@ -149,11 +150,11 @@ func TestForeignProtocol(t *testing.T) {
 		t.Fatal(err)
 	}
 	shape := func(p *pkts.Packet) string {
-		s := ""
+		var s strings.Builder
 		for n := range p.Nodes() {
-			s += fmt.Sprintf("%d %v, ", n.Depth(), n.Proto())
+			fmt.Fprintf(&s, "%d %v, ", n.Depth(), n.Proto())
 		}
-		return s
+		return s.String()
 	}
 	if got, want := shape(&p), "0 IPv4, 1 UDP, 2 Box, 3 Record, 3 Record, 0 Padding, "; got != want {
 		t.Errorf("decoded %q, want %q", got, want)

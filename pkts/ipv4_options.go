@@ -292,8 +292,11 @@ type IPv4Route struct {
 	Addrs []byte
 }
 
-// Len returns how many addresses there is room for, and At the i-th.
-func (r IPv4Route) Len() int            { return len(r.Addrs) / 4 }
+// Len returns how many addresses there is room for.
+func (r IPv4Route) Len() int { return len(r.Addrs) / 4 }
+
+// At returns the i-th address, counted from 0. It panics when i is not below
+// Len.
 func (r IPv4Route) At(i int) netip.Addr { return netip.AddrFrom4([4]byte(r.Addrs[i*4 : i*4+4])) }
 
 // Done returns how many addresses lie before the pointer: those recorded, or
@@ -319,10 +322,14 @@ func (o IPv4Options) route(t IPv4OptionType) (IPv4Route, bool) {
 	return IPv4Route{d[0], d[1:]}, true
 }
 
-// RecordRoute, LooseRoute and StrictRoute return the recorded route, and the
-// source route that may, or must not, pass through further routers.
+// RecordRoute returns the recorded route.
 func (o IPv4Options) RecordRoute() (IPv4Route, bool) { return o.route(IPv4OptionRecordRoute) }
-func (o IPv4Options) LooseRoute() (IPv4Route, bool)  { return o.route(IPv4OptionLooseRoute) }
+
+// LooseRoute returns the source route that may pass through further routers.
+func (o IPv4Options) LooseRoute() (IPv4Route, bool) { return o.route(IPv4OptionLooseRoute) }
+
+// StrictRoute returns the source route that must not pass through further
+// routers.
 func (o IPv4Options) StrictRoute() (IPv4Route, bool) { return o.route(IPv4OptionStrictRoute) }
 
 // finalDestination returns the last address of a source route that is not yet
@@ -485,8 +492,10 @@ func (o IPv4Options) AppendStreamID(id uint16) IPv4Options {
 	return o.append16(IPv4OptionStreamID, id)
 }
 
-// MTUProbe and MTUReply return the MTU, in bytes, of the options of RFC 1063.
+// MTUProbe returns the smallest MTU on the way so far, in bytes, RFC 1063.
 func (o IPv4Options) MTUProbe() (uint16, bool) { return o.uint16(IPv4OptionMTUProbe) }
+
+// MTUReply returns the MTU that a probe found, in bytes, RFC 1063.
 func (o IPv4Options) MTUReply() (uint16, bool) { return o.uint16(IPv4OptionMTUReply) }
 
 func (o IPv4Options) uint16(t IPv4OptionType) (uint16, bool) {

@@ -215,8 +215,10 @@ type SRv6 struct {
 // Segments are IPv6 addresses of 16 bytes each, as they are encoded.
 type Segments []byte
 
-// Len returns how many there are, and At the i-th.
-func (s Segments) Len() int            { return len(s) / 16 }
+// Len returns how many there are.
+func (s Segments) Len() int { return len(s) / 16 }
+
+// At returns the i-th, counted from 0. It panics when i is not below Len.
 func (s Segments) At(i int) netip.Addr { return netip.AddrFrom16([16]byte(s[i*16 : i*16+16])) }
 
 // Append appends addresses. It refuses one that is not IPv6 with an

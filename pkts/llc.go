@@ -93,10 +93,13 @@ const (
 // send and receive sequence numbers ns and nr, of 7 bits.
 func LLCInformation(ns, nr uint8) LLCControl { return LLCControl(ns & 0x7f << 1).WithNR(nr) }
 
-// IsUnnumbered, IsSupervisory and IsInformation tell the three kinds of frames
-// apart.
-func (x LLCControl) IsUnnumbered() bool  { return x&3 == 3 }
+// IsUnnumbered reports whether the frame has no sequence numbers.
+func (x LLCControl) IsUnnumbered() bool { return x&3 == 3 }
+
+// IsSupervisory reports whether the frame acknowledges or refuses others.
 func (x LLCControl) IsSupervisory() bool { return x&3 == 1 }
+
+// IsInformation reports whether the frame carries numbered information.
 func (x LLCControl) IsInformation() bool { return x&1 == 0 }
 
 // Len returns the length of the field, 1 or 2 bytes.
@@ -107,9 +110,11 @@ func (x LLCControl) Len() int {
 	return 2
 }
 
-// NS and NR return the send and receive sequence numbers, which an information
-// frame has both and a supervisory frame the latter.
+// NS returns the send sequence number, 7 bits, of an information frame.
 func (x LLCControl) NS() uint8 { return uint8(x) >> 1 }
+
+// NR returns the receive sequence number, 7 bits, of an information or
+// supervisory frame.
 func (x LLCControl) NR() uint8 { return uint8(x >> 9) }
 
 // WithNR returns x with the receive sequence number nr, of 7 bits.

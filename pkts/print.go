@@ -6,18 +6,6 @@ import (
 	"slices"
 )
 
-// A packet prints in five forms:
-//
-//   - one line in the manner of tcpdump: [Packet.String], [Packet.AppendSummary]
-//   - a tree of layers and fields: [Packet.AppendTree]
-//   - the bytes: [Packet.AppendHexdump], and field by field: [Packet.AppendFieldDump]
-//   - JSON: [Packet.AppendJSON]
-//   - Go source that builds it: [Packet.GoString]
-//
-// Each shows what [Packet.AppendBinary] would encode: in a packet that was built
-// or edited, lengths and checksums are those that the library computes. Printing
-// does not change the packet.
-
 // Summarizer is a [Layer] that writes its own part of the one-line summary. A
 // layer that is none is printed as its name and fields.
 type Summarizer interface {

@@ -296,13 +296,20 @@ func (s Selector) String() string {
 	return fmt.Sprintf("%v %d", s.Table, s.Number)
 }
 
-// ByLinkType, ByEtherType, ByIPProto, ByTCPPort and ByUDPPort return a number
-// in the table of that name.
-func ByLinkType(t link.Type) Selector  { return Selector{&linkTypesTable, uint64(t)} }
+// ByLinkType returns a number in [LinkTypes].
+func ByLinkType(t link.Type) Selector { return Selector{&linkTypesTable, uint64(t)} }
+
+// ByEtherType returns a number in [EtherTypes].
 func ByEtherType(t EtherType) Selector { return Selector{&etherTypesTable, uint64(t)} }
-func ByIPProto(p IPProto) Selector     { return Selector{&ipProtosTable, uint64(p)} }
-func ByTCPPort(port uint16) Selector   { return Selector{&tcpPortsTable, uint64(port)} }
-func ByUDPPort(port uint16) Selector   { return Selector{&udpPortsTable, uint64(port)} }
+
+// ByIPProto returns a number in [IPProtos].
+func ByIPProto(p IPProto) Selector { return Selector{&ipProtosTable, uint64(p)} }
+
+// ByTCPPort returns a number in [TCPPorts].
+func ByTCPPort(port uint16) Selector { return Selector{&tcpPortsTable, uint64(port)} }
+
+// ByUDPPort returns a number in [UDPPorts].
+func ByUDPPort(port uint16) Selector { return Selector{&udpPortsTable, uint64(port)} }
 
 // ByICMPv6Type returns a number in [ICMPv6Types].
 func ByICMPv6Type(t ICMPv6Type) Selector { return Selector{&icmpv6TypesTable, uint64(t)} }

@@ -182,7 +182,7 @@ func checkError(err error, want string) error {
 		"unknown":     pcap.ErrUnknownFormat,
 	}[want]
 	if !errors.Is(err, sentinel) {
-		return fmt.Errorf("error is %v, want %q", err, want)
+		return fmt.Errorf("error is %w, want %q", err, want)
 	}
 	if err == nil {
 		return nil
@@ -191,7 +191,7 @@ func checkError(err error, want string) error {
 		return fmt.Errorf("error is a %T, want a FormatError", err)
 	}
 	if want == "truncated" && !errors.Is(err, io.ErrUnexpectedEOF) {
-		return fmt.Errorf("error %v is not io.ErrUnexpectedEOF", err)
+		return fmt.Errorf("error %w is not io.ErrUnexpectedEOF", err)
 	}
 	return nil
 }

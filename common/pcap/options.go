@@ -385,8 +385,9 @@ func DirectionFlags(d link.Direction) PacketFlags {
 		return flagInbound | receptionBroadcast
 	case link.DirectionOther:
 		return flagInbound | receptionOther
+	default:
+		return 0
 	}
-	return 0
 }
 
 // FCSLen returns the length in bytes of the frame check sequence at the end of

@@ -240,12 +240,17 @@ func TestVariants(t *testing.T) {
 	}
 }
 
+// guessed reports whether the beginning of a file alone does not tell its
+// layout.
+func guessed(f pcap.Format) bool {
+	return f == pcap.FormatPcapModifiedSMP || f == pcap.FormatPcapPatched || f == pcap.FormatPcapNokia
+}
+
 // TestVariantsInPieces reads every file byte by byte where the layout does not
 // have to be guessed.
 func TestVariantsInPieces(t *testing.T) {
 	for _, v := range variants() {
-		switch v.format {
-		case pcap.FormatPcapModifiedSMP, pcap.FormatPcapPatched, pcap.FormatPcapNokia:
+		if guessed(v.format) {
 			continue
 		}
 		if len(v.file) > 1<<20 {
@@ -261,9 +266,8 @@ func TestVariantsInPieces(t *testing.T) {
 // of the whole file, and the end is clean or a typed error.
 func TestPrefixes(t *testing.T) {
 	for _, v := range variants() {
-		switch v.format {
-		case pcap.FormatPcapModifiedSMP, pcap.FormatPcapPatched, pcap.FormatPcapNokia:
-			continue // the beginning alone does not tell the layout
+		if guessed(v.format) {
+			continue
 		}
 		if len(v.file) > 1024 {
 			continue
