@@ -706,17 +706,15 @@ func FuzzPacket(f *testing.F) {
 	})
 }
 
-// readHostile reads data as a capture file and prints all packets. It returns
-// how many there are.
-func readHostile(t *testing.T, data []byte, opts ...pcap.ReaderOption) (packets int) {
+// readHostile reads data as a capture file and prints all packets.
+func readHostile(t *testing.T, data []byte, opts ...pcap.ReaderOption) {
 	r, err := pcap.NewReader(bytes.NewReader(data), opts...)
 	if err != nil {
-		return 0
+		return
 	}
 	defer r.Close()
 	var p pkts.Packet
 	var out []byte
-	total := 0
 	for frame, err := range r.Frames() {
 		if err != nil {
 			if fe, ok := errors.AsType[*pcap.FormatError](err); !ok || fe.Offset < 0 {
@@ -724,8 +722,6 @@ func readHostile(t *testing.T, data []byte, opts ...pcap.ReaderOption) (packets 
 			}
 			break
 		}
-		packets++
-		total += len(frame.Data)
 		_ = p.Decode(frame.Link, frame.Data)
 		out = p.AppendSummary(out[:0])
 		if len(out) > 200+20*len(frame.Data)+64*p.Len() {
@@ -740,7 +736,6 @@ func readHostile(t *testing.T, data []byte, opts ...pcap.ReaderOption) (packets 
 			t.Fatalf("decoded and encoded: %x, %v, was %x", b, err, frame.Data)
 		}
 	}
-	return packets
 }
 
 // allocated returns how many bytes f allocates.
@@ -778,19 +773,15 @@ func FuzzFile(f *testing.F) {
 		if len(data) > 1<<16 {
 			return
 		}
-		var plain, recovered int
-		got := allocated(func() { plain = readHostile(t, data) })
+		got := allocated(func() { readHostile(t, data) })
 		// What a decompressor unfolds is not bounded by the file; the reader's
 		// own memory is.
 		if limit := uint64(8<<20 + 4096*len(data)); got > limit && !compressed(data) {
 			t.Errorf("reading %d bytes allocates %d, more than %d", len(data), got, limit)
 		}
-		got = allocated(func() { recovered = readHostile(t, data, pcap.WithRecover()) })
+		got = allocated(func() { readHostile(t, data, pcap.WithRecover()) })
 		if limit := uint64(8<<20 + 4096*len(data)); got > limit && !compressed(data) {
 			t.Errorf("reading %d bytes with recovery allocates %d, more than %d", len(data), got, limit)
-		}
-		if recovered < plain {
-			t.Errorf("%d packets, with recovery %d", plain, recovered)
 		}
 	})
 }
