@@ -58,7 +58,7 @@ func calls(name string) error {
 		}
 		tcp, ok := pkts.Get[pkts.TCP](&pkt)
 		if ok && tcp.Flags.Has(pkts.TCPSyn) && !tcp.Flags.Has(pkts.TCPAck) {
-			fmt.Println(frame.Time.UTC(), tcp.SrcPort, tcp.DstPort)
+			fmt.Println(frame.Time, pkt.Flow())
 		}
 	}
 	return nil
@@ -68,7 +68,7 @@ func Example_packets() {
 	if err := calls("testdata/syn.pcap"); err != nil {
 		fmt.Println(err)
 	}
-	// Output: 2026-11-23 05:40:41.801665 +0000 UTC 44530 5432
+	// Output: 2026-11-23 05:40:41.801665 +0000 UTC 10.77.0.1:44530 > 10.77.0.2:5432 TCP
 }
 
 // knock sends a SYN and returns the flags of the answer.
@@ -124,7 +124,7 @@ func Example_both() {
 	src, dst := netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("198.51.100.7")
 	syn := pkts.Stack(
 		&pkts.Ethernet{Dst: gateway, Src: mac},
-		&pkts.IPv4{Src: src, Dst: dst},
+		&pkts.IPv4{TTL: 64, Src: src, Dst: dst},
 		&pkts.TCP{SrcPort: 40000, DstPort: 80, Flags: pkts.TCPSyn},
 	)
 	fmt.Println(knock(context.Background(), s, syn))
@@ -141,7 +141,7 @@ func refuse(s *capture.Sniffer) {
 		eth, ip, tcp := pkts.Must[pkts.Ethernet](&pkt), pkts.Must[pkts.IPv4](&pkt), pkts.Must[pkts.TCP](&pkt)
 		rst := pkts.Stack(
 			&pkts.Ethernet{Dst: eth.Src, Src: eth.Dst},
-			&pkts.IPv4{Src: ip.Dst, Dst: ip.Src},
+			&pkts.IPv4{TTL: 64, Src: ip.Dst, Dst: ip.Src},
 			&pkts.TCP{SrcPort: tcp.DstPort, DstPort: tcp.SrcPort, Ack: tcp.Seq + 1, Flags: pkts.TCPRst | pkts.TCPAck},
 		)
 		b, err := rst.AppendBinary(nil)

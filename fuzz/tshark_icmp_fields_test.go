@@ -33,18 +33,14 @@ func icmpSharkFields() []field {
 	opt := func(name string, kind valueKind, of func(v v, o pkts.NDPOption)) field {
 		return field{name, kind, func(v v, _ pkts.Node, l pkts.Layer) {
 			for _, o := range optionsOf(l).All() {
-				if !o.Malformed {
-					of(v, o)
-				}
+				of(v, o)
 			}
 		}}
 	}
 	record := func(name string, kind valueKind, of func(v v, r pkts.MLDRecord)) field {
 		return on(name, kind, func(v v, l *pkts.MLDv2Report) {
 			for _, r := range l.Records.All() {
-				if !r.Malformed {
-					of(v, r)
-				}
+				of(v, r)
 			}
 		})
 	}
@@ -68,9 +64,7 @@ func icmpSharkFields() []field {
 		on("icmp.ext.checksum", number, func(v v, l *pkts.ICMPExtensions) { v.num(num(l.Checksum.Value())) }),
 		on("icmp.ext.class", number, func(v v, l *pkts.ICMPExtensions) {
 			for _, o := range l.Objects.All() {
-				if !o.Malformed {
-					v.num(num(o.Class))
-				}
+				v.num(num(o.Class))
 			}
 		}),
 		on("icmp.mpls.label", number, func(v v, l *pkts.ICMPExtensions) {
@@ -207,15 +201,7 @@ var icmpDeviations = []deviation{
 	}},
 	{"icmp.ext.class", "an object of a wrong length ends the list, and tshark shows its class", func(d *difference) bool {
 		ext, ok := pkts.Get[pkts.ICMPExtensions](d.packet)
-		if !ok || !isPrefix(d.ours, d.theirs) {
-			return false
-		}
-		for _, o := range ext.Objects.All() {
-			if o.Malformed {
-				return true
-			}
-		}
-		return false
+		return ok && isPrefix(d.ours, d.theirs) && ext.Objects.Err() != nil
 	}},
 	{"icmpv6.opt", "a mobile prefix advertisement, RFC 6275, is Raw", func(d *difference) bool {
 		l, ok := pkts.Get[pkts.ICMPv6](d.packet)
@@ -239,10 +225,8 @@ func malformedOption(p *pkts.Packet) bool {
 		if err != nil {
 			continue
 		}
-		for _, o := range optionsOf(l).All() {
-			if o.Malformed {
-				return true
-			}
+		if optionsOf(l).Err() != nil {
+			return true
 		}
 	}
 	return false

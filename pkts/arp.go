@@ -256,8 +256,8 @@ var arpProtocol = Protocol{
 	Clone: cloneARP,
 	Index: indexARP,
 	At: []Selector{
-		{&etherTypesTable, uint32(EtherTypeARP)},
-		{&etherTypesTable, uint32(EtherTypeRARP)},
+		{&etherTypesTable, uint64(EtherTypeARP)},
+		{&etherTypesTable, uint64(EtherTypeRARP)},
 	},
 	Fields: []Field{
 		{"HardwareType", arpOffHardwareType * 8, 16},

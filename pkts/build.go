@@ -23,13 +23,48 @@ import (
 //
 // It allocates nothing when b has room and the packet was encoded before. The
 // error is an [*EncodeError], and b is returned as it was given.
+//
+// b may be [Packet.Data] cut to no length, to encode a packet in place: then
+// that, and what the layers alias of it, is written over, and the packet must be
+// decoded again before it is used. Other bytes that the layers refer to must not
+// lie in the capacity of b.
 func (p *Packet) AppendBinary(b []byte) ([]byte, error) {
 	if !p.dirty {
 		return append(b, p.data...), nil
 	}
+	if overlaps(b, p.data) {
+		out, err := p.encode(p.scratch[:0])
+		if err != nil {
+			return b, err
+		}
+		p.scratch = out
+		return append(b, out...), nil
+	}
+	return p.encode(b)
+}
+
+// overlaps reports whether what is appended to b may be written where data
+// lies. Bytes of one array are known by where they begin, or by where their
+// capacity ends.
+func overlaps(b, data []byte) bool {
+	if len(b) == cap(b) || cap(data) == 0 {
+		return false
+	}
+	x, y := b[len(b):cap(b)], data[:cap(data)]
+	return &x[len(x)-1] == &y[len(y)-1] || &x[0] == &y[0]
+}
+
+// encode is AppendBinary for a packet whose layers were handed out.
+func (p *Packet) encode(b []byte) ([]byte, error) {
+	if p.lost != nil {
+		return b, tooManyLayers(p.lost)
+	}
 	out, changed, err := p.emit(b)
 	if err != nil {
 		return b, err
+	}
+	if uint64(len(out)-len(b)) > math.MaxUint32 {
+		return b, &EncodeError{Layer: "packet", Reason: fmt.Sprintf("%d bytes, at most 4 GiB", len(out)-len(b)), Err: ErrTooLong}
 	}
 	if changed {
 		if err := p.complete(out[len(b):]); err != nil {
@@ -42,9 +77,6 @@ func (p *Packet) AppendBinary(b []byte) ([]byte, error) {
 // emit appends the headers and payloads of all nodes and notes in p.out where
 // they lie. It reports whether any header differs from what was decoded.
 func (p *Packet) emit(b []byte) (_ []byte, changed bool, err error) {
-	if p.full {
-		return b, false, &EncodeError{Layer: "packet", Reason: "Append was given more than it takes", Err: ErrTooDeep}
-	}
 	base := len(b)
 	if !p.laid {
 		// What does not change from one encoding to the next.
@@ -192,16 +224,23 @@ func (p *Packet) encodeError(i int, err error) error {
 }
 
 // completer returns the layer of node i if it has fields to complete, nil if
-// not. One whose body cannot be decoded has none: its bytes stay.
+// not. One whose body cannot be decoded has none: its bytes stay. A layer that
+// nobody was given stays one: what a view changes in it later counts.
 func (p *Packet) completer(i int) Completer {
 	n := &p.nodes[i]
 	if n.kind == KindRaw || n.kind == kindPadding {
 		return nil
 	}
 	if n.flags&nodeFilled == 0 {
-		if _, err := p.layer(i); err != nil {
+		p.supply(i)
+		c := p.slots[i].completer
+		if c == nil {
 			return nil
 		}
+		if _, err := c.Decode(p.data[n.off:n.end]); err != nil {
+			return nil
+		}
+		return c
 	}
 	return p.slots[i].completer
 }
@@ -292,9 +331,9 @@ func (s CheckStatus) String() string {
 	}
 }
 
-// Checks verifies the lengths, checksums and next-protocol numbers of a decoded
-// packet, outermost layer first. A packet that was built has nothing to
-// verify.
+// Checks verifies the lengths, checksums and next-protocol numbers of a packet
+// as it was decoded, outermost layer first. A packet that was built, or edited
+// by [Packet.Append] and the like, has nothing to verify: it yields none.
 func (p *Packet) Checks() iter.Seq[Check] {
 	return func(yield func(Check) bool) {
 		if p.edited {
@@ -534,7 +573,7 @@ func (c *Completion) Next() *Protocol {
 // number that the header holds: it is kept when it does announce the payload,
 // and, in a decoded header, when the payload's protocol is not known. Where no
 // number is known, it is unknown.
-func (c *Completion) Number(t *Table, have, unknown uint32) uint32 {
+func (c *Completion) Number(t *Table, have, unknown uint64) uint64 {
 	k := c.next()
 	if k == KindRaw {
 		if c.verifying || c.mode == ModeSeen {

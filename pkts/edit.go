@@ -72,15 +72,15 @@ func Stack(layers ...Layer) *Packet {
 // [Padding] goes behind everything, into the outermost layer.
 //
 // The packet keeps the layers and never changes them; what the caller changes
-// in them later is what is encoded. It takes 65,535 layers; a packet that was
-// to have more says so, with [ErrTooDeep], when it is encoded.
+// in them later is what is encoded. Layers that are more than [MaxLayers] are not
+// kept, and [Packet.AppendBinary] says so with [ErrTooDeep].
 func (p *Packet) Append(layers ...Layer) {
 	t := p.unpack()
-	if room := maxNodes - len(t); len(layers) > room {
-		layers = layers[:room]
-		p.full = true
-	}
 	for _, l := range layers {
+		if len(t) >= MaxLayers {
+			p.lost = l.Proto()
+			break
+		}
 		at, depth := len(t), 0
 		if len(t) > 0 {
 			if l.Proto() == &paddingProtocol {
@@ -100,22 +100,12 @@ func (p *Packet) Append(layers ...Layer) {
 	p.pack(t)
 }
 
-// maxNodes is how many layers a packet can have, so that noNode is none.
-const maxNodes = noNode
-
-// unpackFor is unpack, and the place of at, for a layer that is to be added.
-func (p *Packet) unpackFor(at Layer) ([]placed, int, error) {
-	t := p.unpack()
-	if len(t) >= maxNodes {
-		return t, 0, fmt.Errorf("pkts: %w: the packet has %d", ErrTooDeep, len(t))
-	}
-	i, err := p.locate(t, at)
-	return t, i, err
-}
-
-// InsertBefore puts l into the layer that carries at, and at into l.
+// InsertBefore puts l into the layer that carries at, and at into l. The error
+// wraps [ErrNoLayer] when at is not part of the packet, as for all methods that
+// take a layer of it, and [ErrTooDeep] when there would be more than [MaxLayers].
 func (p *Packet) InsertBefore(at, l Layer) error {
-	t, i, err := p.unpackFor(at)
+	t := p.unpack()
+	i, err := p.locateFor(t, at, l)
 	if err != nil {
 		return err
 	}
@@ -127,13 +117,16 @@ func (p *Packet) InsertBefore(at, l Layer) error {
 	return nil
 }
 
-// InsertAfter puts l into at, and what at carries into l.
+// InsertAfter puts l into at, and what at carries into l. What stands behind
+// the payload of at, such as [Padding], stays there. The errors are those of
+// [Packet.InsertBefore].
 func (p *Packet) InsertAfter(at, l Layer) error {
-	t, i, err := p.unpackFor(at)
+	t := p.unpack()
+	i, err := p.locateFor(t, at, l)
 	if err != nil {
 		return err
 	}
-	for j, end := i+1, subtree(t, i); j < end; j++ {
+	for j, end := i+1, payloadEnd(t, i); j < end; j++ {
 		t[j].depth++
 	}
 	p.pack(slices.Insert(t, i+1, p.place(l, t[i].depth+1)))
@@ -141,9 +134,10 @@ func (p *Packet) InsertAfter(at, l Layer) error {
 }
 
 // AddChild puts l into at, behind what at already carries: a further chunk, a
-// further record.
+// further record. The errors are those of [Packet.InsertBefore].
 func (p *Packet) AddChild(at, l Layer) error {
-	t, i, err := p.unpackFor(at)
+	t := p.unpack()
+	i, err := p.locateFor(t, at, l)
 	if err != nil {
 		return err
 	}
@@ -188,6 +182,20 @@ func (p *Packet) Replace(old, l Layer) error {
 	return nil
 }
 
+// locateFor is locate for an edit that adds l.
+func (p *Packet) locateFor(t []placed, at, l Layer) (int, error) {
+	if len(t) >= MaxLayers {
+		return 0, tooManyLayers(l.Proto())
+	}
+	return p.locate(t, at)
+}
+
+// tooManyLayers is the error for a layer of a protocol that there is no room
+// for.
+func tooManyLayers(proto *Protocol) error {
+	return &EncodeError{Layer: proto.Name, Reason: fmt.Sprintf("the packet has %d already", MaxLayers), Err: ErrTooDeep}
+}
+
 // locate returns where in t the layer l is, which must have come from [Get] or
 // have been given to the packet.
 func (p *Packet) locate(t []placed, l Layer) (int, error) {
@@ -206,6 +214,18 @@ func subtree(t []placed, i int) int {
 		j++
 	}
 	return j
+}
+
+// payloadEnd returns the index behind the last node that t[i] carries, without
+// what stands behind its payload.
+func payloadEnd(t []placed, i int) int {
+	end := subtree(t, i)
+	for j := i + 1; j < end; j = subtree(t, j) {
+		if n := &t[j].node; n.kind == kindPadding || n.flags&nodeTrailing != 0 {
+			return j
+		}
+	}
+	return end
 }
 
 // place makes l the caller's layer in the packet.
@@ -248,6 +268,8 @@ func (p *Packet) pack(t []placed) {
 	p.judged = slices.Grow(p.judged[:0], n)[:n]
 	p.slots = slices.Grow(p.slots[:0], n)[:n]
 	p.spare = nil
+	p.depths, p.fit = p.depths[:0], 0
+	p.kinds = p.Registry
 	// Sorting by depth, stably, is breadth first, left to right.
 	order := make([]int, n)
 	for i := range order {
@@ -277,7 +299,9 @@ func (p *Packet) pack(t []placed) {
 	}
 }
 
-// Clone returns a copy of the packet that shares nothing with it.
+// Clone returns a copy of the packet that shares nothing with it: neither the
+// bytes that were decoded nor the layers, nor what those refer to. Layers of
+// other modules are copied by their [Protocol.Clone].
 func (p *Packet) Clone() *Packet {
 	c := &Packet{
 		Registry: p.Registry,
@@ -285,7 +309,8 @@ func (p *Packet) Clone() *Packet {
 		nodes:    slices.Clone(p.nodes),
 		dirty:    p.dirty,
 		edited:   p.edited,
-		full:     p.full,
+		lost:     p.lost,
+		kinds:    p.kinds,
 		judged:   slices.Clone(p.judged),
 	}
 	for i := range c.nodes {

@@ -67,9 +67,6 @@ const (
 	EtherTypeLoWPAN       EtherType = 0xa0ed // 6LoWPAN, RFC 7973
 )
 
-// etherTypeMin is the smallest number that is a type and not a length.
-const etherTypeMin = 0x0600
-
 // String returns the protocol's name, or the number in hexadecimal.
 func (t EtherType) String() string {
 	switch t {

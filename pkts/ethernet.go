@@ -49,8 +49,8 @@ var ethernetProtocol = Protocol{
 	Clone: Clone[Ethernet],
 	Index: indexEthernet,
 	At: []Selector{
-		{&linkTypesTable, uint32(link.TypeEthernet)},
-		{&ipProtosTable, uint32(IPProtoEthernet)},
+		{&linkTypesTable, uint64(link.TypeEthernet)},
+		{&ipProtosTable, uint64(IPProtoEthernet)},
 	},
 	Fields: []Field{
 		{"Dst", ethernetOffDst * 8, 48},
@@ -145,7 +145,7 @@ func completeEtherType(c *Completion, off int, m Mode) error {
 // etherType returns the EtherType of the payload. RARP has the header of ARP,
 // RFC 903, and is told from it by its operation where have does not tell.
 func (c *Completion) etherType(have EtherType) EtherType {
-	t := EtherType(c.Number(&etherTypesTable, uint32(have), uint32(EtherTypeExperiment)))
+	t := EtherType(c.Number(&etherTypesTable, uint64(have), uint64(EtherTypeExperiment)))
 	if t == EtherTypeARP && have != t && c.next() == kindARP && ARPView(c.Payload()).Op().isReverse() {
 		return EtherTypeRARP
 	}

@@ -62,7 +62,10 @@ func Find[T any, P LayerPtr[T]](p *Packet, n int) (P, error) {
 	if err != nil {
 		return nil, err
 	}
-	return l.(P), nil
+	if l, ok := l.(P); ok {
+		return l, nil
+	}
+	return nil, fmt.Errorf("pkts: %w: %v, but as a %T", ErrNoLayer, proto, l)
 }
 
 // Must is [Get] for a layer that is known to be there; it panics when it is
@@ -87,7 +90,7 @@ func All[T any, P LayerPtr[T]](p *Packet) iter.Seq[P] {
 			if err != nil {
 				continue
 			}
-			if !yield(l.(P)) {
+			if l, ok := l.(P); ok && !yield(l) {
 				return
 			}
 		}
@@ -96,11 +99,11 @@ func All[T any, P LayerPtr[T]](p *Packet) iter.Seq[P] {
 
 // View returns the outermost layer that V is a view of, in place: its header
 // and all that lies in it. It aliases the bytes that were decoded, so that its
-// setters change them. It returns false when there is none, and for a layer
-// that was built or whose packet was edited by [Packet.Append] and the like:
-// such a layer has no bytes yet.
+// setters change them. It returns false when there is none, and when it was not
+// decoded but given to [Packet.Append] and the like: such a layer has no bytes
+// yet. In a packet that was edited, what was decoded stays where it was.
 //
-// Changes made through a view after the same layer was filled in by [Get] are
+// Changes made through a view after the same layer was handed out by [Get] are
 // lost when the packet is encoded.
 func View[V ViewOf](p *Packet) (V, bool) {
 	proto := V(nil).Proto()

@@ -100,7 +100,7 @@ var hipProtocol = Protocol{
 	New:   New[HIP],
 	Clone: cloneHIP,
 	Index: indexHIP,
-	At:    []Selector{{&ipProtosTable, uint32(IPProtoHIP)}},
+	At:    []Selector{{&ipProtosTable, uint64(IPProtoHIP)}},
 	Fields: []Field{
 		{"NextHeader", extOffNextHeader * 8, 8},
 		{"HeaderLen", extOffLen * 8, 8},
@@ -405,6 +405,20 @@ func (o HIPParameters) Err() error {
 		i += n
 	}
 	return nil
+}
+
+// Get returns the first parameter of type t.
+func (o HIPParameters) Get(t HIPParameterType) (HIPParameter, bool) {
+	for i := 0; ; {
+		p, n := o.next(i)
+		if n == 0 {
+			return HIPParameter{}, false
+		}
+		if p.Type == t {
+			return p, true
+		}
+		i += n
+	}
 }
 
 // Append appends a parameter and its padding. Data of more than 65,535 bytes is

@@ -116,7 +116,7 @@ func (v ICMPExtensionsView) extent() (int, error) {
 	if err := v.check(); err != nil {
 		return 0, err
 	}
-	if obj, n := ICMPObjects(v[icmpExtOffObjects:]).at(0); obj.Class == ICMPObjectInterfaceID {
+	if obj, n := ICMPObjects(v[icmpExtOffObjects:]).next(0); obj.Class == ICMPObjectInterfaceID {
 		return icmpExtOffObjects + n, nil
 	}
 	return len(v), nil
@@ -212,52 +212,72 @@ type ICMPObject struct {
 	Class ICMPObjectClass
 	CType uint8  // what that means depends on Class
 	Data  []byte // aliases the objects
-	// Malformed says that the length is wrong, so that nothing can be read
-	// from here on. Data is then all the bytes that are left, and the other
-	// fields are zero.
-	Malformed bool
 }
 
-// All yields the objects, each with its offset from the start of o in bytes. A
-// malformed one is the last.
+// next returns the object at byte i and its length, 0 when there is none that
+// is whole.
+func (o ICMPObjects) next(i int) (obj ICMPObject, n int) {
+	if len(o)-i < icmpObjectMinLen {
+		return obj, 0
+	}
+	n = int(binary.BigEndian.Uint16(o[i:]))
+	if n < icmpObjectMinLen || n > len(o)-i {
+		return obj, 0
+	}
+	return ICMPObject{ICMPObjectClass(o[i+2]), o[i+3], o[i+icmpObjectMinLen : i+n : i+n]}, n
+}
+
+// All yields the objects with their offsets in bytes. It ends before one that
+// is cut off or shorter than its header, which [ICMPObjects.Err] reports.
 func (o ICMPObjects) All() iter.Seq2[int, ICMPObject] {
 	return func(yield func(int, ICMPObject) bool) {
-		for off := 0; off < len(o); {
-			obj, n := o.at(off)
-			if !yield(off, obj) {
+		for i := 0; ; {
+			obj, n := o.next(i)
+			if n == 0 || !yield(i, obj) {
 				return
 			}
-			off += n
+			i += n
 		}
 	}
 }
 
-// at returns the object at off, and its length.
-func (o ICMPObjects) at(off int) (ICMPObject, int) {
-	b := o[off:]
-	if len(b) < icmpObjectMinLen {
-		return ICMPObject{Data: b, Malformed: true}, len(b)
+// Err returns nil when the objects can be read to their end, and otherwise a
+// [*DecodeError] whose offset is where the one begins that is cut off, or whose
+// length is below 4.
+func (o ICMPObjects) Err() error {
+	for i := 0; i < len(o); {
+		_, n := o.next(i)
+		if n == 0 {
+			e := &DecodeError{Layer: "ICMP objects", Offset: i, Want: icmpObjectMinLen, Have: len(o) - i, Err: ErrTruncated}
+			if e.Have < icmpObjectMinLen {
+				return e
+			}
+			if e.Want = int(binary.BigEndian.Uint16(o[i:])); e.Want <= e.Have {
+				e.Reason = fmt.Sprintf("the length of an object is %d, at least %d", e.Want, icmpObjectMinLen)
+				e.Err, e.Want, e.Have = ErrMalformed, 0, 0
+			}
+			return e
+		}
+		i += n
 	}
-	n := int(binary.BigEndian.Uint16(b))
-	if n < icmpObjectMinLen || n > len(b) {
-		return ICMPObject{Data: b, Malformed: true}, len(b)
-	}
-	return ICMPObject{Class: ICMPObjectClass(b[2]), CType: b[3], Data: b[icmpObjectMinLen:n:n]}, n
+	return nil
 }
 
-// First returns the first object of a class.
-func (o ICMPObjects) First(class ICMPObjectClass) (ICMPObject, bool) {
-	for off := 0; off < len(o); {
-		obj, n := o.at(off)
-		if obj.Class == class && !obj.Malformed {
+// Get returns the first object of a class.
+func (o ICMPObjects) Get(class ICMPObjectClass) (ICMPObject, bool) {
+	for i := 0; ; {
+		obj, n := o.next(i)
+		if n == 0 {
+			return ICMPObject{}, false
+		}
+		if obj.Class == class {
 			return obj, true
 		}
-		off += n
+		i += n
 	}
-	return ICMPObject{}, false
 }
 
-// Append returns o with one more object. data is at most 65,531 bytes long.
+// Append appends an object. data is at most 65,531 bytes long.
 func (o ICMPObjects) Append(class ICMPObjectClass, cType uint8, data []byte) (ICMPObjects, error) {
 	if len(data) > icmpObjectMaxData {
 		return o, TooLong("ICMPExtensions", "Objects", len(data), icmpObjectMaxData)
@@ -292,7 +312,7 @@ func (obj ICMPObject) Labels() iter.Seq[ICMPLabel] {
 	}
 }
 
-// AppendLabels returns o with an object that tells of an MPLS label stack,
+// AppendLabels appends an object that tells of an MPLS label stack,
 // RFC 4950, C-Type 1. Label counts with 20 bits and TC with 3.
 func (o ICMPObjects) AppendLabels(labels ...ICMPLabel) (ICMPObjects, error) {
 	if len(labels)*4 > icmpObjectMaxData {
@@ -414,7 +434,7 @@ func trimZeros(b []byte) []byte {
 	return b
 }
 
-// AppendInterface returns o with an object that tells what is not zero in i,
+// AppendInterface appends an object that tells what is not zero in i,
 // RFC 5837. It returns an [*EncodeError] for a name of more than 63 bytes.
 func (o ICMPObjects) AppendInterface(i ICMPInterface) (ICMPObjects, error) {
 	switch {
@@ -480,7 +500,7 @@ func (obj ICMPObject) InterfaceID() (ICMPInterface, bool) {
 	return ICMPInterface{}, false
 }
 
-// AppendInterfaceID returns o with an object that asks about the interface that
+// AppendInterfaceID appends an object that asks about the interface that
 // i names by one of Name, Addr and Index, the first that is set, RFC 8335.
 func (o ICMPObjects) AppendInterfaceID(i ICMPInterface) (ICMPObjects, error) {
 	var b []byte

@@ -60,7 +60,7 @@ func TestICMPObjects(t *testing.T) {
 		00 03 09 09`)
 	o := ICMPObjects(b)
 	want := ICMPInterface{Index: 15, Addr: netip.MustParseAddr("192.0.2.1"), Name: []byte("eth0"), MTU: 1500}
-	iface, ok := o.First(ICMPObjectInterface)
+	iface, ok := o.Get(ICMPObjectInterface)
 	if got, ok2 := iface.Interface(); !ok || !ok2 || cmp.Diff(want, got, layerOptions()...) != "" {
 		t.Errorf("Interface = %+v, %v", got, ok2)
 	}
@@ -68,7 +68,7 @@ func TestICMPObjects(t *testing.T) {
 	if err != nil || string(built) != string(b[:28]) {
 		t.Errorf("AppendInterface = %x, %v", built, err)
 	}
-	labels, _ := o.First(ICMPObjectMPLS)
+	labels, _ := o.Get(ICMPObjectMPLS)
 	n := 0
 	for l := range labels.Labels() {
 		if l != (ICMPLabel{Label: 100, TC: 1, Bottom: true, TTL: 64}) {
@@ -82,27 +82,30 @@ func TestICMPObjects(t *testing.T) {
 	for range iface.Labels() {
 		t.Error("an interface has no labels")
 	}
-	id, _ := o.First(ICMPObjectInterfaceID)
+	id, _ := o.Get(ICMPObjectInterfaceID)
 	if _, ok := id.InterfaceID(); ok {
 		t.Error("InterfaceID of a cut address")
 	}
-	ptr, _ := o.First(ICMPObjectExtended)
+	ptr, _ := o.Get(ICMPObjectExtended)
 	if p, ok := ptr.Pointer(); !ok || p != 40 {
 		t.Errorf("Pointer = %d, %v; want 40", p, ok)
 	}
 	if _, ok := labels.Pointer(); ok {
 		t.Error("labels have no pointer")
 	}
-	if _, ok := o.First(9); ok {
-		t.Error("First found a malformed object")
+	if _, ok := o.Get(9); ok {
+		t.Error("Get found a malformed object")
 	}
 	var last ICMPObject
 	offsets := []int{}
 	for off, obj := range o.All() {
 		offsets, last = append(offsets, off), obj
 	}
-	if diff := cmp.Diff([]int{0, 28, 36, 48, 56}, offsets); diff != "" || !last.Malformed || len(last.Data) != 4 {
+	if diff := cmp.Diff([]int{0, 28, 36, 48}, offsets); diff != "" || last.Class != ICMPObjectExtended {
 		t.Errorf("All: %s, last %+v", diff, last)
+	}
+	if de, ok := errors.AsType[*DecodeError](o.Err()); !ok || de.Offset != 56 {
+		t.Errorf("Err = %v, want one at byte 56", o.Err())
 	}
 }
 
@@ -186,13 +189,16 @@ func TestICMPObjectsRapid(t *testing.T) {
 		}
 		i := 0
 		for _, obj := range o.All() {
-			if obj.Malformed || obj.Class != want[i].class || obj.CType != want[i].cType || string(obj.Data) != string(want[i].data) {
+			if obj.Class != want[i].class || obj.CType != want[i].cType || string(obj.Data) != string(want[i].data) {
 				t.Fatalf("object %d: %+v, want %+v", i, obj, want[i])
 			}
 			i++
 		}
 		if i != len(want) {
 			t.Fatalf("%d objects, want %d", i, len(want))
+		}
+		if err := o.Err(); err != nil {
+			t.Fatal(err)
 		}
 	})
 }
@@ -206,18 +212,13 @@ func FuzzICMPObjects(f *testing.F) {
 			if off != end {
 				t.Fatalf("an object at %d, want %d", off, end)
 			}
-			end = off + len(obj.Data)
-			if !obj.Malformed {
-				end += icmpObjectMinLen
-			}
+			end = off + icmpObjectMinLen + len(obj.Data)
 			for range obj.Labels() {
 			}
 			_, _ = obj.Interface()
 			_, _ = obj.InterfaceID()
 			_, _ = obj.Pointer()
 		}
-		if end != len(b) {
-			t.Fatalf("%d of %d bytes", end, len(b))
-		}
+		checkEnd(t, ICMPObjects(b).Err(), end, len(b))
 	})
 }

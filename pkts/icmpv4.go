@@ -292,7 +292,7 @@ var icmpv4Protocol = Protocol{
 	New:   New[ICMPv4],
 	Clone: Clone[ICMPv4],
 	Index: indexICMPv4,
-	At:    []Selector{{&ipProtosTable, uint32(IPProtoICMPv4)}},
+	At:    []Selector{{&ipProtosTable, uint64(IPProtoICMPv4)}},
 	Fields: []Field{
 		{"Type", icmpv4OffType * 8, 8},
 		{"Code", icmpv4OffCode * 8, 8},

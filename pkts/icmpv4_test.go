@@ -442,7 +442,7 @@ func TestICMPv4QuoteLen(t *testing.T) {
 	if !ok || quoted.Length.Value() != 51 {
 		t.Errorf("quoted IPv4 = %+v, want a length of 51", quoted)
 	}
-	if o, ok := Must[ICMPExtensions](&q).Objects.First(ICMPObjectMPLS); !ok || len(o.Data) != 4 {
+	if o, ok := Must[ICMPExtensions](&q).Objects.Get(ICMPObjectMPLS); !ok || len(o.Data) != 4 {
 		t.Errorf("the labels are gone: %+v", o)
 	}
 	for c := range q.Checks() {

@@ -252,7 +252,7 @@ var icmpv6Protocol = Protocol{
 	New:   New[ICMPv6],
 	Clone: Clone[ICMPv6],
 	Index: indexICMPv6,
-	At:    []Selector{{&ipProtosTable, uint32(IPProtoICMPv6)}},
+	At:    []Selector{{&ipProtosTable, uint64(IPProtoICMPv6)}},
 	Fields: []Field{
 		{"Type", icmpv6OffType * 8, 8},
 		{"Code", icmpv6OffCode * 8, 8},
@@ -299,7 +299,7 @@ func (l *ICMPv6) Complete(c *Completion) error {
 	if c.Wants("Type", icmpv6OffType, l.Type.mode) {
 		have := c.Header()[icmpv6OffType]
 		if c.next() != kindMLDv2Query || ICMPv6Type(have) != ICMPv6MLDQuery {
-			have = uint8(c.Number(&icmpv6TypesTable, uint32(have), uint32(ICMPv6PrivateInfo1)))
+			have = uint8(c.Number(&icmpv6TypesTable, uint64(have), uint64(ICMPv6PrivateInfo1)))
 		}
 		c.PutUint8(have)
 	}
@@ -363,8 +363,8 @@ var icmpv6EchoProtocol = Protocol{
 	Clone: Clone[ICMPv6Echo],
 	Index: indexICMPv6Echo,
 	At: []Selector{
-		{&icmpv6TypesTable, uint32(ICMPv6EchoRequest)},
-		{&icmpv6TypesTable, uint32(ICMPv6EchoReply)},
+		{&icmpv6TypesTable, uint64(ICMPv6EchoRequest)},
+		{&icmpv6TypesTable, uint64(ICMPv6EchoReply)},
 	},
 	Fields: []Field{
 		{"ID", icmpv6EchoOffID * 8, 16},
@@ -446,8 +446,8 @@ var icmpv6ExtendedEchoProtocol = Protocol{
 	Clone: Clone[ICMPv6ExtendedEcho],
 	Index: indexICMPv6ExtendedEcho,
 	At: []Selector{
-		{&icmpv6TypesTable, uint32(ICMPv6ExtendedEchoRequest)},
-		{&icmpv6TypesTable, uint32(ICMPv6ExtendedEchoReply)},
+		{&icmpv6TypesTable, uint64(ICMPv6ExtendedEchoRequest)},
+		{&icmpv6TypesTable, uint64(ICMPv6ExtendedEchoReply)},
 	},
 	Fields: []Field{
 		{"ID", icmpv6ExtEchoOffID * 8, 16},
@@ -540,8 +540,8 @@ var icmpv6ErrorProtocol = Protocol{
 	Clone: Clone[ICMPv6Error],
 	Index: indexICMPv6Error,
 	At: []Selector{
-		{&icmpv6TypesTable, uint32(ICMPv6DestUnreachable)},
-		{&icmpv6TypesTable, uint32(ICMPv6TimeExceeded)},
+		{&icmpv6TypesTable, uint64(ICMPv6DestUnreachable)},
+		{&icmpv6TypesTable, uint64(ICMPv6TimeExceeded)},
 	},
 	Fields: []Field{
 		{"Length", icmpv6ErrorOffWord * 8, 8},
@@ -623,7 +623,7 @@ var icmpv6TooBigProtocol = Protocol{
 	New:    New[ICMPv6TooBig],
 	Clone:  Clone[ICMPv6TooBig],
 	Index:  func(b []byte, _ *Registry) (Span, error) { return indexQuote("ICMPv6TooBig", b) },
-	At:     []Selector{{&icmpv6TypesTable, uint32(ICMPv6PacketTooBig)}},
+	At:     []Selector{{&icmpv6TypesTable, uint64(ICMPv6PacketTooBig)}},
 	Fields: []Field{{"MTU", icmpv6ErrorOffWord * 8, 32}},
 	kind:   kindICMPv6TooBig,
 }
@@ -689,7 +689,7 @@ var icmpv6BadParamProtocol = Protocol{
 	New:    New[ICMPv6BadParam],
 	Clone:  Clone[ICMPv6BadParam],
 	Index:  func(b []byte, _ *Registry) (Span, error) { return indexQuote("ICMPv6BadParam", b) },
-	At:     []Selector{{&icmpv6TypesTable, uint32(ICMPv6ParamProblem)}},
+	At:     []Selector{{&icmpv6TypesTable, uint64(ICMPv6ParamProblem)}},
 	Fields: []Field{{"Pointer", icmpv6ErrorOffWord * 8, 32}},
 	kind:   kindICMPv6BadParam,
 }

@@ -50,7 +50,7 @@ var ahProtocol = Protocol{
 	New:   New[AH],
 	Clone: cloneAH,
 	Index: indexAH,
-	At:    []Selector{{&ipProtosTable, uint32(IPProtoAH)}},
+	At:    []Selector{{&ipProtosTable, uint64(IPProtoAH)}},
 	Fields: []Field{
 		{"NextHeader", extOffNextHeader * 8, 8},
 		{"PayloadLen", ahOffLen * 8, 8},
@@ -190,7 +190,7 @@ var espProtocol = Protocol{
 	New:   New[ESP],
 	Clone: Clone[ESP],
 	Index: indexESP,
-	At:    []Selector{{&ipProtosTable, uint32(IPProtoESP)}},
+	At:    []Selector{{&ipProtosTable, uint64(IPProtoESP)}},
 	Fields: []Field{
 		{"SPI", espOffSPI * 8, 32},
 		{"Seq", espOffSeq * 8, 32},

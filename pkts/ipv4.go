@@ -98,9 +98,9 @@ var ipv4Protocol = Protocol{
 	Clone: cloneIPv4,
 	Index: indexIPv4,
 	At: []Selector{
-		{&etherTypesTable, uint32(EtherTypeIPv4)},
-		{&ipProtosTable, uint32(IPProtoIPv4)},
-		{&linkTypesTable, uint32(link.TypeIPv4)},
+		{&etherTypesTable, uint64(EtherTypeIPv4)},
+		{&ipProtosTable, uint64(IPProtoIPv4)},
+		{&linkTypesTable, uint64(link.TypeIPv4)},
 	},
 	Fields: []Field{
 		{"Version", 0, 4},
@@ -287,7 +287,7 @@ func (l *IPv4) Complete(c *Completion) error {
 		}
 	}
 	if c.Wants("Protocol", ipv4OffProtocol, l.Protocol.mode) {
-		c.PutUint8(uint8(c.Number(&ipProtosTable, uint32(h[ipv4OffProtocol]), uint32(IPProtoExperiment))))
+		c.PutUint8(uint8(c.Number(&ipProtosTable, uint64(h[ipv4OffProtocol]), uint64(IPProtoExperiment))))
 	}
 	if c.Wants("Checksum", ipv4OffChecksum, l.Checksum.mode) {
 		c.PutUint16(c.HeaderChecksum())

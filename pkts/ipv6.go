@@ -55,9 +55,9 @@ var ipv6Protocol = Protocol{
 	Clone: Clone[IPv6],
 	Index: indexIPv6,
 	At: []Selector{
-		{&etherTypesTable, uint32(EtherTypeIPv6)},
-		{&ipProtosTable, uint32(IPProtoIPv6)},
-		{&linkTypesTable, uint32(link.TypeIPv6)},
+		{&etherTypesTable, uint64(EtherTypeIPv6)},
+		{&ipProtosTable, uint64(IPProtoIPv6)},
+		{&linkTypesTable, uint64(link.TypeIPv6)},
 	},
 	Fields: []Field{
 		{"Version", 0, 4},
@@ -197,7 +197,7 @@ func completeIPProto(c *Completion, field string, off int, m Mode) {
 	if len(c.Payload()) == 0 {
 		unknown = IPProtoNoNext
 	}
-	c.PutUint8(uint8(c.Number(&ipProtosTable, uint32(c.Header()[off]), uint32(unknown))))
+	c.PutUint8(uint8(c.Number(&ipProtosTable, uint64(c.Header()[off]), uint64(unknown))))
 }
 
 // IPv6View is an IPv6 header in place, with what follows it. Its methods panic

@@ -139,7 +139,7 @@ var hopByHopProtocol = Protocol{
 	New:    New[IPv6HopByHop],
 	Clone:  cloneIPv6HopByHop,
 	Index:  indexHopByHop,
-	At:     []Selector{{&ipProtosTable, uint32(IPProtoHopByHop)}},
+	At:     []Selector{{&ipProtosTable, uint64(IPProtoHopByHop)}},
 	Fields: optionsFields(),
 	kind:   kindHopByHop,
 }
@@ -271,7 +271,7 @@ var destOptsProtocol = Protocol{
 	New:    New[IPv6DestOpts],
 	Clone:  cloneIPv6DestOpts,
 	Index:  indexDestOpts,
-	At:     []Selector{{&ipProtosTable, uint32(IPProtoDestOpts)}},
+	At:     []Selector{{&ipProtosTable, uint64(IPProtoDestOpts)}},
 	Fields: optionsFields(),
 	kind:   kindDestOpts,
 }
@@ -365,7 +365,7 @@ var fragmentProtocol = Protocol{
 	New:   New[IPv6Fragment],
 	Clone: Clone[IPv6Fragment],
 	Index: indexFragment,
-	At:    []Selector{{&ipProtosTable, uint32(IPProtoFragment)}},
+	At:    []Selector{{&ipProtosTable, uint64(IPProtoFragment)}},
 	Fields: []Field{
 		{"NextHeader", extOffNextHeader * 8, 8},
 		{"Reserved", fragmentOffReserved * 8, 8},

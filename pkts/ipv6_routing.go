@@ -82,7 +82,7 @@ var routingProtocol = Protocol{
 	New:   New[IPv6Routing],
 	Clone: cloneIPv6Routing,
 	Index: indexRouting,
-	At:    []Selector{{&ipProtosTable, uint32(IPProtoRouting)}},
+	At:    []Selector{{&ipProtosTable, uint64(IPProtoRouting)}},
 	Fields: []Field{
 		{"NextHeader", extOffNextHeader * 8, 8},
 		{"HdrExtLen", extOffLen * 8, 8},
@@ -320,6 +320,12 @@ func (o SRv6TLVs) All() iter.Seq2[int, SRv6TLV] {
 // Err returns nil when the TLVs can be read to their end, and otherwise a
 // [*DecodeError] whose offset is where the one begins that is cut off.
 func (o SRv6TLVs) Err() error { return IPv6Options(o).Err() }
+
+// Get returns the first TLV of type t.
+func (o SRv6TLVs) Get(t SRv6TLVType) (SRv6TLV, bool) {
+	opt, ok := IPv6Options(o).Get(IPv6OptionType(t))
+	return SRv6TLV{t, opt.Data}, ok
+}
 
 // Append appends a TLV. Data of more than 255 bytes is refused with an
 // [*EncodeError]. All TLVs together are a multiple of 8 bytes.

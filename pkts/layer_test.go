@@ -65,6 +65,7 @@ func testGolden(t *testing.T, goldens ...golden) {
 			t.Run("prefixes", func(t *testing.T) { g.prefixes(t, b) })
 			t.Run("allocations", func(t *testing.T) { noAllocs(t, g.first, b) })
 			t.Run("checks", func(t *testing.T) { g.checks(t, &p) })
+			t.Run("clone", func(t *testing.T) { g.clones(t, b) })
 		})
 	}
 }
@@ -218,6 +219,32 @@ func noAllocs(t *testing.T, first *Protocol, b []byte) {
 	}
 }
 
+// clones checks that a copy of a packet, with all layers filled in, shares no
+// bytes with it.
+func (g *golden) clones(t *testing.T, b []byte) {
+	data := bytes.Clone(b)
+	var p Packet
+	if err := p.DecodeAs(g.first, data); err != nil {
+		t.Fatal(err)
+	}
+	for n := range p.Nodes() {
+		if _, err := n.Layer(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c := p.Clone()
+	for i := range data {
+		data[i] ^= 0xff
+	}
+	g.decodes(t, c)
+	c.unpack()
+	c.edited = true
+	got, err := c.AppendBinary(nil)
+	if err != nil || !bytes.Equal(got, b) {
+		t.Errorf("the copy, without the original's bytes: %v\n got %x\nwant %x", err, got, b)
+	}
+}
+
 // checks verifies the computed fields.
 func (g *golden) checks(t *testing.T, p *Packet) {
 	bad, unknown := 0, 0
@@ -232,6 +259,25 @@ func (g *golden) checks(t *testing.T, p *Packet) {
 	}
 	if bad != g.bad || unknown != g.unknown {
 		t.Errorf("Checks: %d bad and %d unknown, want %d and %d", bad, unknown, g.bad, g.unknown)
+	}
+}
+
+// checkEnd checks what the Err of a list of n bytes says after its All ended at
+// byte end.
+func checkEnd(t testing.TB, err error, end, n int) {
+	t.Helper()
+	if end == n {
+		if err != nil {
+			t.Errorf("a list that was read to its end: %v", err)
+		}
+		return
+	}
+	de, ok := errors.AsType[*DecodeError](err)
+	if !ok || de.Offset != end || !errors.Is(err, ErrTruncated) && !errors.Is(err, ErrMalformed) {
+		t.Errorf("a list of %d bytes that was read up to byte %d: %v", n, end, err)
+	}
+	if errors.Is(err, ErrTruncated) && (de.Have != n-end || de.Want <= de.Have) {
+		t.Errorf("a list of %d bytes that was read up to byte %d: have %d, want %d: %v", n, end, de.Have, de.Want, err)
 	}
 }
 

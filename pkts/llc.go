@@ -217,10 +217,10 @@ var llcProtocol = Protocol{
 // header. The DSAP is looked up, in frames that carry information.
 var LLCSAPs = &llcSAPsTable
 
-var llcSAPsTable = Table{name: "LLC SAP", max: 1<<8 - 1, builtin: func(n uint32) Kind { return llcSAPKind(LLCSAP(n)) }}
+var llcSAPsTable = Table{name: "LLC SAP", max: 1<<8 - 1, builtin: func(n uint64) Kind { return llcSAPKind(LLCSAP(n)) }}
 
 // ByLLCSAP returns a number in [LLCSAPs].
-func ByLLCSAP(s LLCSAP) Selector { return Selector{&llcSAPsTable, uint32(s)} }
+func ByLLCSAP(s LLCSAP) Selector { return Selector{&llcSAPsTable, uint64(s)} }
 
 // llcSAPKind is the built-in part of [LLCSAPs].
 func llcSAPKind(s LLCSAP) Kind {
@@ -251,7 +251,7 @@ func indexLLC(b []byte, r *Registry) (Span, error) {
 	}
 	// SNAP is when both say so.
 	if v.DSAP() != LLCSAPSNAP || v.SSAP() == LLCSAPSNAP {
-		s.Next = r.Next(&llcSAPsTable, uint32(v.DSAP()))
+		s.Next = r.Next(&llcSAPsTable, uint64(v.DSAP()))
 	}
 	return s, nil
 }
@@ -320,7 +320,7 @@ func (c *Completion) llcSAP(have LLCSAP) LLCSAP {
 	if c.next() == kindIPv4 {
 		unknown = LLCSAPIP
 	}
-	return LLCSAP(c.Number(&llcSAPsTable, uint32(have), uint32(unknown)))
+	return LLCSAP(c.Number(&llcSAPsTable, uint64(have), uint64(unknown)))
 }
 
 // LLCView is an LLC header in place, with what follows it. Its methods panic

@@ -87,7 +87,7 @@ var loopbackProtocol = Protocol{
 	New:    New[Loopback],
 	Clone:  Clone[Loopback],
 	Index:  indexLoopback,
-	At:     []Selector{{&linkTypesTable, uint32(link.TypeNull)}},
+	At:     []Selector{{&linkTypesTable, uint64(link.TypeNull)}},
 	Fields: []Field{{"Family", loopbackOffFamily * 8, 32}},
 	kind:   kindLoopback,
 }
@@ -97,11 +97,11 @@ var loopbackProtocol = Protocol{
 // [EtherTypes] instead.
 var LoopbackFamilies = &loopbackFamiliesTable
 
-var loopbackFamiliesTable = Table{name: "loopback family", max: ethernetMaxLength, builtin: func(n uint32) Kind { return loopbackFamilyKind(LoopbackFamily(n)) }}
+var loopbackFamiliesTable = Table{name: "loopback family", max: ethernetMaxLength, builtin: func(n uint64) Kind { return loopbackFamilyKind(LoopbackFamily(n)) }}
 
 // ByLoopbackFamily returns a number in [LoopbackFamilies].
 func ByLoopbackFamily(f LoopbackFamily) Selector {
-	return Selector{&loopbackFamiliesTable, uint32(f)}
+	return Selector{&loopbackFamiliesTable, uint64(f)}
 }
 
 // loopbackFamilyKind is the built-in part of [LoopbackFamilies].
@@ -121,7 +121,7 @@ func (r *Registry) loopbackFamily(f LoopbackFamily) Kind {
 	if f = f.number(); f.isEtherType() {
 		return r.etherType(EtherType(f))
 	}
-	return r.Next(&loopbackFamiliesTable, uint32(f))
+	return r.Next(&loopbackFamiliesTable, uint64(f))
 }
 
 // Proto returns the descriptor of LINKTYPE_NULL.
@@ -184,7 +184,7 @@ func (c *Completion) loopbackFamily(have, ipv6 LoopbackFamily) LoopbackFamily {
 	case kindIPv6:
 		unknown = ipv6
 	}
-	return LoopbackFamily(c.Number(&loopbackFamiliesTable, uint32(unknown), uint32(unknown)))
+	return LoopbackFamily(c.Number(&loopbackFamiliesTable, uint64(unknown), uint64(unknown)))
 }
 
 // LoopbackView is a LINKTYPE_NULL header in place, with what follows it. Its
@@ -238,7 +238,7 @@ var loopProtocol = Protocol{
 	New:    New[Loop],
 	Clone:  Clone[Loop],
 	Index:  indexLoop,
-	At:     []Selector{{&linkTypesTable, uint32(link.TypeLoop)}},
+	At:     []Selector{{&linkTypesTable, uint64(link.TypeLoop)}},
 	Fields: []Field{{"Family", loopbackOffFamily * 8, 32}},
 	kind:   kindLoop,
 }
@@ -251,7 +251,7 @@ func indexLoop(b []byte, r *Registry) (Span, error) {
 		return Span{}, Truncated("Loop", LoopbackLen, len(b))
 	}
 	s := Span{Header: LoopbackLen, Payload: len(b) - LoopbackLen}
-	s.Next = r.Next(&loopbackFamiliesTable, uint32(LoopView(b).Family()))
+	s.Next = r.Next(&loopbackFamiliesTable, uint64(LoopView(b).Family()))
 	return s, nil
 }
 

@@ -63,9 +63,9 @@ var mldProtocol = Protocol{
 	Clone: Clone[MLD],
 	Index: func(b []byte, _ *Registry) (Span, error) { return indexFixed("MLD", MLDLen, b) },
 	At: []Selector{
-		{&icmpv6TypesTable, uint32(ICMPv6MLDQuery)},
-		{&icmpv6TypesTable, uint32(ICMPv6MLDReport)},
-		{&icmpv6TypesTable, uint32(ICMPv6MLDDone)},
+		{&icmpv6TypesTable, uint64(ICMPv6MLDQuery)},
+		{&icmpv6TypesTable, uint64(ICMPv6MLDReport)},
+		{&icmpv6TypesTable, uint64(ICMPv6MLDDone)},
 	},
 	Fields: []Field{
 		{"MaxRespDelay", mldOffDelay * 8, 16},
@@ -138,7 +138,7 @@ func (s MLDSources) All() iter.Seq2[int, netip.Addr] {
 // Len returns how many addresses there are.
 func (s MLDSources) Len() int { return len(s) / mldSourceLen }
 
-// Append returns s with more addresses, which must be IPv6.
+// Append appends more addresses, which must be IPv6.
 func (s MLDSources) Append(sources ...netip.Addr) (MLDSources, error) {
 	n := s
 	for _, a := range sources {
@@ -182,7 +182,7 @@ var mldv2QueryProtocol = Protocol{
 	New:   New[MLDv2Query],
 	Clone: cloneMLDv2Query,
 	Index: indexMLDv2Query,
-	At:    []Selector{{&icmpv6TypesTable, uint32(ICMPv6MLDQuery)}},
+	At:    []Selector{{&icmpv6TypesTable, uint64(ICMPv6MLDQuery)}},
 	Fields: []Field{
 		{"MaxRespCode", mldOffDelay * 8, 16},
 		{"Reserved", mldOffReserved * 8, 16},
@@ -424,7 +424,7 @@ var mldv2ReportProtocol = Protocol{
 	New:   New[MLDv2Report],
 	Clone: cloneMLDv2Report,
 	Index: indexMLDv2Report,
-	At:    []Selector{{&icmpv6TypesTable, uint32(ICMPv6MLDv2Report)}},
+	At:    []Selector{{&icmpv6TypesTable, uint64(ICMPv6MLDv2Report)}},
 	Fields: []Field{
 		{"Reserved", mldv2ReportOffReserved * 8, 16},
 		{"NumRecords", mldv2ReportOffNumRecords * 8, 16},
@@ -540,10 +540,6 @@ type MLDRecord struct {
 	Group   netip.Addr
 	Sources MLDSources // aliases the records
 	Aux     []byte     // a multiple of 4 bytes; aliases the records
-	// Malformed says that the record is not all there, so that nothing can be
-	// read from here on. Aux is then all the bytes that are left, and the
-	// other fields are zero.
-	Malformed bool
 }
 
 // first returns the length of the first record, 0 if it is not all there.
@@ -551,14 +547,18 @@ func (r MLDRecords) first() int {
 	if len(r) < mldRecordMinLen {
 		return 0
 	}
-	n := mldRecordMinLen + int(binary.BigEndian.Uint16(r[2:]))*mldSourceLen + int(r[1])*4
-	if n > len(r) {
-		return 0
+	if n := r.size(); n <= len(r) {
+		return n
 	}
-	return n
+	return 0
 }
 
-// Len returns how many records there are, without a malformed one at the end.
+// size returns the length that the first record states.
+func (r MLDRecords) size() int {
+	return mldRecordMinLen + int(binary.BigEndian.Uint16(r[2:]))*mldSourceLen + int(r[1])*4
+}
+
+// Len returns how many records there are, without one that is cut off.
 func (r MLDRecords) Len() int {
 	count := 0
 	for n := r.first(); n > 0; n = r.first() {
@@ -568,19 +568,18 @@ func (r MLDRecords) Len() int {
 	return count
 }
 
-// All yields the records, each with its offset from the start of r in bytes. A
-// malformed one is the last.
+// All yields the records with their offsets in bytes. It ends before one that
+// is cut off, which [MLDRecords.Err] reports.
 func (r MLDRecords) All() iter.Seq2[int, MLDRecord] {
 	return func(yield func(int, MLDRecord) bool) {
-		for off := 0; off < len(r); {
-			b := r[off:]
+		for i := 0; ; {
+			b := r[i:]
 			n := b.first()
 			if n == 0 {
-				yield(off, MLDRecord{Aux: b, Malformed: true})
 				return
 			}
 			aux := n - int(b[1])*4
-			if !yield(off, MLDRecord{
+			if !yield(i, MLDRecord{
 				Type:    MLDRecordType(b[0]),
 				Group:   netip.AddrFrom16([16]byte(b[4:])),
 				Sources: MLDSources(b[mldRecordMinLen:aux:aux]),
@@ -588,12 +587,29 @@ func (r MLDRecords) All() iter.Seq2[int, MLDRecord] {
 			}) {
 				return
 			}
-			off += n
+			i += n
 		}
 	}
 }
 
-// Append returns r with one more record. It returns an [*EncodeError] for a
+// Err returns nil when the records can be read to their end, and otherwise a
+// [*DecodeError] whose offset is where the one begins that is cut off.
+func (r MLDRecords) Err() error {
+	i := 0
+	for n := r.first(); n > 0; n = r[i:].first() {
+		i += n
+	}
+	if i == len(r) {
+		return nil
+	}
+	e := &DecodeError{Layer: "MLD records", Offset: i, Want: mldRecordMinLen, Have: len(r) - i, Err: ErrTruncated}
+	if e.Have >= mldRecordMinLen {
+		e.Want = r[i:].size()
+	}
+	return e
+}
+
+// Append appends a record. It returns an [*EncodeError] for a
 // group that is not IPv6, for more than 65,535 sources, and for auxiliary data
 // of more than 1,020 bytes or not a multiple of 4.
 func (r MLDRecords) Append(rec MLDRecord) (MLDRecords, error) {

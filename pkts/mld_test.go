@@ -187,11 +187,12 @@ func TestMLDRecords(t *testing.T) {
 	want := []MLDRecord{
 		{Type: MLDToExclude, Group: netip.MustParseAddr("ff02::fb")},
 		{Type: MLDAllowNewSources, Group: netip.MustParseAddr("ff05::1:3"), Sources: must(MLDSources(nil).Append(netip.MustParseAddr("2001:db8::1"))), Aux: []byte("aux!")},
-		{Aux: []byte{1, 0, 0, 1}, Malformed: true},
 	}
 	if diff := cmp.Diff(want, got, layerOptions()...); diff != "" || r.Len() != 2 {
 		t.Errorf("%d records (-want +got):\n%s", r.Len(), diff)
 	}
+	checkEnd(t, r.Err(), len(r)-4, len(r))
+	checkEnd(t, r[:len(r)-4].Err(), len(r)-4, len(r)-4)
 	if s := got[1].Type.String(); s != "ALLOW" {
 		t.Errorf("type = %q", s)
 	}

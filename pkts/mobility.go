@@ -149,7 +149,7 @@ var mobilityProtocol = Protocol{
 	New:   New[Mobility],
 	Clone: cloneMobility,
 	Index: indexMobility,
-	At:    []Selector{{&ipProtosTable, uint32(IPProtoMobility)}},
+	At:    []Selector{{&ipProtosTable, uint64(IPProtoMobility)}},
 	Fields: []Field{
 		{"PayloadProto", extOffNextHeader * 8, 8},
 		{"HeaderLen", extOffLen * 8, 8},

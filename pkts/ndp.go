@@ -154,7 +154,7 @@ var ndpRouterSolicitationProtocol = Protocol{
 	Index: func(b []byte, _ *Registry) (Span, error) {
 		return indexNDP("NDPRouterSolicitation", NDPRouterSolicitationMinLen, b)
 	},
-	At: []Selector{{&icmpv6TypesTable, uint32(ICMPv6RouterSolicitation)}},
+	At: []Selector{{&icmpv6TypesTable, uint64(ICMPv6RouterSolicitation)}},
 	Fields: []Field{
 		{"Reserved", ndpRSOffReserved * 8, 32},
 		{"Options", NDPRouterSolicitationMinLen * 8, 0},
@@ -237,7 +237,7 @@ var ndpRouterAdvertisementProtocol = Protocol{
 	Index: func(b []byte, _ *Registry) (Span, error) {
 		return indexNDP("NDPRouterAdvertisement", NDPRouterAdvertisementMinLen, b)
 	},
-	At: []Selector{{&icmpv6TypesTable, uint32(ICMPv6RouterAdvertisement)}},
+	At: []Selector{{&icmpv6TypesTable, uint64(ICMPv6RouterAdvertisement)}},
 	Fields: []Field{
 		{"HopLimit", ndpRAOffHopLimit * 8, 8},
 		{"Flags", ndpRAOffFlags * 8, 8},
@@ -343,7 +343,7 @@ var ndpNeighborSolicitationProtocol = Protocol{
 	Index: func(b []byte, _ *Registry) (Span, error) {
 		return indexNDP("NDPNeighborSolicitation", NDPNeighborSolicitationMinLen, b)
 	},
-	At: []Selector{{&icmpv6TypesTable, uint32(ICMPv6NeighborSolicitation)}},
+	At: []Selector{{&icmpv6TypesTable, uint64(ICMPv6NeighborSolicitation)}},
 	Fields: []Field{
 		{"Reserved", ndpNeighborOffFlags * 8, 32},
 		{"Target", ndpNeighborOffTarget * 8, 128},
@@ -438,7 +438,7 @@ var ndpNeighborAdvertisementProtocol = Protocol{
 	Index: func(b []byte, _ *Registry) (Span, error) {
 		return indexNDP("NDPNeighborAdvertisement", NDPNeighborAdvertisementMinLen, b)
 	},
-	At: []Selector{{&icmpv6TypesTable, uint32(ICMPv6NeighborAdvertisement)}},
+	At: []Selector{{&icmpv6TypesTable, uint64(ICMPv6NeighborAdvertisement)}},
 	Fields: []Field{
 		{"Flags", ndpNeighborOffFlags * 8, 32},
 		{"Target", ndpNeighborOffTarget * 8, 128},
@@ -535,7 +535,7 @@ var ndpRedirectProtocol = Protocol{
 	New:   New[NDPRedirect],
 	Clone: cloneNDPRedirect,
 	Index: func(b []byte, _ *Registry) (Span, error) { return indexNDP("NDPRedirect", NDPRedirectMinLen, b) },
-	At:    []Selector{{&icmpv6TypesTable, uint32(ICMPv6Redirect)}},
+	At:    []Selector{{&icmpv6TypesTable, uint64(ICMPv6Redirect)}},
 	Fields: []Field{
 		{"Reserved", ndpRedirectOffReserved * 8, 32},
 		{"Target", ndpRedirectOffTarget * 8, 128},

@@ -128,79 +128,98 @@ func (t NDPOptionType) String() string {
 //	pkts.NDPOptions(nil).AppendMTU(1500).AppendSourceLinkAddr(mac)
 type NDPOptions []byte
 
-// NDPOption is one option.
+// NDPOption is one option. Its data aliases the options it comes from.
 type NDPOption struct {
 	Type NDPOptionType
-	Data []byte // what is behind type and length, padding included; aliases the options
-	// Malformed says that the length is wrong, so that nothing can be read
-	// from here on. Data is then all the bytes that are left, and Type is
-	// zero.
-	Malformed bool
+	Data []byte // without type and length, with padding
 }
 
-// All yields the options, each with its offset from the start of o in bytes. A
-// malformed one is the last.
+// next returns the option at byte i and its length, 0 when there is none that
+// is whole.
+func (o NDPOptions) next(i int) (opt NDPOption, n int) {
+	if len(o)-i < ndpOptionHeader {
+		return opt, 0
+	}
+	n = int(o[i+1]) * ndpOptionUnit
+	if n == 0 || n > len(o)-i {
+		return opt, 0
+	}
+	return NDPOption{NDPOptionType(o[i]), o[i+ndpOptionHeader : i+n : i+n]}, n
+}
+
+// All yields the options with their offsets in bytes. It ends before one that
+// is cut off or has no length, which [NDPOptions.Err] reports.
 func (o NDPOptions) All() iter.Seq2[int, NDPOption] {
 	return func(yield func(int, NDPOption) bool) {
-		for off := 0; off < len(o); {
-			opt, n := o.at(off)
-			if !yield(off, opt) {
+		for i := 0; ; {
+			opt, n := o.next(i)
+			if n == 0 || !yield(i, opt) {
 				return
 			}
-			off += n
+			i += n
 		}
 	}
 }
 
-// at returns the option at off, and its length.
-func (o NDPOptions) at(off int) (NDPOption, int) {
-	b := o[off:]
-	if len(b) < ndpOptionUnit {
-		return NDPOption{Data: b, Malformed: true}, len(b)
+// Err returns nil when the options can be read to their end, and otherwise a
+// [*DecodeError] whose offset is where the option begins that is cut off, or
+// whose length is 0.
+func (o NDPOptions) Err() error {
+	for i := 0; i < len(o); {
+		_, n := o.next(i)
+		if n == 0 {
+			e := &DecodeError{Layer: "NDP options", Offset: i, Want: ndpOptionUnit, Have: len(o) - i, Err: ErrTruncated}
+			if e.Have < ndpOptionHeader {
+				return e
+			}
+			if e.Want = int(o[i+1]) * ndpOptionUnit; e.Want == 0 {
+				e.Err, e.Have, e.Reason = ErrMalformed, 0, "the length of an option is 0, at least 1"
+			}
+			return e
+		}
+		i += n
 	}
-	n := int(b[1]) * ndpOptionUnit
-	if n == 0 || n > len(b) {
-		return NDPOption{Data: b, Malformed: true}, len(b)
-	}
-	return NDPOption{Type: NDPOptionType(b[0]), Data: b[ndpOptionHeader:n:n]}, n
+	return nil
 }
 
-// First returns the first option of a type.
-func (o NDPOptions) First(t NDPOptionType) (NDPOption, bool) {
-	for off := 0; off < len(o); {
-		opt, n := o.at(off)
-		if opt.Type == t && !opt.Malformed {
+// Get returns the first option of type t.
+func (o NDPOptions) Get(t NDPOptionType) (NDPOption, bool) {
+	for i := 0; ; {
+		opt, n := o.next(i)
+		if n == 0 {
+			return NDPOption{}, false
+		}
+		if opt.Type == t {
 			return opt, true
 		}
-		off += n
+		i += n
 	}
-	return NDPOption{}, false
 }
 
 // SourceLinkAddr returns the sender's MAC address.
 func (o NDPOptions) SourceLinkAddr() (link.MacAddr, bool) {
-	opt, _ := o.First(NDPOptSourceLinkAddr)
+	opt, _ := o.Get(NDPOptSourceLinkAddr)
 	return opt.LinkAddr()
 }
 
 // TargetLinkAddr returns the target's MAC address.
 func (o NDPOptions) TargetLinkAddr() (link.MacAddr, bool) {
-	opt, _ := o.First(NDPOptTargetLinkAddr)
+	opt, _ := o.Get(NDPOptTargetLinkAddr)
 	return opt.LinkAddr()
 }
 
 // MTU returns the MTU of the link, in bytes.
 func (o NDPOptions) MTU() (uint32, bool) {
-	opt, _ := o.First(NDPOptMTU)
+	opt, _ := o.Get(NDPOptMTU)
 	return opt.MTU()
 }
 
-// Append returns o with one more option, whose data are padded with zeros to a
+// Append appends an option, whose data are padded with zeros to a
 // multiple of 8 bytes, type and length included. data is at most 2,038 bytes
 // long.
 func (o NDPOptions) Append(t NDPOptionType, data []byte) (NDPOptions, error) {
 	if len(data) > ndpOptionMax {
-		return o, TooLong("NDP "+t.String(), "", len(data), ndpOptionMax)
+		return o, TooLong("NDP options", t.String(), len(data), ndpOptionMax)
 	}
 	return o.append(t, data), nil
 }
@@ -223,12 +242,12 @@ func (opt NDPOption) LinkAddr() (link.MacAddr, bool) {
 	return link.MacAddr(opt.Data), true
 }
 
-// AppendSourceLinkAddr returns o with the sender's MAC address.
+// AppendSourceLinkAddr appends the sender's MAC address.
 func (o NDPOptions) AppendSourceLinkAddr(a link.MacAddr) NDPOptions {
 	return o.append(NDPOptSourceLinkAddr, a[:])
 }
 
-// AppendTargetLinkAddr returns o with the target's MAC address.
+// AppendTargetLinkAddr appends the target's MAC address.
 func (o NDPOptions) AppendTargetLinkAddr(a link.MacAddr) NDPOptions {
 	return o.append(NDPOptTargetLinkAddr, a[:])
 }
@@ -276,11 +295,11 @@ func (opt NDPOption) Prefix() (NDPPrefix, bool) {
 	}, true
 }
 
-// AppendPrefix returns o with a prefix information option. It returns an
+// AppendPrefix appends a prefix information option. It returns an
 // [*EncodeError] for a prefix that is not IPv6.
 func (o NDPOptions) AppendPrefix(p NDPPrefix) (NDPOptions, error) {
 	if !p.Prefix.IsValid() || !p.Prefix.Addr().Is6() {
-		return o, wrongAddr("NDP prefix information", "Prefix", p.Prefix.Addr())
+		return o, wrongAddr("NDP options", "Prefix", p.Prefix.Addr())
 	}
 	a := p.Prefix.Addr().As16()
 	b := make([]byte, 0, ndpOptPrefixLen)
@@ -300,7 +319,7 @@ func (opt NDPOption) Redirected() ([]byte, bool) {
 	return opt.Data[ndpOptRedirectedStart-ndpOptionHeader:], true
 }
 
-// AppendRedirected returns o with as much of a packet as fits: at most 2,032
+// AppendRedirected appends as much of a packet as fits: at most 2,032
 // bytes, and a multiple of 8. The whole message should be no longer than 1,280
 // bytes.
 func (o NDPOptions) AppendRedirected(packet []byte) NDPOptions {
@@ -317,7 +336,7 @@ func (opt NDPOption) MTU() (uint32, bool) {
 	return binary.BigEndian.Uint32(opt.Data[2:]), true
 }
 
-// AppendMTU returns o with the MTU of the link, in bytes.
+// AppendMTU appends the MTU of the link, in bytes.
 func (o NDPOptions) AppendMTU(mtu uint32) NDPOptions {
 	o = append(o, uint8(NDPOptMTU), 1, 0, 0)
 	return binary.BigEndian.AppendUint32(o, mtu)
@@ -345,14 +364,14 @@ func (opt NDPOption) Route() (NDPRoute, bool) {
 	}, true
 }
 
-// AppendRoute returns o with a route information option, as short as the
+// AppendRoute appends a route information option, as short as the
 // prefix permits. It returns an [*EncodeError] for a prefix that is not IPv6.
 func (o NDPOptions) AppendRoute(r NDPRoute) (NDPOptions, error) {
 	if !r.Prefix.IsValid() || !r.Prefix.Addr().Is6() {
-		return o, wrongAddr("NDP route information", "Prefix", r.Prefix.Addr())
+		return o, wrongAddr("NDP options", "Prefix", r.Prefix.Addr())
 	}
 	if r.Preference > NDPPreferLow {
-		return o, TooLong("NDP route information", "Preference", int(r.Preference), int(NDPPreferLow))
+		return o, TooLong("NDP options", "Preference", int(r.Preference), int(NDPPreferLow))
 	}
 	a := r.Prefix.Addr().As16()
 	n := (r.Prefix.Bits() + 63) / 64 * 8
@@ -377,16 +396,16 @@ func (opt NDPOption) DNSServers() (lifetime uint32, servers []netip.Addr, ok boo
 	return lifetime, servers, true
 }
 
-// AppendDNSServers returns o with a recursive DNS server option. The addresses
+// AppendDNSServers appends a recursive DNS server option. The addresses
 // must be IPv6, and at most 127.
 func (o NDPOptions) AppendDNSServers(lifetime uint32, servers ...netip.Addr) (NDPOptions, error) {
 	if len(servers) > 127 {
-		return o, TooLong("NDP recursive DNS server", "servers", len(servers), 127)
+		return o, TooLong("NDP options", "servers", len(servers), 127)
 	}
 	b := binary.BigEndian.AppendUint32(make([]byte, 2, 6+16*len(servers)), lifetime)
 	for _, a := range servers {
 		if !a.Is6() {
-			return o, wrongAddr("NDP recursive DNS server", "servers", a)
+			return o, wrongAddr("NDP options", "servers", a)
 		}
 		a16 := a.As16()
 		b = append(b, a16[:]...)
@@ -403,7 +422,7 @@ func (opt NDPOption) FlagsExtension() (uint64, bool) {
 	return uint64(binary.BigEndian.Uint16(opt.Data))<<32 | uint64(binary.BigEndian.Uint32(opt.Data[2:])), true
 }
 
-// AppendFlagsExtension returns o with the low 48 bits of flags.
+// AppendFlagsExtension appends the low 48 bits of flags.
 func (o NDPOptions) AppendFlagsExtension(flags uint64) NDPOptions {
 	o = append(o, uint8(NDPOptFlagsExtension), 1)
 	o = binary.BigEndian.AppendUint16(o, uint16(flags>>32))
@@ -446,7 +465,7 @@ func (opt NDPOption) DNSSearch() (lifetime uint32, domains []string, ok bool) {
 	return lifetime, domains, name.Len() == 0
 }
 
-// AppendDNSSearch returns o with a DNS search list option. The domains are
+// AppendDNSSearch appends a DNS search list option. The domains are
 // written as [NDPOption.DNSSearch] returns them; a dot at the end is allowed.
 // It returns an [*EncodeError] for a name with an empty label, a label of more
 // than 63 bytes, or a name of more than 255.
@@ -478,7 +497,7 @@ func (o NDPOptions) AppendDNSSearch(lifetime uint32, domains ...string) (NDPOpti
 			b = append(b, 0)
 		}
 		if len(b)-start > 255 {
-			return o, TooLong("NDP DNS search list", "domains", len(b)-start, 255)
+			return o, TooLong("NDP options", "domains", len(b)-start, 255)
 		}
 	}
 	return o.Append(NDPOptDNSSearch, b)
@@ -487,7 +506,7 @@ func (o NDPOptions) AppendDNSSearch(lifetime uint32, domains ...string) (NDPOpti
 // Nonce returns the contents of a nonce option, RFC 3971, section 5.3.2.
 func (opt NDPOption) Nonce() ([]byte, bool) { return opt.Data, opt.Type == NDPOptNonce }
 
-// AppendNonce returns o with a nonce, of at least 6 bytes and 6 more than a
+// AppendNonce appends a nonce, of at least 6 bytes and 6 more than a
 // multiple of 8: other lengths are padded with zeros.
 func (o NDPOptions) AppendNonce(nonce []byte) (NDPOptions, error) {
 	return o.Append(NDPOptNonce, nonce)
@@ -502,7 +521,7 @@ func (opt NDPOption) CaptivePortal() (uri []byte, ok bool) {
 	return trimZeros(opt.Data), true
 }
 
-// AppendCaptivePortal returns o with the URI of a captive portal.
+// AppendCaptivePortal appends the URI of a captive portal.
 func (o NDPOptions) AppendCaptivePortal(uri string) (NDPOptions, error) {
 	return o.Append(NDPOptCaptivePortal, []byte(uri))
 }
@@ -531,11 +550,11 @@ func (opt NDPOption) PREF64() (NDPPREF64, bool) {
 	return NDPPREF64{netip.PrefixFrom(netip.AddrFrom16(a), int(pref64Bits[w&7])), w &^ 7}, true
 }
 
-// AppendPREF64 returns o with a PREF64 option. It returns an [*EncodeError]
+// AppendPREF64 appends a PREF64 option. It returns an [*EncodeError]
 // for a prefix of another length and a lifetime that is not a multiple of 8.
 func (o NDPOptions) AppendPREF64(p NDPPREF64) (NDPOptions, error) {
 	if !p.Prefix.IsValid() || !p.Prefix.Addr().Is6() {
-		return o, wrongAddr("NDP PREF64", "Prefix", p.Prefix.Addr())
+		return o, wrongAddr("NDP options", "Prefix", p.Prefix.Addr())
 	}
 	if p.Lifetime%8 != 0 {
 		return o, &EncodeError{Layer: "NDP PREF64", Field: "Lifetime", Reason: fmt.Sprintf("%d is not a multiple of 8", p.Lifetime), Err: ErrMalformed}

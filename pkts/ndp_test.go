@@ -193,22 +193,22 @@ func TestNDPOptions(t *testing.T) {
 		t.Fatal(err)
 	}
 	o := Must[NDPRouterAdvertisement](&p).Options
-	opt, _ := o.First(NDPOptPrefix)
+	opt, _ := o.Get(NDPOptPrefix)
 	prefix, ok := opt.Prefix()
 	if want := (NDPPrefix{netip.MustParsePrefix("fd77:1::/64"), NDPPrefixOnLink | NDPPrefixAutonomous, 86400, 14400}); !ok || prefix != want {
 		t.Errorf("Prefix = %+v, %v; want %+v", prefix, ok, want)
 	}
-	opt, _ = o.First(NDPOptRoute)
+	opt, _ = o.Get(NDPOptRoute)
 	route, ok := opt.Route()
 	if want := (NDPRoute{netip.MustParsePrefix("fd99::/48"), NDPPreferMedium, 12}); !ok || route != want {
 		t.Errorf("Route = %+v, %v; want %+v", route, ok, want)
 	}
-	opt, _ = o.First(NDPOptDNSServers)
+	opt, _ = o.Get(NDPOptDNSServers)
 	lifetime, servers, ok := opt.DNSServers()
 	if !ok || lifetime != 4 || !slices.Equal(servers, []netip.Addr{netip.MustParseAddr("fd77::2")}) {
 		t.Errorf("DNSServers = %d, %v, %v", lifetime, servers, ok)
 	}
-	opt, _ = o.First(NDPOptDNSSearch)
+	opt, _ = o.Get(NDPOptDNSSearch)
 	lifetime, domains, ok := opt.DNSSearch()
 	if !ok || lifetime != 4 || !slices.Equal(domains, []string{"t.test"}) {
 		t.Errorf("DNSSearch = %d, %v, %v", lifetime, domains, ok)
@@ -246,7 +246,7 @@ func TestNDPOptionBuilders(t *testing.T) {
 		if diff := cmp.Diff(unhex(t, hex), []byte(o)); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", what, diff)
 		}
-		opt, _ := o.at(0)
+		opt, _ := o.next(0)
 		return opt
 	}
 	// RFC 8910, section 2.3, and RFC 8781, section 4, written out by hand.
@@ -278,18 +278,18 @@ func TestNDPOptionBuilders(t *testing.T) {
 	for bits, units := range map[int]byte{0: 1, 1: 2, 64: 2, 65: 3, 128: 3} {
 		r := NDPRoute{netip.PrefixFrom(netip.MustParseAddr("2001:db8::1"), bits).Masked(), NDPPreferLow, NDPForever}
 		o = must(NDPOptions(nil).AppendRoute(r))
-		opt, _ = o.at(0)
+		opt, _ = o.next(0)
 		if got, ok := opt.Route(); !ok || got != r || o[1] != units {
 			t.Errorf("Route = %+v, %v, %d units; want %+v, %d", got, ok, o[1], r, units)
 		}
 	}
 	// RFC 6775, section 4.2: context 3 for 2001:db8::/32, with compression, 2 hours.
-	opt, _ = NDPOptions(unhex(t, "22 02 20 13 00 00 00 78  20 01 0d b8 00 00 00 00")).at(0)
+	opt, _ = NDPOptions(unhex(t, "22 02 20 13 00 00 00 78  20 01 0d b8 00 00 00 00")).next(0)
 	if c, ok := opt.Context(); !ok || c != (NDPContext{netip.MustParsePrefix("2001:db8::/32"), 3, true, 120}) {
 		t.Errorf("Context = %+v, %v", c, ok)
 	}
 	o = must(NDPOptions(nil).AppendDNSSearch(1, `a\.b.c`, "d."))
-	opt, _ = o.at(0)
+	opt, _ = o.next(0)
 	if _, d, ok := opt.DNSSearch(); !ok || !slices.Equal(d, []string{`a\.b.c`, "d"}) {
 		t.Errorf("DNSSearch = %q, %v", d, ok)
 	}
@@ -335,12 +335,12 @@ func TestNDPOptionErrors(t *testing.T) {
 		"1f 02 00 00 00 00 00 01  06 61 62 63 64 65 66 01", // a label that is not there
 		"1f 02 00 00 00 00 00 01  03 61 62 63 02 64 65 40", // a length of more than 63
 	} {
-		opt, _ := NDPOptions(unhex(t, hex)).at(0)
+		opt, _ := NDPOptions(unhex(t, hex)).next(0)
 		if _, d, ok := opt.DNSSearch(); ok {
 			t.Errorf("DNSSearch(%s) = %q", hex, d)
 		}
 	}
-	opt, _ := NDPOptions(unhex(t, "1f 02 00 00 00 00 00 01 06 61 62 63 64 65 66 00")).at(0)
+	opt, _ := NDPOptions(unhex(t, "1f 02 00 00 00 00 00 01 06 61 62 63 64 65 66 00")).next(0)
 	if _, d, ok := opt.DNSSearch(); !ok || len(d) != 1 {
 		t.Errorf("DNSSearch of a name that just fits = %q, %v", d, ok)
 	}
@@ -355,14 +355,15 @@ func TestNDPOptionsMalformed(t *testing.T) {
 		o := NDPOptions(unhex(t, good+tail))
 		n := 0
 		for off, opt := range o.All() {
-			if want := n == 1; opt.Malformed != want || off != 8*n {
+			if off != 8*n {
 				t.Errorf("%s: option %d at %d: %+v", tail, n, off, opt)
 			}
 			n++
 		}
-		if n != 2 {
-			t.Errorf("%s: %d options, want 2", tail, n)
+		if n != 1 {
+			t.Errorf("%s: %d options, want 1", tail, n)
 		}
+		checkEnd(t, o.Err(), 8, len(o))
 		if _, ok := o.MTU(); ok {
 			t.Errorf("%s: an MTU that is not there", tail)
 		}
@@ -457,7 +458,7 @@ func TestNDPRapid(t *testing.T) {
 		}
 		i := 0
 		for _, opt := range got.Options.All() {
-			if opt.Malformed || string(opt.Data) != string(want[i]) {
+			if string(opt.Data) != string(want[i]) {
 				t.Fatalf("option %d: %+v, want %x", i, opt, want[i])
 			}
 			i++
@@ -491,10 +492,7 @@ func FuzzNDPOptions(f *testing.F) {
 			if off != end {
 				t.Fatalf("an option at %d, want %d", off, end)
 			}
-			end = off + len(opt.Data)
-			if !opt.Malformed {
-				end += ndpOptionHeader
-			}
+			end = off + ndpOptionHeader + len(opt.Data)
 			_, _ = opt.LinkAddr()
 			_, _ = opt.Redirected()
 			_, _ = opt.MTU()
@@ -504,20 +502,20 @@ func FuzzNDPOptions(f *testing.F) {
 			_, _, _ = opt.DNSServers()
 			// What can be read can be written, and reads the same.
 			if p, ok := opt.Prefix(); ok {
-				again, _ := must(NDPOptions(nil).AppendPrefix(p)).at(0)
+				again, _ := must(NDPOptions(nil).AppendPrefix(p)).next(0)
 				if q, ok := again.Prefix(); !ok || p != q {
 					t.Errorf("prefix %+v became %+v", p, q)
 				}
 			}
 			if r, ok := opt.Route(); ok {
 				r.Prefix = r.Prefix.Masked()
-				again, _ := must(NDPOptions(nil).AppendRoute(r)).at(0)
+				again, _ := must(NDPOptions(nil).AppendRoute(r)).next(0)
 				if q, ok := again.Route(); !ok || r != q {
 					t.Errorf("route %+v became %+v", r, q)
 				}
 			}
 			if p, ok := opt.PREF64(); ok {
-				again, _ := must(NDPOptions(nil).AppendPREF64(p)).at(0)
+				again, _ := must(NDPOptions(nil).AppendPREF64(p)).next(0)
 				if q, ok := again.PREF64(); !ok || p != q {
 					t.Errorf("PREF64 %+v became %+v", p, q)
 				}
@@ -527,14 +525,12 @@ func FuzzNDPOptions(f *testing.F) {
 				if err != nil {
 					continue // a name of more than 255 bytes
 				}
-				again, _ := o.at(0)
+				again, _ := o.next(0)
 				if _, e, ok := again.DNSSearch(); !ok || !slices.Equal(d, e) {
 					t.Errorf("domains %q became %q", d, e)
 				}
 			}
 		}
-		if end != len(b) {
-			t.Fatalf("%d of %d bytes", end, len(b))
-		}
+		checkEnd(t, NDPOptions(b).Err(), end, len(b))
 	})
 }

@@ -32,12 +32,13 @@ type Packet struct {
 	nodes  []node      // breadth first, left to right
 	slots  []slot      // of each node, its layer; those not in use wait for reuse
 	spare  []slot      // more layers that wait for reuse
+	kinds  *Registry   // whose numbers the slots' kinds are
 	dirty  bool        // some node is filled in
 	edited bool        // nodes were added or removed since decoding
 	judged []judgement // of each node; made when it is needed
+	lost   *Protocol   // of a layer that Append had no room for
 	depths []uint16    // of each node; made when they are needed
 	fit    int         // how many of the first slots are known to fit their nodes
-	full   bool        // layers were refused, see Append
 
 	// Scratch, kept for reuse.
 	out        []node // the nodes as they were encoded last
@@ -141,7 +142,7 @@ func (p *Packet) Decode(t link.Type, data []byte) error {
 	k := KindRaw
 	switch {
 	case t != link.TypeRaw:
-		k = r.Next(&linkTypesTable, uint32(t))
+		k = r.Next(&linkTypesTable, uint64(t))
 	case len(data) > 0 && data[0]>>4 == 4:
 		k = kindIPv4
 	case len(data) > 0 && data[0]>>4 == 6:
@@ -156,6 +157,12 @@ func (p *Packet) start(data []byte) {
 		p.clean()
 	}
 	p.depths, p.fit = p.depths[:0], 0
+	if p.kinds != p.Registry {
+		// The numbers of protocols are others.
+		clear(p.slots)
+		p.spare = nil
+		p.kinds = p.Registry
+	}
 	p.data = data
 	if cap(p.nodes) < commonNodes {
 		p.nodes = make([]node, commonNodes)
@@ -192,8 +199,8 @@ func (p *Packet) clean() {
 	}
 	p.edited = false
 	p.dirty = false
-	p.full = false
 	p.laid = false
+	p.lost = nil
 }
 
 func (p *Packet) registry() *Registry {
@@ -308,7 +315,7 @@ func (p *Packet) walk(r *Registry, i int) error {
 			n.hdr = allHeader
 			continue
 		}
-		s, err := indexOther(r.protocol(kind), p.data[off:region], r)
+		s, err := indexLayer(r.protocol(kind), p.data[off:region], r)
 		if err != nil {
 			failed = firstError(failed, n, err)
 			n.kind, n.hdr = KindRaw, allHeader
@@ -353,7 +360,7 @@ func (p *Packet) walk(r *Registry, i int) error {
 				next.kind = KindRaw
 				nodes = append(nodes, next)
 			case proto.Split != nil:
-				w := Splitter{nodes: nodes, next: next, at: pay, kinds: r.kinds()}
+				w := Splitter{nodes: nodes, next: next, at: pay, registry: r}
 				err := proto.Split(p.data[pay:end], r, &w)
 				w.rest()
 				nodes = w.nodes
@@ -372,9 +379,9 @@ func (p *Packet) walk(r *Registry, i int) error {
 	return failed
 }
 
-// indexOther calls the Index of a protocol that is not on the hot path, and
-// does not trust what it says.
-func indexOther(p *Protocol, b []byte, r *Registry) (Span, error) {
+// indexLayer calls the Index of a protocol, and does not trust what it says:
+// it may be another module's.
+func indexLayer(p *Protocol, b []byte, r *Registry) (Span, error) {
 	s, err := p.Index(b, r)
 	if err != nil {
 		return s, err
@@ -382,8 +389,8 @@ func indexOther(p *Protocol, b []byte, r *Registry) (Span, error) {
 	if s.Header <= 0 || s.Header > len(b) || s.Payload < 0 || s.Payload > len(b)-s.Header || s.Header >= allHeader && s.Header < len(b) {
 		return s, Malformed(p.Name, fmt.Sprintf("its Index claims %d+%d of %d bytes", s.Header, s.Payload, len(b)))
 	}
-	if s.Next >= builtinKinds && s.Next >= r.kinds() {
-		return s, Malformed(p.Name, fmt.Sprintf("its Index names kind %d, which the Registry does not have", s.Next))
+	if !r.has(s.Next) {
+		return s, Malformed(p.Name, fmt.Sprintf("its Index answers with kind %d, which is of another Registry", s.Next))
 	}
 	return s, nil
 }
@@ -407,16 +414,21 @@ type Splitter struct {
 	nodes []node
 	next  node   // what the layers are to be, with the end of the payload
 	at    uint32 // where the next one begins
-	kinds Kind   // how many there are
 	err   error
+
+	registry *Registry
 }
 
 // Add says that the next n bytes of the payload are a layer of kind k. It
-// returns false, and Split is to return, when they are not there, the packet
-// has too many layers, or the Registry no such kind. Bytes that Split leaves
+// returns false, and Split is to return, when they are not there, the Registry
+// does not have k, or the packet has too many layers. Bytes that Split leaves
 // over become [Raw].
 func (w *Splitter) Add(k Kind, n int) bool {
-	if w.err != nil || n <= 0 || uint64(n) > uint64(w.next.end-w.at) || k >= w.kinds {
+	if w.err != nil || n <= 0 || uint64(n) > uint64(w.next.end-w.at) {
+		return false
+	}
+	if !w.registry.has(k) {
+		w.err = Malformed("packet", fmt.Sprintf("its Split adds kind %d, which is of another Registry", k))
 		return false
 	}
 	if len(w.nodes) >= MaxLayers {

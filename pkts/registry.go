@@ -230,22 +230,15 @@ func linkTypeKind(t link.Type) Kind {
 type Table struct {
 	name    string
 	bit     uint8 // of Registry.overlaid; 0 for a foreign table
-	max     uint32
-	builtin func(n uint32) Kind
+	max     uint64
+	builtin func(n uint64) Kind
 }
 
 // NewTable returns a new number space. name is used when it is printed.
 func NewTable(name string) *Table { return &Table{name: name} }
 
 // String returns the name.
-func (t *Table) String() string {
-	if t.name == "" {
-		if first, ok := snapOUI(t); ok {
-			return fmt.Sprintf("SNAP %02x", first)
-		}
-	}
-	return t.name
-}
+func (t *Table) String() string { return t.name }
 
 // The number spaces of this package.
 var (
@@ -276,20 +269,20 @@ const (
 )
 
 var (
-	linkTypesTable  = Table{name: "link type", bit: overlaidLinkTypes, max: 1<<16 - 1, builtin: func(n uint32) Kind { return linkTypeKind(link.Type(n)) }}
-	etherTypesTable = Table{name: "EtherType", bit: overlaidEtherTypes, max: 1<<16 - 1, builtin: func(n uint32) Kind { return etherTypeKind(EtherType(n)) }}
-	ipProtosTable   = Table{name: "IP protocol", bit: overlaidIPProtos, max: 1<<8 - 1, builtin: func(n uint32) Kind { return ipProtoKind(IPProto(n)) }}
+	linkTypesTable  = Table{name: "link type", bit: overlaidLinkTypes, max: 1<<16 - 1, builtin: func(n uint64) Kind { return linkTypeKind(link.Type(n)) }}
+	etherTypesTable = Table{name: "EtherType", bit: overlaidEtherTypes, max: 1<<16 - 1, builtin: func(n uint64) Kind { return etherTypeKind(EtherType(n)) }}
+	ipProtosTable   = Table{name: "IP protocol", bit: overlaidIPProtos, max: 1<<8 - 1, builtin: func(n uint64) Kind { return ipProtoKind(IPProto(n)) }}
 	tcpPortsTable   = Table{name: "TCP port", bit: overlaidTCPPorts, max: 1<<16 - 1}
 	udpPortsTable   = Table{name: "UDP port", bit: overlaidUDPPorts, max: 1<<16 - 1}
 
-	icmpv6TypesTable = Table{name: "ICMPv6 type", bit: overlaidICMPv6Types, max: 1<<8 - 1, builtin: func(n uint32) Kind { return icmpv6TypeKind(ICMPv6Type(n)) }}
+	icmpv6TypesTable = Table{name: "ICMPv6 type", bit: overlaidICMPv6Types, max: 1<<8 - 1, builtin: func(n uint64) Kind { return icmpv6TypeKind(ICMPv6Type(n)) }}
 )
 
 // Selector is a number in a table: what announces a protocol. It is
 // comparable.
 type Selector struct {
 	Table  *Table
-	Number uint32
+	Number uint64
 }
 
 // String returns the table's name and the number, such as "UDP port 53".
@@ -297,22 +290,22 @@ func (s Selector) String() string {
 	if s.Table == &etherTypesTable {
 		return fmt.Sprintf("%v 0x%04x", s.Table, s.Number)
 	}
-	if first, ok := snapOUI(s.Table); ok {
-		return fmt.Sprintf("SNAP %v 0x%04x", OUI{first, byte(s.Number >> 24), byte(s.Number >> 16)}, uint16(s.Number))
+	if s.Table == &snapProtocolsTable {
+		return fmt.Sprintf("%v %v 0x%04x", s.Table, OUI{byte(s.Number >> 32), byte(s.Number >> 24), byte(s.Number >> 16)}, uint16(s.Number))
 	}
 	return fmt.Sprintf("%v %d", s.Table, s.Number)
 }
 
 // ByLinkType, ByEtherType, ByIPProto, ByTCPPort and ByUDPPort return a number
 // in the table of that name.
-func ByLinkType(t link.Type) Selector  { return Selector{&linkTypesTable, uint32(t)} }
-func ByEtherType(t EtherType) Selector { return Selector{&etherTypesTable, uint32(t)} }
-func ByIPProto(p IPProto) Selector     { return Selector{&ipProtosTable, uint32(p)} }
-func ByTCPPort(port uint16) Selector   { return Selector{&tcpPortsTable, uint32(port)} }
-func ByUDPPort(port uint16) Selector   { return Selector{&udpPortsTable, uint32(port)} }
+func ByLinkType(t link.Type) Selector  { return Selector{&linkTypesTable, uint64(t)} }
+func ByEtherType(t EtherType) Selector { return Selector{&etherTypesTable, uint64(t)} }
+func ByIPProto(p IPProto) Selector     { return Selector{&ipProtosTable, uint64(p)} }
+func ByTCPPort(port uint16) Selector   { return Selector{&tcpPortsTable, uint64(port)} }
+func ByUDPPort(port uint16) Selector   { return Selector{&udpPortsTable, uint64(port)} }
 
 // ByICMPv6Type returns a number in [ICMPv6Types].
-func ByICMPv6Type(t ICMPv6Type) Selector { return Selector{&icmpv6TypesTable, uint32(t)} }
+func ByICMPv6Type(t ICMPv6Type) Selector { return Selector{&icmpv6TypesTable, uint64(t)} }
 
 // Binding says that a number announces a protocol.
 type Binding struct {
@@ -393,14 +386,6 @@ func (r *Registry) KindOf(p *Protocol) Kind {
 	return k
 }
 
-// kinds returns how many kinds r has: they are the numbers below.
-func (r *Registry) kinds() Kind {
-	if r == nil {
-		return builtinKinds
-	}
-	return builtinKinds + Kind(len(r.foreign))
-}
-
 // protocol returns the protocol with number k.
 func (r *Registry) protocol(k Kind) *Protocol {
 	if k < builtinKinds {
@@ -409,9 +394,14 @@ func (r *Registry) protocol(k Kind) *Protocol {
 	return r.foreign[k-builtinKinds]
 }
 
+// has reports whether k is the number of a protocol.
+func (r *Registry) has(k Kind) bool {
+	return k < builtinKinds || int(k-builtinKinds) < len(r.foreign)
+}
+
 // Next returns the protocol that number n announces in table t, and KindRaw
 // when none is known.
-func (r *Registry) Next(t *Table, n uint32) Kind {
+func (r *Registry) Next(t *Table, n uint64) Kind {
 	if r != nil && r.overlaid&cmp.Or(t.bit, overlaidForeign) != 0 {
 		if k, ok := r.overlay[Selector{t, n}]; ok {
 			return k
@@ -426,21 +416,21 @@ func (r *Registry) Next(t *Table, n uint32) Kind {
 // etherType, ipProto and ports are Next for the tables on the hot path.
 func (r *Registry) etherType(t EtherType) Kind {
 	if r.overlaid&overlaidEtherTypes != 0 {
-		return r.Next(&etherTypesTable, uint32(t))
+		return r.Next(&etherTypesTable, uint64(t))
 	}
 	return etherTypeKind(t)
 }
 
 func (r *Registry) ipProto(p IPProto) Kind {
 	if r.overlaid&overlaidIPProtos != 0 {
-		return r.Next(&ipProtosTable, uint32(p))
+		return r.Next(&ipProtosTable, uint64(p))
 	}
 	return ipProtoKind(p)
 }
 
 func (r *Registry) icmpv6Type(t ICMPv6Type) Kind {
 	if r.overlaid&overlaidICMPv6Types != 0 {
-		return r.Next(&icmpv6TypesTable, uint32(t))
+		return r.Next(&icmpv6TypesTable, uint64(t))
 	}
 	return icmpv6TypeKind(t)
 }
@@ -449,62 +439,78 @@ func (r *Registry) ports(t *Table, src, dst uint16) Kind {
 	if r.overlaid&t.bit == 0 {
 		return KindRaw
 	}
-	if k := r.Next(t, uint32(dst)); k != KindRaw {
+	if k := r.Next(t, uint64(dst)); k != KindRaw {
 		return k
 	}
-	return r.Next(t, uint32(src))
+	return r.Next(t, uint64(src))
 }
 
-// Number returns the number that announces p in table t, for encoding.
-func (r *Registry) Number(t *Table, p *Protocol) (uint32, bool) {
+// Number returns the number that announces p in table t, for encoding: the
+// first one that p itself says it is found at, unless r has bound that to
+// another protocol and p to another number. It is false when there is none.
+func (r *Registry) Number(t *Table, p *Protocol) (uint64, bool) {
+	own, ok := uint64(0), false
 	for _, s := range p.At {
 		if s.Table == t {
-			return s.Number, true
+			own, ok = s.Number, true
+			break
 		}
 	}
-	if r == nil {
-		return 0, false
+	if r == nil || r.overlaid&cmp.Or(t.bit, overlaidForeign) == 0 {
+		return own, ok
 	}
-	k, ok := r.kindOf(p)
-	if !ok {
-		return 0, false
+	k, known := r.kindOf(p)
+	if !known || ok && r.Next(t, own) == k {
+		return own, ok
 	}
-	// A protocol that a program bound to a number that the protocol does not
-	// name itself: take the lowest, so that the answer is always the same.
-	found, best := false, uint32(0)
+	// The lowest number that a program bound p to, so that the answer is always
+	// the same.
+	bound, best := false, uint64(0)
 	for s, o := range r.overlay {
-		if s.Table == t && o == k && (!found || s.Number < best) {
-			found, best = true, s.Number
+		if s.Table == t && o == k && (!bound || s.Number < best) {
+			bound, best = true, s.Number
 		}
 	}
-	return best, found
+	if bound {
+		return best, true
+	}
+	return own, ok
 }
 
 // Bindings yields what announces what, in the order of the tables and numbers:
 // what a program can take away or replace.
 func (r *Registry) Bindings() iter.Seq2[Selector, *Protocol] {
 	return func(yield func(Selector, *Protocol) bool) {
-		tables := []*Table{LinkTypes, EtherTypes, IPProtos, TCPPorts, UDPPorts, LLCSAPs, LoopbackFamilies, ICMPv6Types}
-		var foreign []Selector
+		tables := []*Table{LinkTypes, EtherTypes, IPProtos, TCPPorts, UDPPorts, LLCSAPs, LoopbackFamilies, ICMPv6Types, SNAPProtocols}
+		var found []Selector
+		for _, t := range tables {
+			if t.builtin == nil {
+				continue
+			}
+			for n := range t.max + 1 {
+				if t.builtin(n) != KindRaw {
+					found = append(found, Selector{t, n})
+				}
+			}
+		}
 		if r != nil {
 			for s := range r.overlay {
-				if !slices.Contains(tables, s.Table) {
-					foreign = append(foreign, s)
+				if s.Table.builtin == nil || s.Table.builtin(s.Number) == KindRaw {
+					found = append(found, s)
 				}
 			}
 		}
-		for _, t := range tables {
-			for n := range t.max + 1 {
-				if k := r.Next(t, n); k != KindRaw && !yield(Selector{t, n}, r.protocol(k)) {
-					return
-				}
+		place := func(t *Table) int {
+			if i := slices.Index(tables, t); i >= 0 {
+				return i
 			}
+			return len(tables)
 		}
-		slices.SortFunc(foreign, func(a, b Selector) int {
-			return cmp.Or(cmp.Compare(a.Table.String(), b.Table.String()), cmp.Compare(a.Number, b.Number))
+		slices.SortFunc(found, func(a, b Selector) int {
+			return cmp.Or(cmp.Compare(place(a.Table), place(b.Table)), cmp.Compare(a.Table.name, b.Table.name), cmp.Compare(a.Number, b.Number))
 		})
-		for _, s := range foreign {
-			if k := r.overlay[s]; k != KindRaw && !yield(s, r.protocol(k)) {
+		for _, s := range found {
+			if k := r.Next(s.Table, s.Number); k != KindRaw && !yield(s, r.protocol(k)) {
 				return
 			}
 		}

@@ -104,7 +104,7 @@ var shim6Protocol = Protocol{
 	New:   New[Shim6],
 	Clone: cloneShim6,
 	Index: indexShim6,
-	At:    []Selector{{&ipProtosTable, uint32(IPProtoShim6)}},
+	At:    []Selector{{&ipProtosTable, uint64(IPProtoShim6)}},
 	Fields: []Field{
 		{"NextHeader", extOffNextHeader * 8, 8},
 		{"HdrExtLen", extOffLen * 8, 8},

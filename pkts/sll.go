@@ -201,7 +201,7 @@ var sllProtocol = Protocol{
 	New:   New[SLL],
 	Clone: Clone[SLL],
 	Index: indexSLL,
-	At:    []Selector{{&linkTypesTable, uint32(link.TypeLinuxSLL)}},
+	At:    []Selector{{&linkTypesTable, uint64(link.TypeLinuxSLL)}},
 	Fields: []Field{
 		{"PacketType", sllOffPacketType * 8, 16},
 		{"HardwareType", sllOffHardwareType * 8, 16},
@@ -374,7 +374,7 @@ var sll2Protocol = Protocol{
 	New:   New[SLL2],
 	Clone: Clone[SLL2],
 	Index: indexSLL2,
-	At:    []Selector{{&linkTypesTable, uint32(link.TypeLinuxSLL2)}},
+	At:    []Selector{{&linkTypesTable, uint64(link.TypeLinuxSLL2)}},
 	Fields: []Field{
 		{"Protocol", sll2OffProtocol * 8, 16},
 		{"Reserved", sll2OffReserved * 8, 16},

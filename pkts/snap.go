@@ -49,7 +49,7 @@ var snapProtocol = Protocol{
 	New:   New[SNAP],
 	Clone: Clone[SNAP],
 	Index: indexSNAP,
-	At:    []Selector{{&llcSAPsTable, uint32(LLCSAPSNAP)}},
+	At:    []Selector{{&llcSAPsTable, uint64(LLCSAPSNAP)}},
 	Fields: []Field{
 		{"OUI", snapOffOUI * 8, 24},
 		{"Type", snapOffType * 8, 16},
@@ -57,33 +57,25 @@ var snapProtocol = Protocol{
 	kind: kindSNAP,
 }
 
-// snapTables are the protocol numbers of organizations. A [Selector] has 32
-// bits, of which the last two bytes of the OUI and the protocol number take
-// all: the first byte of the OUI chooses the table.
-var snapTables [256]Table
+// SNAPProtocols are the protocol numbers that organizations give: the OUI, 24
+// bits, and behind it the number, 16 bits. Those of the two OUIs that use
+// EtherTypes (00-00-00 and 00-00-f8) are in [EtherTypes] instead.
+var SNAPProtocols = &snapProtocolsTable
+
+var snapProtocolsTable = Table{name: "SNAP", max: 1<<40 - 1}
 
 // BySNAP returns what announces the protocol number pid of an organization
-// behind a [SNAP] header. The two that use EtherTypes (00-00-00 and 00-00-f8)
-// are looked up in [EtherTypes] instead.
+// behind a [SNAP] header: a number in [SNAPProtocols], or in [EtherTypes] where
+// o uses those.
 func BySNAP(o OUI, pid uint16) Selector {
 	if o.usesEtherTypes() {
 		return ByEtherType(EtherType(pid))
 	}
-	return Selector{&snapTables[o[0]], snapNumber(o, pid)}
+	return Selector{&snapProtocolsTable, snapNumber(o, pid)}
 }
 
-func snapNumber(o OUI, pid uint16) uint32 {
-	return uint32(binary.BigEndian.Uint16(o[1:]))<<16 | uint32(pid)
-}
-
-// snapOUI returns the first byte of the OUIs in t, if it is one of snapTables.
-func snapOUI(t *Table) (first byte, ok bool) {
-	for i := range snapTables {
-		if t == &snapTables[i] {
-			return byte(i), true
-		}
-	}
-	return 0, false
+func snapNumber(o OUI, pid uint16) uint64 {
+	return uint64(o[0])<<32 | uint64(o[1])<<24 | uint64(o[2])<<16 | uint64(pid)
 }
 
 // Proto returns the descriptor of SNAP.
@@ -98,7 +90,7 @@ func indexSNAP(b []byte, r *Registry) (Span, error) {
 	if o := v.OUI(); o.usesEtherTypes() {
 		s.Next = r.etherType(v.Type())
 	} else {
-		s.Next = r.Next(&snapTables[o[0]], snapNumber(o, uint16(v.Type())))
+		s.Next = r.Next(&snapProtocolsTable, snapNumber(o, uint16(v.Type())))
 	}
 	return s, nil
 }
@@ -132,7 +124,7 @@ func (l *SNAP) Complete(c *Completion) error {
 		t = c.etherType(t)
 	} else {
 		have := snapNumber(o, uint16(t))
-		if n := c.Number(&snapTables[o[0]], have, have); n>>16 == have>>16 {
+		if n := c.Number(&snapProtocolsTable, have, have); n>>16 == have>>16 {
 			t = EtherType(n)
 		}
 	}

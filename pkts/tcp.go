@@ -95,7 +95,7 @@ var tcpProtocol = Protocol{
 	New:   New[TCP],
 	Clone: cloneTCP,
 	Index: indexTCP,
-	At:    []Selector{{&ipProtosTable, uint32(IPProtoTCP)}},
+	At:    []Selector{{&ipProtosTable, uint64(IPProtoTCP)}},
 	Fields: []Field{
 		{"SrcPort", tcpOffSrcPort * 8, 16},
 		{"DstPort", tcpOffDstPort * 8, 16},

@@ -33,7 +33,7 @@ var udpProtocol = Protocol{
 	New:   New[UDP],
 	Clone: Clone[UDP],
 	Index: indexUDP,
-	At:    []Selector{{&ipProtosTable, uint32(IPProtoUDP)}},
+	At:    []Selector{{&ipProtosTable, uint64(IPProtoUDP)}},
 	Fields: []Field{
 		{"SrcPort", udpOffSrcPort * 8, 16},
 		{"DstPort", udpOffDstPort * 8, 16},

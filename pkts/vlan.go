@@ -51,10 +51,10 @@ var vlanProtocol = Protocol{
 	Clone: Clone[VLAN],
 	Index: indexVLAN,
 	At: []Selector{
-		{&etherTypesTable, uint32(EtherTypeVLAN)},
-		{&etherTypesTable, uint32(EtherTypeQinQ)},
-		{&etherTypesTable, uint32(EtherTypeQinQ9100)},
-		{&etherTypesTable, uint32(EtherTypeQinQ9200)},
+		{&etherTypesTable, uint64(EtherTypeVLAN)},
+		{&etherTypesTable, uint64(EtherTypeQinQ)},
+		{&etherTypesTable, uint64(EtherTypeQinQ9100)},
+		{&etherTypesTable, uint64(EtherTypeQinQ9200)},
 	},
 	Fields: []Field{
 		{"Priority", 0, 3},

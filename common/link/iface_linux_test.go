@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/netip"
+	"os"
 	"os/exec"
 	"runtime"
 	"slices"
@@ -32,9 +33,19 @@ func inNamespace(t *testing.T, f func(t *testing.T)) {
 	<-done
 	select {
 	case reason := <-skip:
-		t.Skip("needs a network namespace: " + reason)
+		skipPrivileged(t, "needs a network namespace: "+reason)
 	default:
 	}
+}
+
+// skipPrivileged skips the test for the reason given, or fails it on a machine
+// that must not skip: where GOPKTS_REQUIRE_PRIVILEGED is 1.
+func skipPrivileged(t *testing.T, reason string) {
+	t.Helper()
+	if os.Getenv("GOPKTS_REQUIRE_PRIVILEGED") == "1" {
+		t.Fatal("required by GOPKTS_REQUIRE_PRIVILEGED=1: " + reason)
+	}
+	t.Skip(reason)
 }
 
 // ip runs ip(8) in the calling thread's namespace.
@@ -62,7 +73,7 @@ type ipAddr struct {
 
 func TestInterfacesPrivileged(t *testing.T) {
 	if _, err := exec.LookPath("ip"); err != nil {
-		t.Skip("needs ip(8) of iproute2: ", err)
+		skipPrivileged(t, "needs ip(8) of iproute2: "+err.Error())
 	}
 	inNamespace(t, func(t *testing.T) {
 		for _, cmd := range []string{

@@ -6,7 +6,7 @@
 //
 //   - pcap, with microseconds or nanoseconds, in either byte order, versions
 //     2.0 and up, and the variants that share its magic number or have one of
-//     their own: Kuznetzov's patches, Nokia, AIX, Ixia (see [Format]);
+//     their own: Kuznetsov's patches, Nokia, AIX, Ixia (see [Format]);
 //   - pcapng, with any number of sections, byte orders, interfaces, link types,
 //     and timestamp resolutions;
 //   - Sun's snoop, version 2;

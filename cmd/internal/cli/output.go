@@ -42,18 +42,19 @@ func (o *outputFlags) register(cmd *cobra.Command) {
 	f := cmd.Flags()
 	f.SortFlags = false
 	f.StringVarP(&o.write, "write", "w", "", "write the packets to `FILE`, - for the standard output; nothing is printed unless -T, -e, -x or --print asks for it")
-	f.StringVar(&o.writeFormat, "write-format", "", "format of that file: pcapng, pcap (microseconds) or pcap-nano; by default what its name says, else pcapng")
+	f.StringVar(&o.writeFormat, "write-format", "", "`FORMAT` of that file: pcapng, pcap (microseconds) or pcap-nano; by default what its name says, else pcapng")
 	f.IntVarP(&o.count, "count", "c", 0, "stop after `N` packets")
-	f.StringVarP(&o.format, "type", "T", "text", "print text (a line a packet), tree (every field), json (an object a line) or fields")
+	f.StringVarP(&o.format, "type", "T", "text", "`FORM` to print: text (a line a packet), tree (every field), json (an object a line) or fields")
 	f.StringArrayVarP(&o.fields, "field", "e", nil, "a `FIELD` to print, such as tcp.src_port, time or summary; repeatable; implies -T fields; pkts fields lists them")
-	f.StringVar(&o.separator, "separator", "\t", "what stands between fields; several values of one are joined by commas")
-	f.CountVarP(&o.hex, "hex", "x", "print the bytes behind the link header too; -xx with the link header")
-	f.CountVarP(&o.ascii, "ascii", "X", "-x with ASCII; -XX with the link header")
-	f.StringVar(&o.time, "time", timeStyles[0], "time of day (clock), none, epoch, delta (to the packet before), date, or first (to the first packet)")
-	f.CountVarP(&o.times, "t", "t", "as tcpdump: -t none, -tt epoch, -ttt delta, -tttt date, -ttttt first")
+	f.StringVar(&o.separator, "separator", "\t", "`TEXT` between fields; several values of one are joined by commas")
+	// The empty name keeps the type "count" out of the help text.
+	f.CountVarP(&o.hex, "hex", "x", "``print the bytes behind the link header too; -xx with the link header")
+	f.CountVarP(&o.ascii, "ascii", "X", "``-x with ASCII; -XX with the link header")
+	f.StringVar(&o.time, "time", timeStyles[0], "`STYLE` of times: time of day (clock), none, epoch, delta (to the packet before), date, or first (to the first packet)")
+	f.CountVarP(&o.times, "t", "t", "``as tcpdump: -t none, -tt epoch, -ttt delta, -tttt date, -ttttt first")
 	f.BoolVar(&o.utc, "utc", false, "print times in UTC, not in the local time zone")
 	f.BoolVar(&o.nano, "nano", false, "print times in nanoseconds")
-	f.StringVar(&o.color, "color", "auto", "colour the output: auto (on terminals, unless NO_COLOR is set), always or never")
+	f.StringVar(&o.color, "color", "auto", "`WHEN` to colour the output: auto (on terminals, unless NO_COLOR is set), always or never")
 	f.BoolVar(&o.print, "print", false, "print although -w is given")
 	complete := func(flag string, values ...string) {
 		// The flag was registered above.
@@ -75,18 +76,17 @@ func withPrefix(values []string, start string) []string {
 
 // output is where packets go.
 type output struct {
-	flags  outputFlags
-	silent bool // nothing is printed
-	color  bool
-	fields []field
-	hex    hexStyle
-	clock  clock
-	out    io.Writer
-	buf    []byte
-	pkt    pkts.Packet
-	n      int // packets so far
-	scratch,
-	line []byte
+	flags   outputFlags
+	silent  bool // nothing is printed
+	color   bool
+	fields  []field
+	hex     hexStyle
+	clock   clock
+	out     io.Writer
+	buf     []byte
+	pkt     pkts.Packet
+	n       int // packets so far
+	scratch []byte
 
 	file       *pcap.Writer
 	fileFormat pcap.Format

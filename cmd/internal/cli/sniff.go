@@ -70,10 +70,10 @@ Capturing needs a privilege: on Linux CAP_NET_RAW, which root has, and which
 	f.StringVarP(&iface, "interface", "i", "", "the `INTERFACE` to capture from; pkts ifaces lists them")
 	flags.register(cmd)
 	f.IntVarP(&snapLen, "snaplen", "s", 0, "keep the first `BYTES` of each packet; 0 for all that an interface sends at once")
-	f.BoolVarP(&promisc, "promiscuous", "p", false, "ask for packets that are addressed to other hosts, too")
-	f.StringVar(&direction, "direction", "both", "capture both, in or out")
+	f.BoolVarP(&promisc, "promiscuous", "p", false, "capture packets that are addressed to other hosts, too")
+	f.StringVar(&direction, "direction", "both", "`WAY` of the packets to capture: both, in or out")
 	f.IntVarP(&buffer, "buffer", "B", 0, "size of the capture buffer in `BYTES`; 0 for 8 MiB")
-	f.DurationVar(&duration, "duration", 0, "stop after this time, such as 30s or 5m")
+	f.DurationVar(&duration, "duration", 0, "stop after this `TIME`, such as 30s or 5m")
 	f.BoolVarP(&quiet, "quiet", "q", false, "no messages at the start and the end")
 	_ = cmd.RegisterFlagCompletionFunc("interface", func(_ *cobra.Command, _ []string, start string) ([]string, cobra.ShellCompDirective) {
 		var names []string
