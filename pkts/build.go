@@ -268,12 +268,16 @@ func (p *Packet) judge() { p.verify(nil) }
 // until it returns false.
 func (p *Packet) verify(found func(Check) bool) {
 	p.judged = append(p.judged[:0], make([]judgement, len(p.nodes))...)
-	c := &p.completion
-	*c = Completion{p: p, b: p.data, nodes: p.nodes, verifying: true, found: found, chain: p.isChain()}
+	// found may encode, print, check, edit or decode the packet.
+	c := p.checking
+	if p.checking = nil; c == nil {
+		c = new(Completion)
+	}
+	*c = Completion{p: p, b: p.data, nodes: p.nodes, gen: p.gen, verifying: true, found: found, chain: p.isChain()}
 	if !c.chain {
 		p.link()
 	}
-	for i := range p.nodes {
+	for i := 0; i < len(p.nodes); i++ {
 		if p.nodes[i].flags&nodeBuilt != 0 {
 			continue
 		}
@@ -286,14 +290,17 @@ func (p *Packet) verify(found func(Check) bool) {
 		// right either, and is left alone.
 		_ = l.Complete(c)
 		if c.stopped {
-			return
+			break
 		}
 	}
+	*c = Completion{}
+	p.checking = c
 }
 
 // Check is what [Packet.Checks] finds of one field.
 type Check struct {
-	// Layer is the layer's protocol, and Node its place in the packet.
+	// Node is the layer's place in the packet, and Field the name of the struct
+	// field.
 	Node  Node
 	Field string
 	// Offset is where the field lies, in bytes from the start of the packet.
@@ -337,7 +344,8 @@ func (s CheckStatus) String() string {
 
 // Checks verifies the lengths, checksums and next-protocol numbers of a packet
 // as it was decoded, outermost layer first. A packet that was built, or edited
-// by [Packet.Append] and the like, has nothing to verify: it yields none.
+// by [Packet.Append] and the like, has nothing to verify: it yields none. The
+// loop may change fields, encode and print; an edit of the layers ends it.
 func (p *Packet) Checks() iter.Seq[Check] {
 	return func(yield func(Check) bool) {
 		if p.edited {
@@ -367,6 +375,9 @@ type Completion struct {
 	mode    Mode
 	unknown bool
 	failed  error // what the layer did wrong with its header
+
+	gen   uint32 // of p
+	alone node
 
 	verifying bool
 	found     func(Check) bool
@@ -483,8 +494,17 @@ func (c *Completion) judge(have, want uint32) {
 	}
 	if c.found != nil {
 		n := Node{c.p, c.i}
+		at := *c.node
 		if !c.found(Check{n, c.field, int(c.node.off) + c.off, have, want, s}) {
 			c.stopped = true
+		}
+		if c.p.gen != c.gen {
+			// The layer at hand may not be there any more. What its Complete
+			// still asks is answered as if nothing was around it.
+			c.stopped = true
+			c.alone = at
+			c.alone.parent, c.alone.flags = noNode, 0
+			c.node, c.nodes, c.chain = &c.alone, nil, true
 		}
 	}
 }
@@ -495,7 +515,7 @@ func (c *Completion) absent(have uint32) bool {
 }
 
 // Name returns the name of the layer's protocol, for errors.
-func (c *Completion) Name() string { return c.p.protocol(c.i).Name }
+func (c *Completion) Name() string { return c.p.registry().protocol(c.node.kind).Name }
 
 // Header returns the layer's encoded header.
 func (c *Completion) Header() []byte { return c.header }
