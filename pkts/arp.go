@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 
 	"github.com/gopkts/gopkts/common/link"
 )
@@ -252,7 +253,7 @@ var _ Layer = (*ARP)(nil)
 var arpProtocol = Protocol{
 	Name:  "ARP",
 	New:   New[ARP],
-	Clone: Clone[ARP],
+	Clone: cloneARP,
 	Index: indexARP,
 	At: []Selector{
 		{&etherTypesTable, uint32(EtherTypeARP)},
@@ -280,6 +281,15 @@ const (
 
 // Proto returns the descriptor of ARP.
 func (*ARP) Proto() *Protocol { return &arpProtocol }
+
+func cloneARP(l Layer) Layer {
+	c := *l.(*ARP)
+	c.SenderHardware = slices.Clone(c.SenderHardware)
+	c.SenderProtocol = slices.Clone(c.SenderProtocol)
+	c.TargetHardware = slices.Clone(c.TargetHardware)
+	c.TargetProtocol = slices.Clone(c.TargetProtocol)
+	return &c
+}
 
 func indexARP(b []byte, _ *Registry) (Span, error) {
 	n, err := ARPView(b).check()

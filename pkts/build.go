@@ -2,9 +2,12 @@ package pkts
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"iter"
+	"math"
 
 	"github.com/gopkts/gopkts/common/checksum"
 )
@@ -39,6 +42,9 @@ func (p *Packet) AppendBinary(b []byte) ([]byte, error) {
 // emit appends the headers and payloads of all nodes and notes in p.out where
 // they lie. It reports whether any header differs from what was decoded.
 func (p *Packet) emit(b []byte) (_ []byte, changed bool, err error) {
+	if p.full {
+		return b, false, &EncodeError{Layer: "packet", Reason: "Append was given more than it takes", Err: ErrTooDeep}
+	}
 	base := len(b)
 	if !p.laid {
 		// What does not change from one encoding to the next.
@@ -59,6 +65,12 @@ func (p *Packet) emit(b []byte) (_ []byte, changed bool, err error) {
 		}
 		changed = changed || !same
 		o.hdr = headerLen(len(b) - base - int(o.off))
+		if o.hdr == allHeader && i+1 < len(p.nodes) {
+			return b, false, p.headerTooLong(i, len(b)-base)
+		}
+	}
+	if err := fits(len(b) - base); err != nil {
+		return b, false, err
 	}
 	for i := range p.out {
 		p.out[i].end = uint32(len(b) - base)
@@ -68,6 +80,21 @@ func (p *Packet) emit(b []byte) (_ []byte, changed bool, err error) {
 
 // headerLen returns n as a node stores it.
 func headerLen(n int) uint16 { return uint16(min(n, allHeader)) }
+
+// headerTooLong returns the error of node i, which carries something behind a
+// header that goes up to end: there is no telling where that begins.
+func (p *Packet) headerTooLong(i, end int) error {
+	return &EncodeError{Layer: p.protocol(i).Name, Reason: fmt.Sprintf("a header of %d bytes that carries a layer, at most %d", end-int(p.out[i].off), allHeader-1), Err: ErrTooLong}
+}
+
+// fits returns the error of a packet of n bytes whose offsets a node cannot
+// store.
+func fits(n int) error {
+	if uint64(n) > math.MaxUint32 {
+		return TooLong("packet", "", n, math.MaxUint32)
+	}
+	return nil
+}
 
 // isChain reports whether each node is the only one in the one before it.
 func (p *Packet) isChain() bool {
@@ -94,6 +121,12 @@ func (p *Packet) emitTree(b []byte) (_ []byte, changed bool, err error) {
 		changed = changed || !same
 		o.hdr = headerLen(len(b) - base - int(o.off))
 		o.end = uint32(len(b) - base)
+		if o.hdr == allHeader && p.links[i].child != noNode {
+			return b, false, p.headerTooLong(int(i), len(b)-base)
+		}
+	}
+	if err := fits(len(b) - base); err != nil {
+		return b, false, err
 	}
 	// A node ends where the last one in it ends. Going backwards through the
 	// order, each node is done before the one it lies in.
@@ -116,7 +149,10 @@ func (p *Packet) emitHeader(b []byte, i int) (_ []byte, same bool, err error) {
 	}
 	start := len(b)
 	if b, err = p.slots[i].layer.AppendBinary(b); err != nil {
-		return b, false, err
+		return b, false, p.encodeError(i, err)
+	}
+	if len(b) < start {
+		return b, false, &EncodeError{Layer: p.protocol(i).Name, Reason: "its AppendBinary takes bytes away", Err: ErrMalformed}
 	}
 	if n.flags&nodeBuilt != 0 {
 		return b, false, nil
@@ -130,18 +166,29 @@ func (p *Packet) complete(b []byte) error {
 		p.judge()
 	}
 	c := &p.completion
-	c.p, c.b, c.nodes, c.verifying, c.unknown = p, b, p.out, false, false
+	*c = Completion{p: p, b: b, nodes: p.out, chain: p.chain}
+	if !c.chain {
+		p.link()
+	}
 	for i := len(p.nodes) - 1; i >= 0; i-- {
 		l := p.completer(i)
 		if l == nil {
 			continue
 		}
 		c.at(i)
-		if err := l.Complete(c); err != nil {
-			return err
+		if err := cmp.Or(l.Complete(c), c.failed); err != nil {
+			return p.encodeError(i, err)
 		}
 	}
 	return nil
+}
+
+// encodeError makes what a layer of another module returned an EncodeError.
+func (p *Packet) encodeError(i int, err error) error {
+	if _, ok := errors.AsType[*EncodeError](err); ok {
+		return err
+	}
+	return &EncodeError{Layer: p.protocol(i).Name, Err: err}
 }
 
 // completer returns the layer of node i if it has fields to complete, nil if
@@ -179,7 +226,10 @@ func (p *Packet) judge() { p.verify(nil) }
 func (p *Packet) verify(found func(Check) bool) {
 	p.judged = append(p.judged[:0], make([]judgement, len(p.nodes))...)
 	c := &p.completion
-	*c = Completion{p: p, b: p.data, nodes: p.nodes, verifying: true, found: found}
+	*c = Completion{p: p, b: p.data, nodes: p.nodes, verifying: true, found: found, chain: p.isChain()}
+	if !c.chain {
+		p.link()
+	}
 	for i := range p.nodes {
 		if p.nodes[i].flags&nodeBuilt != 0 {
 			continue
@@ -260,6 +310,7 @@ type Completion struct {
 	p     *Packet
 	b     []byte // the packet
 	nodes []node // of b
+	chain bool   // each node is the only one in the one before it; else p.links count
 
 	// The layer at hand.
 	i      int
@@ -272,6 +323,8 @@ type Completion struct {
 	off     int
 	mode    Mode
 	unknown bool
+	failed  error   // what the layer did wrong with its header
+	none    [4]byte // stands for bytes that the header does not have
 
 	verifying bool
 	found     func(Check) bool
@@ -282,7 +335,7 @@ type Completion struct {
 func (c *Completion) at(i int) {
 	n := &c.nodes[i]
 	pay := n.pay()
-	c.i, c.node = i, n
+	c.i, c.node, c.failed = i, n, nil
 	c.header = c.b[n.off:pay:pay]
 	c.judged = nil
 	if n.flags&nodeBuilt == 0 {
@@ -309,16 +362,16 @@ func (c *Completion) Wants(field string, off int, m Mode) bool {
 // PutUint8, PutUint16 and PutUint32 hand over the value of the field that
 // [Completion.Wants] asked for.
 func (c *Completion) PutUint8(v uint8) {
-	f := &c.header[c.off]
+	f := c.bytes(c.off, 1)
 	if c.verifying {
-		c.judge(uint32(*f), uint32(v))
+		c.judge(uint32(f[0]), uint32(v))
 		return
 	}
-	*f = v
+	f[0] = v
 }
 
 func (c *Completion) PutUint16(v uint16) {
-	f := c.header[c.off:]
+	f := c.bytes(c.off, 2)
 	if c.verifying {
 		c.judge(uint32(binary.BigEndian.Uint16(f)), uint32(v))
 		return
@@ -327,12 +380,25 @@ func (c *Completion) PutUint16(v uint16) {
 }
 
 func (c *Completion) PutUint32(v uint32) {
-	f := c.header[c.off:]
+	f := c.bytes(c.off, 4)
 	if c.verifying {
 		c.judge(binary.BigEndian.Uint32(f), v)
 		return
 	}
 	binary.BigEndian.PutUint32(f, v)
+}
+
+// bytes returns n bytes of the header. That it does not have them is the
+// layer's mistake, and becomes the error of its Complete.
+func (c *Completion) bytes(off, n int) []byte {
+	if off >= 0 && off <= len(c.header)-n {
+		return c.header[off : off+n]
+	}
+	if c.failed == nil {
+		c.failed = &EncodeError{Layer: c.Name(), Field: c.field, Reason: fmt.Sprintf("its Complete is after byte %d of a header of %d", off, len(c.header)), Err: ErrTruncated}
+	}
+	c.none = [4]byte{}
+	return c.none[:n]
 }
 
 // PutLength hands over a length for a field of 16 bits, and returns an error
@@ -352,6 +418,9 @@ func (c *Completion) PutLength(n int) error {
 
 // judge notes whether the field at hand is right.
 func (c *Completion) judge(have, want uint32) {
+	if c.failed != nil {
+		return
+	}
 	s := CheckBad
 	switch {
 	case have == want:
@@ -401,8 +470,8 @@ func (c *Completion) end() uint32 {
 	if c.node.flags&nodeTrailer == 0 {
 		return end
 	}
-	for j := c.i + 1; j < len(c.nodes); j++ {
-		if o := &c.nodes[j]; o.parent == uint16(c.i) && o.kind == kindPadding {
+	for j := c.child(); j != noNode; j = c.sibling(j) {
+		if o := &c.nodes[j]; o.kind == kindPadding {
 			end = min(end, o.off)
 		}
 	}
@@ -410,12 +479,31 @@ func (c *Completion) end() uint32 {
 }
 
 // Uint16 returns the 16 bits at byte off of the header.
-func (c *Completion) Uint16(off int) uint16 { return binary.BigEndian.Uint16(c.header[off:]) }
+func (c *Completion) Uint16(off int) uint16 { return binary.BigEndian.Uint16(c.bytes(off, 2)) }
+
+// child returns the first node in the one at hand, noNode for none.
+func (c *Completion) child() uint16 {
+	if !c.chain {
+		return c.p.links[c.i].child
+	}
+	if c.i+1 < len(c.nodes) {
+		return uint16(c.i + 1)
+	}
+	return noNode
+}
+
+// sibling returns the node behind node j within the same one, noNode for none.
+func (c *Completion) sibling(j uint16) uint16 {
+	if c.chain {
+		return noNode
+	}
+	return c.p.links[j].next
+}
 
 // next returns the protocol of the payload, KindRaw for none.
 func (c *Completion) next() Kind {
-	for j := c.i + 1; j < len(c.p.nodes); j++ {
-		if n := &c.p.nodes[j]; n.parent == uint16(c.i) && n.kind != kindPadding {
+	for j := c.child(); j != noNode; j = c.sibling(j) {
+		if n := &c.nodes[j]; n.kind != kindPadding {
 			return n.kind
 		}
 	}
@@ -425,8 +513,8 @@ func (c *Completion) next() Kind {
 // payloadLen returns the length of the payload without any padding, in bytes.
 func (c *Completion) payloadLen() int {
 	n := int(c.node.end - c.node.pay())
-	for j := c.i + 1; j < len(c.nodes); j++ {
-		if o := &c.nodes[j]; o.parent == uint16(c.i) && o.kind == kindPadding {
+	for j := c.child(); j != noNode; j = c.sibling(j) {
+		if o := &c.nodes[j]; o.kind == kindPadding {
 			n -= int(o.end - o.off)
 		}
 	}
@@ -484,6 +572,9 @@ func (c *Completion) TransportChecksum(proto IPProto) (uint16, error) {
 func (c *Completion) InternetChecksum(start uint16) uint16 {
 	have := c.Uint16(c.off)
 	b := c.b[c.node.off:c.end()]
+	if c.failed != nil {
+		return 0
+	}
 	sum := without(checksum.Sum(b, start), have)
 	if sum == 0xffff {
 		// Either what is left adds up to this, or it is nothing but zeros.

@@ -12,20 +12,8 @@ type links struct{ child, next uint16 }
 // depthFirst returns the nodes in the order in which they lie in the packet.
 // The result is valid until it is called again.
 func (p *Packet) depthFirst() []uint16 {
+	p.link()
 	n := len(p.nodes)
-	// Entry n stands for the packet itself, whose children are at the top.
-	p.links = slices.Grow(p.links[:0], n+1)[:n+1]
-	for i := range p.links {
-		p.links[i] = links{noNode, noNode}
-	}
-	for i := n - 1; i >= 0; i-- {
-		up := int(p.nodes[i].parent)
-		if up == noNode {
-			up = n
-		}
-		p.links[i].next = p.links[up].child
-		p.links[up].child = uint16(i)
-	}
 	p.order = p.order[:0]
 	i := p.links[n].child
 	for i != noNode {
@@ -42,6 +30,24 @@ func (p *Packet) depthFirst() []uint16 {
 		}
 	}
 	return p.order
+}
+
+// link makes the links of all nodes.
+func (p *Packet) link() {
+	n := len(p.nodes)
+	// Entry n stands for the packet itself, whose children are at the top.
+	p.links = slices.Grow(p.links[:0], n+1)[:n+1]
+	for i := range p.links {
+		p.links[i] = links{noNode, noNode}
+	}
+	for i := n - 1; i >= 0; i-- {
+		up := int(p.nodes[i].parent)
+		if up == noNode {
+			up = n
+		}
+		p.links[i].next = p.links[up].child
+		p.links[up].child = uint16(i)
+	}
 }
 
 // placed is a node with what belongs to it, at its depth: the form in which
@@ -66,9 +72,14 @@ func Stack(layers ...Layer) *Packet {
 // [Padding] goes behind everything, into the outermost layer.
 //
 // The packet keeps the layers and never changes them; what the caller changes
-// in them later is what is encoded.
+// in them later is what is encoded. It takes 65,535 layers; a packet that was
+// to have more says so, with [ErrTooDeep], when it is encoded.
 func (p *Packet) Append(layers ...Layer) {
 	t := p.unpack()
+	if room := maxNodes - len(t); len(layers) > room {
+		layers = layers[:room]
+		p.full = true
+	}
 	for _, l := range layers {
 		at, depth := len(t), 0
 		if len(t) > 0 {
@@ -89,10 +100,22 @@ func (p *Packet) Append(layers ...Layer) {
 	p.pack(t)
 }
 
+// maxNodes is how many layers a packet can have, so that noNode is none.
+const maxNodes = noNode
+
+// unpackFor is unpack, and the place of at, for a layer that is to be added.
+func (p *Packet) unpackFor(at Layer) ([]placed, int, error) {
+	t := p.unpack()
+	if len(t) >= maxNodes {
+		return t, 0, fmt.Errorf("pkts: %w: the packet has %d", ErrTooDeep, len(t))
+	}
+	i, err := p.locate(t, at)
+	return t, i, err
+}
+
 // InsertBefore puts l into the layer that carries at, and at into l.
 func (p *Packet) InsertBefore(at, l Layer) error {
-	t := p.unpack()
-	i, err := p.locate(t, at)
+	t, i, err := p.unpackFor(at)
 	if err != nil {
 		return err
 	}
@@ -106,8 +129,7 @@ func (p *Packet) InsertBefore(at, l Layer) error {
 
 // InsertAfter puts l into at, and what at carries into l.
 func (p *Packet) InsertAfter(at, l Layer) error {
-	t := p.unpack()
-	i, err := p.locate(t, at)
+	t, i, err := p.unpackFor(at)
 	if err != nil {
 		return err
 	}
@@ -121,8 +143,7 @@ func (p *Packet) InsertAfter(at, l Layer) error {
 // AddChild puts l into at, behind what at already carries: a further chunk, a
 // further record.
 func (p *Packet) AddChild(at, l Layer) error {
-	t := p.unpack()
-	i, err := p.locate(t, at)
+	t, i, err := p.unpackFor(at)
 	if err != nil {
 		return err
 	}
@@ -209,11 +230,7 @@ func (p *Packet) unpack() []placed {
 	t := make([]placed, 0, len(p.nodes)+4)
 	for _, i := range p.depthFirst() {
 		n := p.nodes[i]
-		depth := 0
-		for j := n.parent; j != noNode; j = p.nodes[j].parent {
-			depth++
-		}
-		o := placed{node: n, judged: p.judged[i], depth: depth}
+		o := placed{node: n, judged: p.judged[i], depth: p.depth(int(i))}
 		if n.flags&nodeFilled != 0 {
 			o.slot = p.slots[i]
 		}
@@ -268,6 +285,7 @@ func (p *Packet) Clone() *Packet {
 		nodes:    slices.Clone(p.nodes),
 		dirty:    p.dirty,
 		edited:   p.edited,
+		full:     p.full,
 		judged:   slices.Clone(p.judged),
 	}
 	for i := range c.nodes {
@@ -327,12 +345,21 @@ func (n Node) Proto() *Protocol { return n.p.protocol(n.i) }
 func (n Node) Layer() (Layer, error) { return n.p.layer(n.i) }
 
 // Depth returns how many layers this one lies in.
-func (n Node) Depth() int {
-	d := 0
-	for j := n.p.nodes[n.i].parent; j != noNode; j = n.p.nodes[j].parent {
-		d++
+func (n Node) Depth() int { return n.p.depth(n.i) }
+
+// depth returns how many nodes node i lies in. A node stands behind the one
+// that it lies in.
+func (p *Packet) depth(i int) int {
+	if len(p.depths) != len(p.nodes) {
+		p.depths = slices.Grow(p.depths[:0], len(p.nodes))[:len(p.nodes)]
+		for j := range p.nodes {
+			p.depths[j] = 0
+			if up := p.nodes[j].parent; up != noNode {
+				p.depths[j] = p.depths[up] + 1
+			}
+		}
 	}
-	return d
+	return int(p.depths[i])
 }
 
 // Built reports whether the layer was not decoded but added, so that it has no

@@ -78,6 +78,14 @@ func (p *Packet) quoted(i int) bool {
 // Flows yields the flow of every IP header, outermost first.
 func (p *Packet) Flows() iter.Seq[Flow] {
 	return func(yield func(Flow) bool) {
+		if p.dirty {
+			for _, f := range p.flowsOfLayers() {
+				if !yield(f) {
+					return
+				}
+			}
+			return
+		}
 		for i := range p.nodes {
 			if k := p.nodes[i].kind; (k == kindIPv4 || k == kindIPv6) && !yield(p.flow(i)) {
 				return
@@ -86,10 +94,47 @@ func (p *Packet) Flows() iter.Seq[Flow] {
 	}
 }
 
+// flowsOfLayers is Flows for a packet whose layers have been handed out. It
+// encodes the packet at most once.
+func (p *Packet) flowsOfLayers() (fs []Flow) {
+	var (
+		b       []byte
+		err     error
+		encoded bool
+	)
+	for i := range p.nodes {
+		k := p.nodes[i].kind
+		if k != kindIPv4 && k != kindIPv6 {
+			continue
+		}
+		f, ok := p.flowOfLayers(i)
+		if !ok {
+			if !encoded {
+				b, err = p.AppendBinary(nil)
+				encoded = true
+			}
+			if err == nil {
+				f = p.flowOfEncoding(i, b)
+			}
+		}
+		fs = append(fs, f)
+	}
+	return fs
+}
+
 // flow returns the flow of node i, an IP header.
 func (p *Packet) flow(i int) (f Flow) {
 	if p.dirty {
-		return p.flowOfLayers(i)
+		f, ok := p.flowOfLayers(i)
+		if !ok {
+			b, err := p.AppendBinary(p.scratch[:0])
+			if err != nil {
+				return f
+			}
+			p.scratch = b
+			f = p.flowOfEncoding(i, b)
+		}
+		return f
 	}
 	n := &p.nodes[i]
 	f.set(n.kind, p.data[n.off:n.end], int(n.hdr))
@@ -210,58 +255,50 @@ func (f *Flow) icmpAnswer() (uint16, bool) {
 }
 
 // flowOfLayers is flow for a packet whose layers have been handed out: it goes
-// by what they hold now.
-func (p *Packet) flowOfLayers(i int) Flow {
+// by what they hold now, and reports false when fields are still to be
+// computed, so that only the encoded packet tells.
+func (p *Packet) flowOfLayers(i int) (f Flow, ok bool) {
 	if p.edited {
-		return p.flowOfEncoding(i)
+		return f, false
 	}
-	var (
-		f     Flow
-		proto IPProto
-	)
-	ip, b := i, p.current(i)
+	var proto IPProto
+	b := p.current(i)
 	switch {
 	case p.nodes[i].kind == kindIPv4 && len(b) >= IPv4MinLen:
 		proto = f.setIPv4(IPv4View(b))
 	case p.nodes[i].kind == kindIPv6 && len(b) >= IPv6Len:
 		proto = f.setIPv6(IPv6View(b))
 	default:
-		return Flow{} // it cannot be encoded
+		return Flow{}, true // it cannot be encoded
 	}
 	for {
 		if i = p.child(i); i < 0 {
 			f.Proto = proto
-			return f
+			return f, true
 		}
 		b = p.current(i)
 		switch k := p.nodes[i].kind; {
 		case k == KindRaw || f.Fragment:
 			f.setPayload(proto, b)
-			return f
+			return f, true
 		case k != p.registry().ipProto(proto):
-			return p.flowOfEncoding(ip) // the number is to be computed
+			return Flow{}, false // the number is to be computed
 		case k == kindTCP || k == kindUDP || len(b) == 0:
 			f.setPorts(proto, b)
-			return f
+			return f, true
 		case proto == IPProtoFragment && len(b) >= 8:
 			f.Fragment = isFragment6(b)
 		case proto == IPProtoHopByHop, proto == IPProtoRouting, proto == IPProtoDestOpts, proto == IPProtoAH:
 		default:
 			f.setPorts(proto, b)
-			return f
+			return f, true
 		}
 		proto = IPProto(b[0])
 	}
 }
 
-// flowOfEncoding is flow for a packet that was built or edited, so that fields
-// are to be computed: it encodes the packet.
-func (p *Packet) flowOfEncoding(i int) (f Flow) {
-	b, err := p.AppendBinary(p.scratch[:0])
-	if err != nil {
-		return f
-	}
-	p.scratch = b
+// flowOfEncoding is flow for a packet that was just encoded as b.
+func (p *Packet) flowOfEncoding(i int, b []byte) (f Flow) {
 	o := &p.out[i]
 	f.set(o.kind, b[o.off:o.end], int(o.hdr))
 	return f

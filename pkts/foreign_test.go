@@ -1,9 +1,13 @@
 package pkts_test
 
 import (
+	"bytes"
 	"encoding/binary"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"log"
+	"math"
 	"testing"
 
 	"github.com/gopkts/gopkts/pkts"
@@ -260,4 +264,337 @@ func ExampleIPv6Options_AppendRouterAlert() {
 	}
 	fmt.Printf("% x\n", b[pkts.IPv6Len:])
 	// Output: 3b 00 05 02 00 00 01 00
+}
+
+// oddProtocol returns a protocol of its own for a test.
+func oddProtocol(index func(b []byte, r *pkts.Registry) (pkts.Span, error)) *pkts.Protocol {
+	p := &pkts.Protocol{Name: "Odd", Index: index, At: []pkts.Selector{pkts.ByUDPPort(7)}}
+	p.New = func() pkts.Layer { return &oddLayer{proto: p} }
+	p.Clone = func(l pkts.Layer) pkts.Layer { c := *l.(*oddLayer); return &c }
+	return p
+}
+
+// oddLayer is a layer whose functions a test sets.
+type oddLayer struct {
+	proto    *pkts.Protocol
+	decode   func(b []byte) (int, error)
+	encode   func(b []byte) ([]byte, error)
+	complete func(c *pkts.Completion) error
+}
+
+func (l *oddLayer) Proto() *pkts.Protocol { return l.proto }
+
+func (l *oddLayer) Decode(b []byte) (int, error) {
+	if l.decode != nil {
+		return l.decode(b)
+	}
+	return 1, nil
+}
+
+func (l *oddLayer) AppendBinary(b []byte) ([]byte, error) {
+	if l.encode != nil {
+		return l.encode(b)
+	}
+	return append(b, 0xaa), nil
+}
+
+func (l *oddLayer) Complete(c *pkts.Completion) error {
+	if l.complete != nil {
+		return l.complete(c)
+	}
+	return nil
+}
+
+// useAll does what a program may do with a decoded packet.
+func useAll(t *testing.T, p *pkts.Packet, want []byte) {
+	t.Helper()
+	if b, err := p.AppendBinary(nil); err != nil || !bytes.Equal(b, want) {
+		t.Errorf("encoded to % x, %v, was % x", b, err, want)
+	}
+	for n := range p.Nodes() {
+		_, _ = n.Layer()
+		_ = n.Bytes()
+	}
+	for range p.Checks() {
+	}
+	_ = p.Flow()
+	_ = p.String()
+	_ = p.GoString()
+	_ = p.AppendTree(nil, nil)
+	_ = p.AppendFieldDump(nil)
+	if b := p.AppendJSON(nil); !json.Valid(b) {
+		t.Errorf("not JSON: %s", b)
+	}
+	if b, err := p.Clone().AppendBinary(nil); err == nil && len(b) == 0 && len(want) > 0 {
+		t.Error("a clone is empty")
+	}
+	p.Append(&pkts.Raw{Data: []byte("appended")})
+	_, _ = p.AppendBinary(nil)
+}
+
+// oddFrame is an IPv4 and a UDP header to port 7, and a payload.
+func oddFrame(t *testing.T, payload int) []byte {
+	t.Helper()
+	b, err := pkts.Stack(&pkts.IPv4{}, &pkts.UDP{SrcPort: 9, DstPort: 7}, &pkts.Raw{Data: make([]byte, payload)}).AppendBinary(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+func TestForeignIndexIsNotTrusted(t *testing.T) {
+	b := oddFrame(t, 20)
+	for name, span := range map[string]pkts.Span{
+		"nothing":            {},
+		"a negative header":  {Header: -1, Payload: 21},
+		"a negative payload": {Header: 1, Payload: -1},
+		"a long header":      {Header: 21},
+		"a huge header":      {Header: math.MaxInt, Payload: 1},
+		"a huge payload":     {Header: 1, Payload: math.MaxInt},
+		"two that overflow":  {Header: math.MaxInt, Payload: math.MaxInt},
+		"an unknown kind":    {Header: 1, Payload: 19, Next: 0xffff},
+		"the kind behind":    {Header: 1, Payload: 19, Next: kindBehind()},
+	} {
+		odd := oddProtocol(func([]byte, *pkts.Registry) (pkts.Span, error) { return span, nil })
+		p := pkts.Packet{Registry: pkts.Default.With(pkts.Bind(odd)...)}
+		if err := p.DecodeAs((*pkts.IPv4)(nil).Proto(), b); !errors.Is(err, pkts.ErrMalformed) {
+			t.Errorf("%s: %v, want ErrMalformed", name, err)
+		}
+		if raw, ok := pkts.Get[pkts.Raw](&p); !ok || len(raw.Data) != 20 {
+			t.Errorf("%s: the payload is not raw", name)
+		}
+		useAll(t, &p, b)
+	}
+	// Flags that there are not say nothing.
+	odd := oddProtocol(func(b []byte, _ *pkts.Registry) (pkts.Span, error) {
+		return pkts.Span{Header: 1, Payload: len(b) - 1, Flags: 0xe0}, nil
+	})
+	p := pkts.Packet{Registry: pkts.Default.With(pkts.Bind(odd)...)}
+	if err := p.DecodeAs((*pkts.IPv4)(nil).Proto(), b); err != nil {
+		t.Error(err)
+	}
+	for n := range p.Nodes() {
+		if n.Built() {
+			t.Errorf("%v counts as built", n.Proto())
+		}
+	}
+	useAll(t, &p, b)
+}
+
+// kindBehind returns the number behind those of a registry with one protocol
+// more than the default.
+func kindBehind() pkts.Kind {
+	odd := oddProtocol(nil)
+	return pkts.Default.With(pkts.Bind(odd)...).KindOf(odd) + 1
+}
+
+func TestForeignErrors(t *testing.T) {
+	b := oddFrame(t, 20)
+	plain := errors.New("plain")
+	for name, index := range map[string]error{"plain": plain, "truncated": pkts.Truncated("Odd", 30, 20)} {
+		odd := oddProtocol(func([]byte, *pkts.Registry) (pkts.Span, error) { return pkts.Span{Header: 9, Payload: 9}, index })
+		p := pkts.Packet{Registry: pkts.Default.With(pkts.Bind(odd)...)}
+		err := p.DecodeAs((*pkts.IPv4)(nil).Proto(), b)
+		if de, ok := errors.AsType[*pkts.DecodeError](err); !ok || de.Offset != 28 {
+			t.Errorf("%s: %v, want a DecodeError at byte 28", name, err)
+		}
+		useAll(t, &p, b)
+	}
+
+	index := func(b []byte, _ *pkts.Registry) (pkts.Span, error) {
+		return pkts.Span{Header: 1, Payload: len(b) - 1}, nil
+	}
+	odd := oddProtocol(index)
+	odd.New = func() pkts.Layer {
+		return &oddLayer{proto: odd, decode: func([]byte) (int, error) { return -7, plain }}
+	}
+	p := pkts.Packet{Registry: pkts.Default.With(pkts.Bind(odd)...)}
+	if err := p.DecodeAs((*pkts.IPv4)(nil).Proto(), b); err != nil {
+		t.Error(err)
+	}
+	if _, err := pkts.Find[pkts.UDP](&p, 0); err != nil {
+		t.Error(err)
+	}
+	pkts.Must[pkts.UDP](&p).SrcPort = 5 // an edit that goes through the others
+	if _, err := p.AppendBinary(nil); err != nil {
+		t.Errorf("a body that cannot be decoded stops an edit around it: %v", err)
+	}
+	useAll(t, &p, append(append(bytes.Clone(b[:20]), 0, 5), append(udpSumAfter(t, b, 5), b[28:]...)...))
+
+	for name, l := range map[string]*oddLayer{
+		"AppendBinary fails":     {encode: func(b []byte) ([]byte, error) { return nil, plain }},
+		"AppendBinary shrinks":   {encode: func(b []byte) ([]byte, error) { return b[:0], nil }},
+		"Complete fails":         {complete: func(*pkts.Completion) error { return plain }},
+		"Complete writes behind": {complete: func(c *pkts.Completion) error { c.Wants("F", 1, pkts.ModeAuto); c.PutUint8(1); return nil }},
+		"Complete writes half":   {complete: func(c *pkts.Completion) error { c.Wants("F", 0, pkts.ModeAuto); c.PutUint16(1); return nil }},
+		"Complete writes before": {complete: func(c *pkts.Completion) error { c.Wants("F", -1, pkts.ModeAuto); c.PutUint32(1); return nil }},
+		"Complete reads behind":  {complete: func(c *pkts.Completion) error { _ = c.Uint16(math.MaxInt); return nil }},
+		"Complete sums behind": {complete: func(c *pkts.Completion) error {
+			c.Wants("F", 60, pkts.ModeAuto)
+			c.PutUint16(c.InternetChecksum(0))
+			return nil
+		}},
+		"Complete sums a header":    {complete: func(c *pkts.Completion) error { c.Wants("F", 60, pkts.ModeAuto); _ = c.HeaderChecksum(); return nil }},
+		"Complete writes unasked":   {complete: func(c *pkts.Completion) error { c.PutUint32(1); return nil }},
+		"Complete wants far behind": {complete: func(c *pkts.Completion) error { c.Wants("F", 1<<40, pkts.ModeAuto); return c.PutLength(5) }},
+	} {
+		odd := oddProtocol(index)
+		l.proto = odd
+		odd.New = func() pkts.Layer { c := *l; return &c }
+		registry := pkts.Default.With(pkts.Bind(odd)...)
+		built := pkts.Packet{Registry: registry}
+		built.Append(&pkts.IPv4{}, &pkts.UDP{}, l, &pkts.Raw{Data: []byte{1, 2}})
+		before := []byte("before")
+		got, err := built.AppendBinary(before)
+		if _, ok := errors.AsType[*pkts.EncodeError](err); !ok || string(got) != "before" {
+			t.Errorf("%s: %q, %v, want an EncodeError", name, got, err)
+		}
+		_ = built.String()
+		_ = built.GoString()
+		_ = built.AppendJSON(nil)
+		_ = built.AppendTree(nil, nil)
+		_ = built.Flow()
+
+		p := pkts.Packet{Registry: registry}
+		if err := p.DecodeAs((*pkts.IPv4)(nil).Proto(), b); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		for c := range p.Checks() {
+			if c.Node.Proto() == odd {
+				t.Errorf("%s: a check of %s", name, c.Field)
+			}
+		}
+		if err := p.DecodeAs((*pkts.IPv4)(nil).Proto(), b); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		useAll(t, &p, b)
+	}
+}
+
+func TestForeignSplit(t *testing.T) {
+	const payload = 9000
+	b := oddFrame(t, payload)
+	for name, split := range map[string]func(payload []byte, r *pkts.Registry, w *pkts.Splitter) error{
+		"nothing":         func([]byte, *pkts.Registry, *pkts.Splitter) error { return nil },
+		"an error":        func([]byte, *pkts.Registry, *pkts.Splitter) error { return errors.New("plain") },
+		"zero":            func(_ []byte, _ *pkts.Registry, w *pkts.Splitter) error { w.Add(pkts.KindRaw, 0); return nil },
+		"less than zero":  func(_ []byte, _ *pkts.Registry, w *pkts.Splitter) error { w.Add(pkts.KindRaw, math.MinInt); return nil },
+		"too much":        func(_ []byte, _ *pkts.Registry, w *pkts.Splitter) error { w.Add(pkts.KindRaw, math.MaxInt); return nil },
+		"2^32 and one":    func(_ []byte, _ *pkts.Registry, w *pkts.Splitter) error { w.Add(pkts.KindRaw, 1<<32+1); return nil },
+		"an unknown kind": func(_ []byte, _ *pkts.Registry, w *pkts.Splitter) error { w.Add(0xffff, 1); return nil },
+		"the kind behind": func(_ []byte, _ *pkts.Registry, w *pkts.Splitter) error { w.Add(kindBehind(), 1); return nil },
+		"padding": func(_ []byte, r *pkts.Registry, w *pkts.Splitter) error {
+			w.Add(r.KindOf((*pkts.Padding)(nil).Proto()), 7)
+			return nil
+		},
+		"until it is told": func(_ []byte, _ *pkts.Registry, w *pkts.Splitter) error {
+			for w.Add(pkts.KindRaw, 1) {
+			}
+			return nil
+		},
+		"on and on": func(_ []byte, _ *pkts.Registry, w *pkts.Splitter) error {
+			for range 100_000 {
+				w.Add(pkts.KindRaw, 1)
+			}
+			return nil
+		},
+	} {
+		odd := oddProtocol(func(b []byte, _ *pkts.Registry) (pkts.Span, error) {
+			return pkts.Span{Header: 1, Payload: len(b) - 1}, nil
+		})
+		odd.Split = split
+		p := pkts.Packet{Registry: pkts.Default.With(pkts.Bind(odd)...)}
+		err := p.DecodeAs((*pkts.IPv4)(nil).Proto(), b)
+		switch name {
+		case "until it is told", "on and on":
+			if !errors.Is(err, pkts.ErrTooDeep) || p.Len() > pkts.MaxLayers+1 {
+				t.Errorf("%s: %v, %d layers", name, err, p.Len())
+			}
+		case "an error":
+			if _, ok := errors.AsType[*pkts.DecodeError](err); !ok {
+				t.Errorf("%s: %v", name, err)
+			}
+		default:
+			if err != nil {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+		sum := 0
+		for n := range p.Nodes() {
+			sum += n.HeaderLen()
+		}
+		if sum != len(b) {
+			t.Errorf("%s: the layers have %d of %d bytes", name, sum, len(b))
+		}
+		useAll(t, &p, b)
+	}
+	// Layers in each other that divide themselves again and again.
+	odd := oddProtocol(func(b []byte, _ *pkts.Registry) (pkts.Span, error) {
+		return pkts.Span{Header: 1, Payload: len(b) - 1}, nil
+	})
+	odd.Split = func(b []byte, r *pkts.Registry, w *pkts.Splitter) error {
+		k := r.KindOf(odd)
+		w.Add(k, len(b)/2)
+		w.Add(k, len(b)-len(b)/2)
+		return nil
+	}
+	p := pkts.Packet{Registry: pkts.Default.With(pkts.Bind(odd)...)}
+	if err := p.DecodeAs((*pkts.IPv4)(nil).Proto(), b); !errors.Is(err, pkts.ErrTooDeep) {
+		t.Errorf("halves of halves: %v", err)
+	}
+	useAll(t, &p, b)
+}
+
+// TestManyLayers gives a packet more layers than it takes.
+func TestManyLayers(t *testing.T) {
+	layers := make([]pkts.Layer, 70_000)
+	for i := range layers {
+		layers[i] = &pkts.VLAN{}
+	}
+	p := pkts.Stack(layers...)
+	if b, err := p.AppendBinary(nil); !errors.Is(err, pkts.ErrTooDeep) || len(b) != 0 {
+		t.Errorf("%d bytes, %v, want ErrTooDeep", len(b), err)
+	}
+	if _, err := p.Clone().AppendBinary(nil); !errors.Is(err, pkts.ErrTooDeep) {
+		t.Errorf("a clone: %v, want ErrTooDeep", err)
+	}
+	for name, err := range map[string]error{
+		"InsertBefore": p.InsertBefore(layers[0], &pkts.VLAN{}),
+		"InsertAfter":  p.InsertAfter(layers[0], &pkts.VLAN{}),
+		"AddChild":     p.AddChild(layers[0], &pkts.VLAN{}),
+	} {
+		if !errors.Is(err, pkts.ErrTooDeep) {
+			t.Errorf("%s: %v, want ErrTooDeep", name, err)
+		}
+	}
+	p.Reset()
+	p.Append(layers[:60_000]...)
+	if b, err := p.AppendBinary(nil); err != nil || len(b) != 60_000*pkts.VLANLen {
+		t.Errorf("%d bytes, %v", len(b), err)
+	}
+}
+
+// TestLongHeader carries something behind a header that is longer than any
+// protocol's.
+func TestLongHeader(t *testing.T) {
+	long := &pkts.ICMPExtensions{Objects: make(pkts.ICMPObjects, 70_000)}
+	p := pkts.Stack(long)
+	if b, err := p.AppendBinary(nil); err == nil && len(b) < 70_000 {
+		t.Errorf("%d bytes", len(b))
+	}
+	if err := p.AddChild(long, &pkts.Padding{Data: []byte{1}}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := p.AppendBinary(nil); !errors.Is(err, pkts.ErrTooLong) {
+		t.Errorf("%v, want ErrTooLong", err)
+	}
+}
+
+// udpSumAfter returns the length and checksum of the UDP header in the packet b
+// when its source port is set.
+func udpSumAfter(t *testing.T, b []byte, port uint16) []byte {
+	t.Helper()
+	c := bytes.Clone(b)
+	pkts.UDPView(c[20:]).SetSrcPort(port)
+	return append([]byte{c[22], c[23]}, c[24:28]...)
 }

@@ -204,8 +204,8 @@ func (p *Packet) supply(i int) {
 	if i >= len(p.slots) {
 		p.slots = append(p.slots, make([]slot, len(p.nodes)-len(p.slots))...)
 	}
-	for j := range p.slots[:i+1] {
-		s, k := &p.slots[j], p.nodes[j].kind
+	for ; p.fit <= i; p.fit++ {
+		s, k := &p.slots[p.fit], p.nodes[p.fit].kind
 		if s.kind == k {
 			continue
 		}

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"iter"
 	"net/netip"
+	"slices"
 )
 
 const (
@@ -97,7 +98,7 @@ var _ Completer = (*HIP)(nil)
 var hipProtocol = Protocol{
 	Name:  "HIP",
 	New:   New[HIP],
-	Clone: Clone[HIP],
+	Clone: cloneHIP,
 	Index: indexHIP,
 	At:    []Selector{{&ipProtosTable, uint32(IPProtoHIP)}},
 	Fields: []Field{
@@ -119,6 +120,12 @@ var hipProtocol = Protocol{
 
 // Proto returns the descriptor of HIP.
 func (*HIP) Proto() *Protocol { return &hipProtocol }
+
+func cloneHIP(l Layer) Layer {
+	c := *l.(*HIP)
+	c.Parameters = slices.Clone(c.Parameters)
+	return &c
+}
 
 func indexHIP(b []byte, r *Registry) (Span, error) {
 	n, err := HIPView(b).check()

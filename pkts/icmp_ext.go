@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"iter"
 	"net/netip"
+	"slices"
 )
 
 const (
@@ -73,7 +74,7 @@ var _ Completer = (*ICMPExtensions)(nil)
 var icmpExtensionsProtocol = Protocol{
 	Name:  "ICMPExtensions",
 	New:   New[ICMPExtensions],
-	Clone: Clone[ICMPExtensions],
+	Clone: cloneICMPExtensions,
 	Index: indexICMPExtensions,
 	Fields: []Field{
 		{"Version", 0, 4},
@@ -86,6 +87,12 @@ var icmpExtensionsProtocol = Protocol{
 
 // Proto returns the descriptor of ICMP extension structures.
 func (*ICMPExtensions) Proto() *Protocol { return &icmpExtensionsProtocol }
+
+func cloneICMPExtensions(l Layer) Layer {
+	c := *l.(*ICMPExtensions)
+	c.Objects = slices.Clone(c.Objects)
+	return &c
+}
 
 // extensionsKind returns kindICMPExtensions if b begins with an extension
 // structure, KindRaw otherwise.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"iter"
 	"net/netip"
+	"slices"
 )
 
 const (
@@ -707,7 +708,7 @@ var _ Layer = (*ICMPv4Routers)(nil)
 var icmpv4RoutersProtocol = Protocol{
 	Name:   "ICMPv4Routers",
 	New:    New[ICMPv4Routers],
-	Clone:  Clone[ICMPv4Routers],
+	Clone:  cloneICMPv4Routers,
 	Index:  indexAll,
 	Fields: []Field{{"Entries", 0, 0}},
 	kind:   kindICMPv4Routers,
@@ -715,6 +716,12 @@ var icmpv4RoutersProtocol = Protocol{
 
 // Proto returns the descriptor of ICMPv4 router addresses.
 func (*ICMPv4Routers) Proto() *Protocol { return &icmpv4RoutersProtocol }
+
+func cloneICMPv4Routers(l Layer) Layer {
+	c := *l.(*ICMPv4Routers)
+	c.Entries = slices.Clone(c.Entries)
+	return &c
+}
 
 // Decode takes all of b.
 func (l *ICMPv4Routers) Decode(b []byte) (int, error) {

@@ -1,6 +1,9 @@
 package pkts
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+	"slices"
+)
 
 const (
 	ahOffLen      = 1
@@ -45,7 +48,7 @@ var _ Completer = (*AH)(nil)
 var ahProtocol = Protocol{
 	Name:  "AH",
 	New:   New[AH],
-	Clone: Clone[AH],
+	Clone: cloneAH,
 	Index: indexAH,
 	At:    []Selector{{&ipProtosTable, uint32(IPProtoAH)}},
 	Fields: []Field{
@@ -61,6 +64,12 @@ var ahProtocol = Protocol{
 
 // Proto returns the descriptor of the authentication header.
 func (*AH) Proto() *Protocol { return &ahProtocol }
+
+func cloneAH(l Layer) Layer {
+	c := *l.(*AH)
+	c.ICV = slices.Clone(c.ICV)
+	return &c
+}
 
 func indexAH(b []byte, r *Registry) (Span, error) {
 	n, err := AHView(b).check()

@@ -3,6 +3,7 @@ package pkts
 import (
 	"encoding/binary"
 	"net/netip"
+	"slices"
 	"strings"
 
 	"github.com/gopkts/gopkts/common/link"
@@ -94,7 +95,7 @@ var _ Completer = (*IPv4)(nil)
 var ipv4Protocol = Protocol{
 	Name:  "IPv4",
 	New:   New[IPv4],
-	Clone: Clone[IPv4],
+	Clone: cloneIPv4,
 	Index: indexIPv4,
 	At: []Selector{
 		{&etherTypesTable, uint32(EtherTypeIPv4)},
@@ -122,6 +123,12 @@ var ipv4Protocol = Protocol{
 
 // Proto returns the descriptor of IPv4.
 func (*IPv4) Proto() *Protocol { return &ipv4Protocol }
+
+func cloneIPv4(l Layer) Layer {
+	c := *l.(*IPv4)
+	c.Options = slices.Clone(c.Options)
+	return &c
+}
 
 func indexIPv4(b []byte, r *Registry) (Span, error) {
 	v := IPv4View(b)

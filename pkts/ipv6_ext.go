@@ -3,6 +3,7 @@ package pkts
 import (
 	"encoding/binary"
 	"fmt"
+	"slices"
 
 	"github.com/gopkts/gopkts/common/checksum"
 )
@@ -136,7 +137,7 @@ var _ Completer = (*IPv6HopByHop)(nil)
 var hopByHopProtocol = Protocol{
 	Name:   "IPv6HopByHop",
 	New:    New[IPv6HopByHop],
-	Clone:  Clone[IPv6HopByHop],
+	Clone:  cloneIPv6HopByHop,
 	Index:  indexHopByHop,
 	At:     []Selector{{&ipProtosTable, uint32(IPProtoHopByHop)}},
 	Fields: optionsFields(),
@@ -154,6 +155,12 @@ func optionsFields() []Field {
 
 // Proto returns the descriptor of the Hop-by-Hop Options header.
 func (*IPv6HopByHop) Proto() *Protocol { return &hopByHopProtocol }
+
+func cloneIPv6HopByHop(l Layer) Layer {
+	c := *l.(*IPv6HopByHop)
+	c.Options = slices.Clone(c.Options)
+	return &c
+}
 
 func indexHopByHop(b []byte, r *Registry) (Span, error) { return indexExt("IPv6HopByHop", b, r) }
 
@@ -262,7 +269,7 @@ var _ Completer = (*IPv6DestOpts)(nil)
 var destOptsProtocol = Protocol{
 	Name:   "IPv6DestOpts",
 	New:    New[IPv6DestOpts],
-	Clone:  Clone[IPv6DestOpts],
+	Clone:  cloneIPv6DestOpts,
 	Index:  indexDestOpts,
 	At:     []Selector{{&ipProtosTable, uint32(IPProtoDestOpts)}},
 	Fields: optionsFields(),
@@ -271,6 +278,12 @@ var destOptsProtocol = Protocol{
 
 // Proto returns the descriptor of the Destination Options header.
 func (*IPv6DestOpts) Proto() *Protocol { return &destOptsProtocol }
+
+func cloneIPv6DestOpts(l Layer) Layer {
+	c := *l.(*IPv6DestOpts)
+	c.Options = slices.Clone(c.Options)
+	return &c
+}
 
 func indexDestOpts(b []byte, r *Registry) (Span, error) { return indexExt("IPv6DestOpts", b, r) }
 

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"iter"
 	"net/netip"
+	"slices"
 )
 
 const (
@@ -79,7 +80,7 @@ var _ Completer = (*IPv6Routing)(nil)
 var routingProtocol = Protocol{
 	Name:  "IPv6Routing",
 	New:   New[IPv6Routing],
-	Clone: Clone[IPv6Routing],
+	Clone: cloneIPv6Routing,
 	Index: indexRouting,
 	At:    []Selector{{&ipProtosTable, uint32(IPProtoRouting)}},
 	Fields: []Field{
@@ -94,6 +95,12 @@ var routingProtocol = Protocol{
 
 // Proto returns the descriptor of the Routing header.
 func (*IPv6Routing) Proto() *Protocol { return &routingProtocol }
+
+func cloneIPv6Routing(l Layer) Layer {
+	c := *l.(*IPv6Routing)
+	c.Data = slices.Clone(c.Data)
+	return &c
+}
 
 func indexRouting(b []byte, r *Registry) (Span, error) { return indexExt("IPv6Routing", b, r) }
 

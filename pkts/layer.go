@@ -42,9 +42,11 @@ type Protocol struct {
 	// Name is what the layer is called when it is printed and in errors, such
 	// as "TCP". Lower-cased it is the key in JSON.
 	Name string
-	// New returns an empty layer, and Clone a copy of one that shares no more
-	// than bytes with it: set them to the functions of the same name,
-	// instantiated with the layer's type.
+	// New returns an empty layer: set it to the function of that name,
+	// instantiated with the layer's type. Clone returns a copy of a layer that
+	// shares nothing with it, not even bytes: the function of that name does
+	// for a layer without slices, maps and pointers, whose fields an assignment
+	// copies.
 	New   func() Layer
 	Clone func(Layer) Layer
 	// Index reads just enough of the header at the start of b to say how far
@@ -114,6 +116,8 @@ const (
 	// SpanWhole says that the header states how long the payload is, and that
 	// it is all there, whatever the layers around it state.
 	SpanWhole
+
+	spanFlags = 1<<iota - 1 // all of them
 )
 
 // LayerPtr is the constraint of a type parameter P that is a pointer to T and a
@@ -127,7 +131,7 @@ type LayerPtr[T any] interface {
 func New[T any, P LayerPtr[T]]() Layer { return P(new(T)) }
 
 // Clone returns a shallow copy of l, whose type must be *T, for
-// [Protocol.Clone].
+// [Protocol.Clone] of a layer whose fields hold no slices, maps or pointers.
 func Clone[T any, P LayerPtr[T]](l Layer) Layer {
 	c := *l.(P)
 	return P(&c)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"iter"
 	"net/netip"
+	"slices"
 	"time"
 )
 
@@ -179,7 +180,7 @@ var _ Completer = (*MLDv2Query)(nil)
 var mldv2QueryProtocol = Protocol{
 	Name:  "MLDv2Query",
 	New:   New[MLDv2Query],
-	Clone: Clone[MLDv2Query],
+	Clone: cloneMLDv2Query,
 	Index: indexMLDv2Query,
 	At:    []Selector{{&icmpv6TypesTable, uint32(ICMPv6MLDQuery)}},
 	Fields: []Field{
@@ -198,6 +199,12 @@ var mldv2QueryProtocol = Protocol{
 
 // Proto returns the descriptor of MLD version 2 queries.
 func (*MLDv2Query) Proto() *Protocol { return &mldv2QueryProtocol }
+
+func cloneMLDv2Query(l Layer) Layer {
+	c := *l.(*MLDv2Query)
+	c.Sources = slices.Clone(c.Sources)
+	return &c
+}
 
 func indexMLDv2Query(b []byte, _ *Registry) (Span, error) {
 	n, cut, err := MLDv2QueryView(b).extent()
@@ -415,7 +422,7 @@ var _ Completer = (*MLDv2Report)(nil)
 var mldv2ReportProtocol = Protocol{
 	Name:  "MLDv2Report",
 	New:   New[MLDv2Report],
-	Clone: Clone[MLDv2Report],
+	Clone: cloneMLDv2Report,
 	Index: indexMLDv2Report,
 	At:    []Selector{{&icmpv6TypesTable, uint32(ICMPv6MLDv2Report)}},
 	Fields: []Field{
@@ -428,6 +435,12 @@ var mldv2ReportProtocol = Protocol{
 
 // Proto returns the descriptor of MLD version 2 reports.
 func (*MLDv2Report) Proto() *Protocol { return &mldv2ReportProtocol }
+
+func cloneMLDv2Report(l Layer) Layer {
+	c := *l.(*MLDv2Report)
+	c.Records = slices.Clone(c.Records)
+	return &c
+}
 
 func indexMLDv2Report(b []byte, _ *Registry) (Span, error) {
 	n, cut, err := MLDv2ReportView(b).extent()

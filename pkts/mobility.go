@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"iter"
 	"net/netip"
+	"slices"
 )
 
 const (
@@ -146,7 +147,7 @@ var _ Completer = (*Mobility)(nil)
 var mobilityProtocol = Protocol{
 	Name:  "Mobility",
 	New:   New[Mobility],
-	Clone: Clone[Mobility],
+	Clone: cloneMobility,
 	Index: indexMobility,
 	At:    []Selector{{&ipProtosTable, uint32(IPProtoMobility)}},
 	Fields: []Field{
@@ -162,6 +163,12 @@ var mobilityProtocol = Protocol{
 
 // Proto returns the descriptor of the Mobility header.
 func (*Mobility) Proto() *Protocol { return &mobilityProtocol }
+
+func cloneMobility(l Layer) Layer {
+	c := *l.(*Mobility)
+	c.Data = slices.Clone(c.Data)
+	return &c
+}
 
 func indexMobility(b []byte, r *Registry) (Span, error) { return indexExt("Mobility", b, r) }
 

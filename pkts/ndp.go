@@ -3,6 +3,7 @@ package pkts
 import (
 	"encoding/binary"
 	"net/netip"
+	"slices"
 )
 
 const (
@@ -149,7 +150,7 @@ var _ Layer = (*NDPRouterSolicitation)(nil)
 var ndpRouterSolicitationProtocol = Protocol{
 	Name:  "NDPRouterSolicitation",
 	New:   New[NDPRouterSolicitation],
-	Clone: Clone[NDPRouterSolicitation],
+	Clone: cloneNDPRouterSolicitation,
 	Index: func(b []byte, _ *Registry) (Span, error) {
 		return indexNDP("NDPRouterSolicitation", NDPRouterSolicitationMinLen, b)
 	},
@@ -163,6 +164,12 @@ var ndpRouterSolicitationProtocol = Protocol{
 
 // Proto returns the descriptor of NDP router solicitations.
 func (*NDPRouterSolicitation) Proto() *Protocol { return &ndpRouterSolicitationProtocol }
+
+func cloneNDPRouterSolicitation(l Layer) Layer {
+	c := *l.(*NDPRouterSolicitation)
+	c.Options = slices.Clone(c.Options)
+	return &c
+}
 
 // Decode takes all of b.
 func (l *NDPRouterSolicitation) Decode(b []byte) (int, error) {
@@ -226,7 +233,7 @@ var _ Layer = (*NDPRouterAdvertisement)(nil)
 var ndpRouterAdvertisementProtocol = Protocol{
 	Name:  "NDPRouterAdvertisement",
 	New:   New[NDPRouterAdvertisement],
-	Clone: Clone[NDPRouterAdvertisement],
+	Clone: cloneNDPRouterAdvertisement,
 	Index: func(b []byte, _ *Registry) (Span, error) {
 		return indexNDP("NDPRouterAdvertisement", NDPRouterAdvertisementMinLen, b)
 	},
@@ -244,6 +251,12 @@ var ndpRouterAdvertisementProtocol = Protocol{
 
 // Proto returns the descriptor of NDP router advertisements.
 func (*NDPRouterAdvertisement) Proto() *Protocol { return &ndpRouterAdvertisementProtocol }
+
+func cloneNDPRouterAdvertisement(l Layer) Layer {
+	c := *l.(*NDPRouterAdvertisement)
+	c.Options = slices.Clone(c.Options)
+	return &c
+}
 
 // Decode takes all of b.
 func (l *NDPRouterAdvertisement) Decode(b []byte) (int, error) {
@@ -326,7 +339,7 @@ var _ Layer = (*NDPNeighborSolicitation)(nil)
 var ndpNeighborSolicitationProtocol = Protocol{
 	Name:  "NDPNeighborSolicitation",
 	New:   New[NDPNeighborSolicitation],
-	Clone: Clone[NDPNeighborSolicitation],
+	Clone: cloneNDPNeighborSolicitation,
 	Index: func(b []byte, _ *Registry) (Span, error) {
 		return indexNDP("NDPNeighborSolicitation", NDPNeighborSolicitationMinLen, b)
 	},
@@ -341,6 +354,12 @@ var ndpNeighborSolicitationProtocol = Protocol{
 
 // Proto returns the descriptor of NDP neighbor solicitations.
 func (*NDPNeighborSolicitation) Proto() *Protocol { return &ndpNeighborSolicitationProtocol }
+
+func cloneNDPNeighborSolicitation(l Layer) Layer {
+	c := *l.(*NDPNeighborSolicitation)
+	c.Options = slices.Clone(c.Options)
+	return &c
+}
 
 // Decode takes all of b.
 func (l *NDPNeighborSolicitation) Decode(b []byte) (int, error) {
@@ -415,7 +434,7 @@ var _ Layer = (*NDPNeighborAdvertisement)(nil)
 var ndpNeighborAdvertisementProtocol = Protocol{
 	Name:  "NDPNeighborAdvertisement",
 	New:   New[NDPNeighborAdvertisement],
-	Clone: Clone[NDPNeighborAdvertisement],
+	Clone: cloneNDPNeighborAdvertisement,
 	Index: func(b []byte, _ *Registry) (Span, error) {
 		return indexNDP("NDPNeighborAdvertisement", NDPNeighborAdvertisementMinLen, b)
 	},
@@ -430,6 +449,12 @@ var ndpNeighborAdvertisementProtocol = Protocol{
 
 // Proto returns the descriptor of NDP neighbor advertisements.
 func (*NDPNeighborAdvertisement) Proto() *Protocol { return &ndpNeighborAdvertisementProtocol }
+
+func cloneNDPNeighborAdvertisement(l Layer) Layer {
+	c := *l.(*NDPNeighborAdvertisement)
+	c.Options = slices.Clone(c.Options)
+	return &c
+}
 
 // Decode takes all of b.
 func (l *NDPNeighborAdvertisement) Decode(b []byte) (int, error) {
@@ -508,7 +533,7 @@ var _ Layer = (*NDPRedirect)(nil)
 var ndpRedirectProtocol = Protocol{
 	Name:  "NDPRedirect",
 	New:   New[NDPRedirect],
-	Clone: Clone[NDPRedirect],
+	Clone: cloneNDPRedirect,
 	Index: func(b []byte, _ *Registry) (Span, error) { return indexNDP("NDPRedirect", NDPRedirectMinLen, b) },
 	At:    []Selector{{&icmpv6TypesTable, uint32(ICMPv6Redirect)}},
 	Fields: []Field{
@@ -522,6 +547,12 @@ var ndpRedirectProtocol = Protocol{
 
 // Proto returns the descriptor of NDP redirects.
 func (*NDPRedirect) Proto() *Protocol { return &ndpRedirectProtocol }
+
+func cloneNDPRedirect(l Layer) Layer {
+	c := *l.(*NDPRedirect)
+	c.Options = slices.Clone(c.Options)
+	return &c
+}
 
 // Decode takes all of b.
 func (l *NDPRedirect) Decode(b []byte) (int, error) {

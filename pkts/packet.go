@@ -35,6 +35,9 @@ type Packet struct {
 	dirty  bool        // some node is filled in
 	edited bool        // nodes were added or removed since decoding
 	judged []judgement // of each node; made when it is needed
+	depths []uint16    // of each node; made when they are needed
+	fit    int         // how many of the first slots are known to fit their nodes
+	full   bool        // layers were refused, see Append
 
 	// Scratch, kept for reuse.
 	out        []node // the nodes as they were encoded last
@@ -152,6 +155,7 @@ func (p *Packet) start(data []byte) {
 	if p.dirty {
 		p.clean()
 	}
+	p.depths, p.fit = p.depths[:0], 0
 	p.data = data
 	if cap(p.nodes) < commonNodes {
 		p.nodes = make([]node, commonNodes)
@@ -174,6 +178,7 @@ func (p *Packet) DecodeAs(first *Protocol, data []byte) error {
 func (p *Packet) Reset() {
 	p.data = nil
 	p.nodes = p.nodes[:0]
+	p.depths, p.fit = p.depths[:0], 0
 	if p.dirty {
 		p.clean()
 	}
@@ -187,6 +192,7 @@ func (p *Packet) clean() {
 	}
 	p.edited = false
 	p.dirty = false
+	p.full = false
 	p.laid = false
 }
 
@@ -311,7 +317,7 @@ func (p *Packet) walk(r *Registry, i int) error {
 		pay := off + uint32(s.Header)
 		end := pay + uint32(s.Payload)
 		proto := r.protocol(kind)
-		flags := n.flags | nodeFlags(s.Flags)
+		flags := n.flags | nodeFlags(s.Flags&spanFlags)
 		if flags&nodeWhole != 0 {
 			flags &^= nodeTruncated
 		}
@@ -347,7 +353,7 @@ func (p *Packet) walk(r *Registry, i int) error {
 				next.kind = KindRaw
 				nodes = append(nodes, next)
 			case proto.Split != nil:
-				w := Splitter{nodes: nodes, next: next, at: pay}
+				w := Splitter{nodes: nodes, next: next, at: pay, kinds: r.kinds()}
 				err := proto.Split(p.data[pay:end], r, &w)
 				w.rest()
 				nodes = w.nodes
@@ -373,8 +379,11 @@ func indexOther(p *Protocol, b []byte, r *Registry) (Span, error) {
 	if err != nil {
 		return s, err
 	}
-	if s.Header <= 0 || s.Payload < 0 || s.Payload > len(b) || s.Header+s.Payload > len(b) || s.Header >= allHeader && s.Header < len(b) {
+	if s.Header <= 0 || s.Header > len(b) || s.Payload < 0 || s.Payload > len(b)-s.Header || s.Header >= allHeader && s.Header < len(b) {
 		return s, Malformed(p.Name, fmt.Sprintf("its Index claims %d+%d of %d bytes", s.Header, s.Payload, len(b)))
+	}
+	if s.Next >= builtinKinds && s.Next >= r.kinds() {
+		return s, Malformed(p.Name, fmt.Sprintf("its Index names kind %d, which the Registry does not have", s.Next))
 	}
 	return s, nil
 }
@@ -398,14 +407,16 @@ type Splitter struct {
 	nodes []node
 	next  node   // what the layers are to be, with the end of the payload
 	at    uint32 // where the next one begins
+	kinds Kind   // how many there are
 	err   error
 }
 
 // Add says that the next n bytes of the payload are a layer of kind k. It
-// returns false, and Split is to return, when they are not there, or the packet
-// has too many layers. Bytes that Split leaves over become [Raw].
+// returns false, and Split is to return, when they are not there, the packet
+// has too many layers, or the Registry no such kind. Bytes that Split leaves
+// over become [Raw].
 func (w *Splitter) Add(k Kind, n int) bool {
-	if w.err != nil || n <= 0 || uint64(n) > uint64(w.next.end-w.at) {
+	if w.err != nil || n <= 0 || uint64(n) > uint64(w.next.end-w.at) || k >= w.kinds {
 		return false
 	}
 	if len(w.nodes) >= MaxLayers {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -101,11 +102,7 @@ func (f *FieldPath) check(s *shape) error {
 		if inSeq {
 			keys = append(keys, "offset")
 		}
-		found := false
-		for _, k := range keys {
-			found = found || k == key
-		}
-		if !found {
+		if !slices.Contains(keys, key) {
 			return noField(f.path, at+" has no "+strconv.Quote(key), key, keys)
 		}
 		sub := s.field(key)
@@ -178,10 +175,7 @@ func (w *fieldWriter) step(s *shape, v reflect.Value, off int, steps []string, d
 		return
 	}
 	if s.kind == shapeList || s.kind == shapeSeq {
-		s.each(v, func(off int, e reflect.Value) bool {
-			w.step(s.elem, e, off, steps, depth+1)
-			return true
-		})
+		w.each(s, v, steps, depth)
 		return
 	}
 	if len(steps) == 0 {
@@ -203,6 +197,14 @@ func (w *fieldWriter) step(s *shape, v reflect.Value, off int, steps []string, d
 	default:
 		w.name(s, v, key)
 	}
+}
+
+// each follows the path into the elements of a list.
+func (w *fieldWriter) each(s *shape, v reflect.Value, steps []string, depth int) {
+	s.each(v, func(off int, e reflect.Value) bool {
+		w.step(s.elem, e, off, steps, depth+1)
+		return true
+	})
 }
 
 // name writes the name that goes with a number.

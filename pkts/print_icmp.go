@@ -93,16 +93,27 @@ func (l *line) icmp4Message(b []byte) {
 			l.str("octet ")
 			l.uint(uint32(b[4]))
 		}
-	case 13:
-		l.str("time stamp query id ")
+	case 13, 14:
+		if typ == 13 {
+			l.str("time stamp query id ")
+		} else {
+			l.str("time stamp reply id ")
+		}
 		l.uint(uint32(binary.BigEndian.Uint16(b[4:])))
 		l.str(" seq ")
 		l.uint(uint32(binary.BigEndian.Uint16(b[6:])))
-	case 14:
-		l.str("time stamp reply id ")
-		l.uint(uint32(binary.BigEndian.Uint16(b[4:])))
-		l.str(" seq ")
-		l.uint(uint32(binary.BigEndian.Uint16(b[6:])))
+		if typ == 14 && len(b) >= 20 {
+			l.str(": org ")
+			l.milliseconds(binary.BigEndian.Uint32(b[8:]))
+			l.str(", recv ")
+			l.milliseconds(binary.BigEndian.Uint32(b[12:]))
+			l.str(", xmit ")
+			l.milliseconds(binary.BigEndian.Uint32(b[16:]))
+		}
+	case 15:
+		l.str("information request")
+	case 16:
+		l.str("information reply")
 	case 17:
 		l.str("address mask request")
 	case 18:
@@ -114,6 +125,25 @@ func (l *line) icmp4Message(b []byte) {
 		l.str("type-#")
 		l.uint(uint32(typ))
 	}
+}
+
+// milliseconds prints a time since midnight UTC, RFC 792; one with the high bit
+// set is something else.
+func (l *line) milliseconds(t uint32) {
+	if t >= 1<<31 {
+		l.hex(t)
+		return
+	}
+	for i, n := range [3]uint32{t / 3_600_000, t / 60_000 % 60, t / 1000 % 60} {
+		if i > 0 {
+			l.str(":")
+		}
+		if n < 10 {
+			l.str("0")
+		}
+		l.uint(n)
+	}
+	l.b = append(l.b, '.', byte('0'+t/100%10), byte('0'+t/10%10), byte('0'+t%10))
 }
 
 // idSeq prints the identifier and the sequence number of an echo.
@@ -254,7 +284,7 @@ func (l *line) icmp6Message(b []byte) {
 				l.ip6(b[8+ipv6OffDst:][:16])
 			}
 		case 1:
-			l.str("in-reassembly")
+			l.str("in-transit (reassembly)")
 		default:
 			l.str("unknown code (")
 			l.uint(uint32(code))
@@ -318,6 +348,16 @@ func (l *line) icmp6Message(b []byte) {
 		l.str("multicast listener report v2, ")
 		l.uint(uint32(binary.BigEndian.Uint16(b[6:])))
 		l.str(" group record(s)")
+	case 144:
+		l.str("ha discovery request, id 0x")
+		l.hexN(uint64(binary.BigEndian.Uint16(b[4:])), 4)
+	case 145:
+		l.str("ha discovery reply")
+	case 146:
+		l.str("mobile router solicitation, id 0x")
+		l.hexN(uint64(binary.BigEndian.Uint16(b[4:])), 4)
+	case 147:
+		l.str("mobile router advertisement")
 	default:
 		l.str("type-#")
 		l.uint(uint32(typ))

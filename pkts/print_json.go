@@ -173,7 +173,7 @@ func (s *shape) appendObject(b []byte, v reflect.Value, off, depth int) []byte {
 	}
 	if s.named && s.field("text") == nil {
 		key("text", "")
-		if o, ok := v.Addr().Interface().(*TCPOption); ok {
+		if o, ok := reflect.TypeAssert[*TCPOption](v.Addr()); ok {
 			b = append(o.appendTo(append(b, '"')), '"')
 		} else {
 			b = appendJSONString(b, v.Addr().Interface().(fmt.Stringer).String())
@@ -188,10 +188,12 @@ func (s *shape) appendJSONName(b []byte, v reflect.Value) []byte {
 		return appendJSONString(b, s.name(v))
 	}
 	b = append(b, '[')
-	for i, name := range flagNames(s.name(v)) {
-		if i > 0 {
+	comma := false
+	for name := range flagNames(s.name(v)) {
+		if comma {
 			b = append(b, ',')
 		}
+		comma = true
 		b = appendJSONString(b, name)
 	}
 	return append(b, ']')
@@ -228,26 +230,32 @@ func (s *shape) appendJSON(b []byte, v reflect.Value, depth int) []byte {
 		b = hex.AppendEncode(b, bytesOf(v))
 		return append(b, '"')
 	case shapeList, shapeSeq:
-		b = append(b, '[')
-		n := 0
-		s.each(v, func(off int, e reflect.Value) bool {
-			if n > 0 {
-				b = append(b, ',')
-			}
-			n++
-			if off >= 0 {
-				b = s.elem.appendObject(b, e, off, depth+1)
-			} else {
-				b = s.elem.appendJSON(b, e, depth+1)
-			}
-			return true
-		})
-		return append(b, ']')
+		return s.appendJSONList(b, v, depth)
 	case shapeObject:
 		return s.appendObject(b, v, -1, depth+1)
 	default:
 		return append(b, "null"...)
 	}
+}
+
+// appendJSONList appends a list or sequence. It is apart because what a function
+// literal uses is allocated.
+func (s *shape) appendJSONList(b []byte, v reflect.Value, depth int) []byte {
+	b = append(b, '[')
+	n := 0
+	s.each(v, func(off int, e reflect.Value) bool {
+		if n > 0 {
+			b = append(b, ',')
+		}
+		n++
+		if off >= 0 {
+			b = s.elem.appendObject(b, e, off, depth+1)
+		} else {
+			b = s.elem.appendJSON(b, e, depth+1)
+		}
+		return true
+	})
+	return append(b, ']')
 }
 
 // appendJSONString appends s as a JSON string; bytes that are no UTF-8 become

@@ -4,6 +4,7 @@ import (
 	"encoding"
 	"encoding/hex"
 	"fmt"
+	"iter"
 	"reflect"
 	"slices"
 	"strconv"
@@ -72,10 +73,11 @@ func snakeCase(name string) string {
 			nextLower := i+1 < len(rs) && unicode.IsLower(rs[i+1])
 			// The v of IPv4 belongs to what is before it.
 			version := i+2 < len(rs) && rs[i+1] == 'v' && unicode.IsDigit(rs[i+2])
+			plural := i+2 == len(rs) && rs[i+1] == 's' // as in IPs
 			switch {
 			case unicode.IsLower(prev) || unicode.IsDigit(prev):
 				b.WriteByte('_')
-			case unicode.IsUpper(prev) && nextLower && !version && !(i+2 == len(rs) && rs[i+1] == 's'):
+			case unicode.IsUpper(prev) && nextLower && !version && !plural:
 				b.WriteByte('_')
 			}
 		}
@@ -367,20 +369,20 @@ func (s *shape) name(v reflect.Value) string {
 	return name
 }
 
-// flagNames returns the names in what the String of a set of flags says.
-func flagNames(s string) []string {
-	if s == "" || s == "none" || s == "0" {
-		return nil
+// flagNames yields the names in what the String of a set of flags says.
+func flagNames(s string) iter.Seq[string] {
+	if s == "none" || s == "0" {
+		s = ""
 	}
-	return strings.FieldsFunc(s, func(r rune) bool { return r == '+' || r == '|' || r == ',' })
+	return strings.FieldsFuncSeq(s, func(r rune) bool { return r == '+' || r == '|' || r == ',' })
 }
 
 // appendText appends what a shapeText or shapeString value says.
 func (s *shape) appendText(b []byte, v reflect.Value) []byte {
-	switch s.kind {
-	case shapeString:
+	switch {
+	case s.kind == shapeString:
 		return append(b, v.String()...)
-	case shapeText:
+	case s.kind == shapeText:
 		switch x := v.Addr().Interface().(type) {
 		case *link.MacAddr:
 			return appendMAC(b, x[:])
@@ -403,6 +405,9 @@ func bytesOf(v reflect.Value) []byte { return v.Bytes() }
 // each calls f for each element of a list or sequence, with its offset, -1 where
 // there is none, until f returns false.
 func (s *shape) each(v reflect.Value, f func(off int, e reflect.Value) bool) {
+	if v.Len() == 0 {
+		return
+	}
 	if s.kind == shapeList {
 		for i := range v.Len() {
 			if !f(-1, v.Index(i)) {
@@ -411,7 +416,7 @@ func (s *shape) each(v reflect.Value, f func(off int, e reflect.Value) bool) {
 		}
 		return
 	}
-	if o, ok := v.Addr().Interface().(*TCPOptions); ok {
+	if o, ok := reflect.TypeAssert[*TCPOptions](v.Addr()); ok {
 		// What nearly every packet has goes without reflection.
 		var opt TCPOption
 		e := reflect.ValueOf(&opt).Elem()
@@ -462,17 +467,7 @@ func (s *shape) appendScalar(b []byte, v reflect.Value, hexa bool, depth int) []
 	case shapeBytes:
 		return appendHexLimited(b, bytesOf(v))
 	case shapeList, shapeSeq:
-		b = append(b, '[')
-		n := 0
-		s.each(v, func(_ int, e reflect.Value) bool {
-			if n > 0 {
-				b = append(b, ", "...)
-			}
-			n++
-			b = s.elem.appendScalar(b, e, false, depth+1)
-			return true
-		})
-		return append(b, ']')
+		return s.appendList(b, v, depth)
 	case shapeObject:
 		if s.named {
 			return appendStringer(b, v)
@@ -488,8 +483,24 @@ func (s *shape) appendScalar(b []byte, v reflect.Value, hexa bool, depth int) []
 			b = append(append(b, f.key...), '=')
 			b = f.shape.appendScalar(b, f.of(v), f.hex, depth+1)
 		}
+	default: // shapeNone has no text; Autos and references were followed
 	}
 	return b
+}
+
+// appendList appends a list or sequence on one line.
+func (s *shape) appendList(b []byte, v reflect.Value, depth int) []byte {
+	b = append(b, '[')
+	n := 0
+	s.each(v, func(_ int, e reflect.Value) bool {
+		if n > 0 {
+			b = append(b, ", "...)
+		}
+		n++
+		b = s.elem.appendScalar(b, e, false, depth+1)
+		return true
+	})
+	return append(b, ']')
 }
 
 // appendStringer appends what a value's String says, without line breaks.

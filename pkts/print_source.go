@@ -67,8 +67,7 @@ func (l *sourceLayer) trim() {
 		return
 	}
 	want, werr := l.layer.AppendBinary(nil)
-	for i := range v.NumField() {
-		f := v.Field(i)
+	for _, f := range v.Fields() {
 		if f.Kind() != reflect.Slice || f.IsNil() || f.Len() > 0 || !f.CanSet() {
 			continue
 		}
@@ -113,7 +112,7 @@ func autos(l Layer, f func(name string, v reflect.Value, mode *Mode)) {
 		if !t.IsExported() {
 			continue
 		}
-		if a, ok := v.Field(i).Addr().Interface().(autoField); ok {
+		if a, ok := reflect.TypeAssert[autoField](v.Field(i).Addr()); ok {
 			value, mode := a.parts()
 			f(t.Name, reflect.ValueOf(value).Elem(), mode)
 		}
@@ -384,7 +383,7 @@ func (w *source) object(v reflect.Value, depth int) {
 
 // isEmpty reports whether a field can be left out.
 func isEmpty(v reflect.Value) bool {
-	if a, ok := v.Addr().Interface().(autoField); ok {
+	if a, ok := reflect.TypeAssert[autoField](v.Addr()); ok {
 		_, mode := a.parts()
 		return *mode == ModeAuto
 	}

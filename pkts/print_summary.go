@@ -151,13 +151,7 @@ func (l *line) run(i int) {
 		case kindDestOpts:
 			l.str("DSTOPT ")
 		case kindRouting:
-			l.str("srcrt (len=")
-			l.uint(uint32(b[1]))
-			l.str(", type=")
-			l.uint(uint32(b[2]))
-			l.str(", segleft=")
-			l.uint(uint32(b[3]))
-			l.str(") ")
+			l.routing(b[:hdr])
 		case kindFragment:
 			next = l.fragment(b, hdr, next)
 		case kindAH:
@@ -165,6 +159,8 @@ func (l *line) run(i int) {
 			l.hexN(uint64(binary.BigEndian.Uint32(b[4:])), 8)
 			l.str(",seq=")
 			l.hex(binary.BigEndian.Uint32(b[8:]))
+			l.str(",icv=0x")
+			l.b = hex.AppendEncode(l.b, b[12:hdr])
 			l.str("): ")
 		case kindESP:
 			l.str("ESP(spi=0x")
@@ -173,6 +169,10 @@ func (l *line) run(i int) {
 			l.hex(binary.BigEndian.Uint32(b[4:]))
 			l.str("), length ")
 			l.uint(uint32(l.length))
+			next = -1
+		case kindMobility:
+			l.str("mobility: ")
+			l.str(mobilityName(b[2]))
 			next = -1
 		case kindTCP:
 			next = l.tcp(b, hdr, next)
@@ -195,6 +195,10 @@ func (l *line) run(i int) {
 			l.length = int(p.nodes[next].end - p.nodes[next].off)
 		}
 		i = next
+	}
+	// Nothing came where a header was to be followed by something.
+	for len(l.b) > 0 && l.b[len(l.b)-1] == ' ' {
+		l.b = l.b[:len(l.b)-1]
 	}
 	if l.frag >= 0 {
 		l.fragmented(l.frag)
@@ -522,6 +526,56 @@ func (l *line) ipv6(i, next int, b []byte) int {
 	return next
 }
 
+// routing prints an IPv6 routing header, RFC 8200, section 4.4: the addresses of
+// types 0, 2 (RFC 6275) and 4 (RFC 8754).
+func (l *line) routing(h []byte) {
+	typ := h[2]
+	l.str("RT6 (len=")
+	l.uint(uint32(h[1]))
+	l.str(", type=")
+	l.uint(uint32(typ))
+	if typ == 0 {
+		l.str(" [Deprecated]")
+	}
+	l.str(", segleft=")
+	l.uint(uint32(h[3]))
+	n := 0
+	switch addrs := (len(h) - 8) / 16; typ {
+	case 0, 2:
+		n = addrs
+		if rsv := binary.BigEndian.Uint32(h[4:]); rsv != 0 {
+			l.str(", rsv=")
+			l.hex(rsv)
+		}
+	case 4:
+		n = min(addrs, int(h[4])+1)
+		l.str(", last-entry=")
+		l.uint(uint32(h[4]))
+		if h[5] != 0 {
+			l.str(", flags=")
+			l.hex(uint32(h[5]))
+		}
+		l.str(", tag=")
+		l.b = strconv.AppendUint(l.b, uint64(binary.BigEndian.Uint16(h[6:])), 16)
+	}
+	for i := range n {
+		l.str(", [")
+		l.uint(uint32(i))
+		l.str("]")
+		l.ip6(h[8+16*i:][:16])
+	}
+	l.str(") ")
+}
+
+// mobilityName names a mobility message in short, RFC 6275, section 6.1.
+func mobilityName(typ byte) string {
+	names := [...]string{"BRR", "HoTI", "CoTI", "HoT", "CoT", "BU", "BA", "BE"}
+	if int(typ) < len(names) {
+		return names[typ]
+	}
+	return "type " + strconv.Itoa(int(typ))
+}
+
 // fragment prints an IPv6 fragment header, RFC 8200, section 4.5.
 func (l *line) fragment(b []byte, hdr, next int) int {
 	off := binary.BigEndian.Uint16(b[2:])
@@ -642,10 +696,10 @@ func (l *line) tcpOptions(o []byte) {
 func (o TCPOption) String() string { return string(o.appendTo(nil)) }
 
 func (o *TCPOption) appendTo(b []byte) []byte {
-	switch o.Kind {
-	case TCPOptionEnd:
+	if o.Kind == TCPOptionEnd {
 		return append(b, "eol"...)
-	case TCPOptionNop:
+	}
+	if o.Kind == TCPOptionNop {
 		return append(b, "nop"...)
 	}
 	l := line{b: b}
@@ -712,6 +766,10 @@ func (l *line) tcpOption(kind byte, v []byte) {
 			l.str(" cookie ")
 			l.b = hex.AppendEncode(l.b, v)
 		}
+	case kind >= 253 && kind < 255 && len(v) >= 2:
+		// An experiment, told apart by its first two bytes, RFC 6994.
+		l.str("exp-")
+		l.hexN(uint64(binary.BigEndian.Uint16(v)), 4)
 	default:
 		l.str("unknown-")
 		l.uint(uint32(kind))

@@ -131,16 +131,12 @@ func TestPrintedSourceRuns(t *testing.T) {
 		names, want = append(names, g.name), append(want, b)
 	}
 	src.WriteString("}\n\nfunc show(p *pkts.Packet) {\n\tb, err := p.AppendBinary(nil)\n\tfmt.Println(hex.EncodeToString(b), err)\n}\n")
-	// The program must lie in the module for its imports to be found.
-	dir, err := os.MkdirTemp(".", "testdata-source")
-	if err != nil {
+	// Its imports are found from here, wherever the file lies.
+	file := filepath.Join(t.TempDir(), "main.go")
+	if err := os.WriteFile(file, []byte(src.String()), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	defer os.RemoveAll(dir)
-	if err := os.WriteFile(filepath.Join(dir, "main.go"), []byte(src.String()), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	out, err := exec.CommandContext(t.Context(), "go", "run", "./"+dir).CombinedOutput()
+	out, err := exec.CommandContext(t.Context(), "go", "run", file).CombinedOutput()
 	if err != nil {
 		t.Fatalf("go run: %v\n%s\n%s", err, out, src.String())
 	}

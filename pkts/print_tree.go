@@ -162,13 +162,7 @@ func (t *tree) value(s *shape, v reflect.Value, hexa bool, depth, nested int) {
 	case s.kind == shapeBytes && v.Len() == 0, (s.kind == shapeList || s.kind == shapeSeq) && v.Len() == 0:
 		t.b = append(t.b, "none\n"...)
 	case (s.kind == shapeList && s.elem.kind == shapeObject && !s.elem.named), s.kind == shapeSeq, s.kind == shapeList && s.elem.kind == shapeRef:
-		t.b = append(t.b[:len(t.b)-1], '\n')
-		s.each(v, func(_ int, e reflect.Value) bool {
-			t.indent(depth + 1)
-			t.b = append(t.b, "- "...)
-			t.value(s.elem, e, false, depth+1, nested+1)
-			return true
-		})
+		t.list(s, v, depth, nested)
 	case s.kind == shapeObject && !s.named && nested < 4 && s.elaborate():
 		t.b = append(t.b[:len(t.b)-1], '\n')
 		for j := range s.fields {
@@ -182,11 +176,21 @@ func (t *tree) value(s *shape, v reflect.Value, hexa bool, depth, nested int) {
 	}
 }
 
+// list prints the parts of a list in lines of their own.
+func (t *tree) list(s *shape, v reflect.Value, depth, nested int) {
+	t.b = append(t.b[:len(t.b)-1], '\n')
+	s.each(v, func(_ int, e reflect.Value) bool {
+		t.indent(depth + 1)
+		t.b = append(t.b, "- "...)
+		t.value(s.elem, e, false, depth+1, nested+1)
+		return true
+	})
+}
+
 // elaborate reports whether an object has fields that do not fit in a line.
 func (s *shape) elaborate() bool {
 	for i := range s.fields {
-		switch s.fields[i].shape.kind {
-		case shapeList, shapeSeq, shapeObject, shapeRef:
+		if k := s.fields[i].shape.kind; k == shapeList || k == shapeSeq || k == shapeObject || k == shapeRef {
 			return true
 		}
 	}
@@ -208,6 +212,7 @@ func (t *tree) notes(i int, f *fieldShape) {
 		return
 	case ModePinned:
 		t.b = append(t.b, " [pinned]"...)
+	case ModeSeen:
 	}
 	for _, c := range checksOf(t.checks, i) {
 		if c.Field != f.name {

@@ -1,5 +1,7 @@
 package pkts
 
+import "slices"
+
 // Raw is bytes whose protocol is not known: the payload at the end of most
 // packets.
 type Raw struct {
@@ -9,13 +11,19 @@ type Raw struct {
 
 var _ Layer = (*Raw)(nil)
 
-var rawProtocol = Protocol{Name: "Raw", New: New[Raw], Clone: Clone[Raw], Index: indexAll, kind: KindRaw}
+var rawProtocol = Protocol{Name: "Raw", New: New[Raw], Clone: cloneRaw, Index: indexAll, kind: KindRaw}
 
 // indexAll takes everything as header.
 func indexAll(b []byte, _ *Registry) (Span, error) { return Span{Header: len(b)}, nil }
 
 // Proto returns the descriptor of raw bytes.
 func (*Raw) Proto() *Protocol { return &rawProtocol }
+
+func cloneRaw(l Layer) Layer {
+	c := *l.(*Raw)
+	c.Data = slices.Clone(c.Data)
+	return &c
+}
 
 // Decode takes all of b.
 func (l *Raw) Decode(b []byte) (int, error) {
@@ -36,10 +44,16 @@ type Padding struct {
 
 var _ Layer = (*Padding)(nil)
 
-var paddingProtocol = Protocol{Name: "Padding", New: New[Padding], Clone: Clone[Padding], Index: indexAll, kind: kindPadding}
+var paddingProtocol = Protocol{Name: "Padding", New: New[Padding], Clone: clonePadding, Index: indexAll, kind: kindPadding}
 
 // Proto returns the descriptor of padding.
 func (*Padding) Proto() *Protocol { return &paddingProtocol }
+
+func clonePadding(l Layer) Layer {
+	c := *l.(*Padding)
+	c.Data = slices.Clone(c.Data)
+	return &c
+}
 
 // Decode takes all of b.
 func (l *Padding) Decode(b []byte) (int, error) {

@@ -393,6 +393,14 @@ func (r *Registry) KindOf(p *Protocol) Kind {
 	return k
 }
 
+// kinds returns how many kinds r has: they are the numbers below.
+func (r *Registry) kinds() Kind {
+	if r == nil {
+		return builtinKinds
+	}
+	return builtinKinds + Kind(len(r.foreign))
+}
+
 // protocol returns the protocol with number k.
 func (r *Registry) protocol(k Kind) *Protocol {
 	if k < builtinKinds {

@@ -1,9 +1,11 @@
 package pkts
 
 import (
+	"bytes"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"reflect"
 	"runtime"
 	"slices"
 	"strings"
@@ -186,5 +188,35 @@ func TestNoInit(t *testing.T) {
 		if strings.HasPrefix(line, "init github.com/gopkts/") && !strings.HasSuffix(line, " 0 allocs\n") {
 			t.Errorf("initialization allocates: %s", line)
 		}
+	}
+}
+
+// TestCloneSharesNothing changes every byte that a layer's slices hold.
+func TestCloneSharesNothing(t *testing.T) {
+	slices := 0
+	for p := range Default.Protocols() {
+		l := p.New()
+		v := reflect.ValueOf(l).Elem()
+		for i := range v.NumField() {
+			switch f := v.Field(i); f.Kind() {
+			case reflect.Slice:
+				f.SetBytes([]byte{1, 2, 3})
+				slices++
+			case reflect.Map, reflect.Pointer, reflect.Interface, reflect.Chan, reflect.Func:
+				t.Errorf("%v.%s: this test does not know what its clone is to share", p, v.Type().Field(i).Name)
+			}
+		}
+		c := p.Clone(l)
+		for i := range v.NumField() {
+			if f := v.Field(i); f.Kind() == reflect.Slice {
+				f.Bytes()[0] = 9
+				if got := reflect.ValueOf(c).Elem().Field(i).Bytes(); !bytes.Equal(got, []byte{1, 2, 3}) {
+					t.Errorf("%v.%s of the clone is % x after a change to the original", p, v.Type().Field(i).Name, got)
+				}
+			}
+		}
+	}
+	if slices == 0 {
+		t.Error("no layer has a slice")
 	}
 }

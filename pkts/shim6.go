@@ -2,6 +2,7 @@ package pkts
 
 import (
 	"encoding/binary"
+	"slices"
 
 	"github.com/gopkts/gopkts/common/checksum"
 )
@@ -101,7 +102,7 @@ var _ Completer = (*Shim6)(nil)
 var shim6Protocol = Protocol{
 	Name:  "Shim6",
 	New:   New[Shim6],
-	Clone: Clone[Shim6],
+	Clone: cloneShim6,
 	Index: indexShim6,
 	At:    []Selector{{&ipProtosTable, uint32(IPProtoShim6)}},
 	Fields: []Field{
@@ -118,6 +119,12 @@ var shim6Protocol = Protocol{
 
 // Proto returns the descriptor of Shim6.
 func (*Shim6) Proto() *Protocol { return &shim6Protocol }
+
+func cloneShim6(l Layer) Layer {
+	c := *l.(*Shim6)
+	c.Data = slices.Clone(c.Data)
+	return &c
+}
 
 func indexShim6(b []byte, r *Registry) (Span, error) { return indexExt("Shim6", b, r) }
 

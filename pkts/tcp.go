@@ -2,6 +2,7 @@ package pkts
 
 import (
 	"encoding/binary"
+	"slices"
 	"strings"
 )
 
@@ -92,7 +93,7 @@ var _ Completer = (*TCP)(nil)
 var tcpProtocol = Protocol{
 	Name:  "TCP",
 	New:   New[TCP],
-	Clone: Clone[TCP],
+	Clone: cloneTCP,
 	Index: indexTCP,
 	At:    []Selector{{&ipProtosTable, uint32(IPProtoTCP)}},
 	Fields: []Field{
@@ -112,6 +113,12 @@ var tcpProtocol = Protocol{
 
 // Proto returns the descriptor of TCP.
 func (*TCP) Proto() *Protocol { return &tcpProtocol }
+
+func cloneTCP(l Layer) Layer {
+	c := *l.(*TCP)
+	c.Options = slices.Clone(c.Options)
+	return &c
+}
 
 func indexTCP(b []byte, r *Registry) (Span, error) {
 	v := TCPView(b)

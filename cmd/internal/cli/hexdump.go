@@ -15,8 +15,8 @@ func appendHexdump(b, data []byte, ascii bool) []byte {
 		line := data[off:min(off+16, len(data))]
 		b = append(b, "\t0x"...)
 		shift := 12
-		if off > 0xffff {
-			shift = 28
+		for off>>shift > 0xf {
+			shift += 4
 		}
 		for ; shift >= 0; shift -= 4 {
 			b = append(b, hexDigits[off>>shift&0xf])

@@ -76,18 +76,17 @@ func withPrefix(values []string, start string) []string {
 
 // output is where packets go.
 type output struct {
-	flags  outputFlags
-	silent bool // nothing is printed
-	color  bool
-	fields []field
-	hex    hexStyle
-	clock  clock
-	out    io.Writer
-	buf    []byte
-	pkt    pkts.Packet
-	n      int // packets so far
-	scratch,
-	line []byte
+	flags   outputFlags
+	silent  bool // nothing is printed
+	color   bool
+	fields  []field
+	hex     hexStyle
+	clock   clock
+	out     io.Writer
+	buf     []byte
+	pkt     pkts.Packet
+	n       int // packets so far
+	scratch []byte
 
 	file       *pcap.Writer
 	fileFormat pcap.Format

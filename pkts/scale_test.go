@@ -1,0 +1,282 @@
+package pkts
+
+import (
+	"encoding/binary"
+	"math"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/gopkts/gopkts/common/link"
+)
+
+// scaleCases build packets of about n bytes that have as much of one thing as
+// fits.
+var scaleCases = []struct {
+	name  string
+	build func(n int) []byte
+}{
+	{"vlan", func(n int) []byte {
+		b := append(make([]byte, 12), 0x81, 0)
+		for len(b)+4 <= n {
+			b = append(b, 0, 1, 0x81, 0)
+		}
+		return b
+	}},
+	{"ipv4 in ipv4", func(n int) []byte {
+		return scaleNest(n, IPv4MinLen, func(b []byte, rest int) {
+			b[0], b[8], b[9] = 0x45, 64, byte(IPProtoIPv4)
+			binary.BigEndian.PutUint16(b[2:], uint16(min(rest, 0xffff)))
+		})
+	}},
+	{"ethernet in ipv4", func(n int) []byte {
+		return scaleNest(n, IPv4MinLen+EthernetLen, func(b []byte, rest int) {
+			b[0], b[8], b[9] = 0x45, 64, byte(IPProtoEthernet)
+			binary.BigEndian.PutUint16(b[2:], uint16(min(rest, 0xffff)))
+			binary.BigEndian.PutUint16(b[IPv4MinLen+12:], uint16(EtherTypeIPv4))
+		})
+	}},
+	{"ipv6 in ipv6", func(n int) []byte {
+		return scaleNest(n, IPv6Len, func(b []byte, rest int) {
+			b[0], b[6] = 0x60, byte(IPProtoIPv6)
+			binary.BigEndian.PutUint16(b[4:], uint16(min(rest-IPv6Len, 0xffff)))
+		})
+	}},
+	{"ipv6 with padding", func(n int) []byte {
+		// Each leaves a byte over in the one that carries it.
+		layers := (n - EthernetLen) / (IPv6Len + 1)
+		rest := layers * (IPv6Len + 1)
+		b := append(make([]byte, 12), 0x86, 0xdd)
+		for range layers {
+			rest--
+			at := len(b)
+			b = append(b, make([]byte, IPv6Len)...)
+			b[at], b[at+6] = 0x60, byte(IPProtoIPv6)
+			rest -= IPv6Len
+			binary.BigEndian.PutUint16(b[at+4:], uint16(min(rest, 0xffff)))
+		}
+		return append(b, make([]byte, layers)...)
+	}},
+	{"ipv6 extensions", func(n int) []byte {
+		b := scaleHeader6(n, IPProtoDestOpts)
+		for len(b)+8 <= n {
+			b = append(b, byte(IPProtoDestOpts), 0, 1, 4, 0, 0, 0, 0)
+		}
+		return b
+	}},
+	{"fragment headers", func(n int) []byte {
+		b := scaleHeader6(n, IPProtoFragment)
+		for len(b)+8 <= n {
+			b = append(b, byte(IPProtoFragment), 0, 0, 1, 0, 0, 0, 0)
+		}
+		return b
+	}},
+	{"authentication headers", func(n int) []byte {
+		b := scaleHeader6(n, IPProtoAH)
+		for len(b)+12 <= n {
+			b = append(b, byte(IPProtoAH), 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)
+		}
+		return b
+	}},
+	{"shim6", func(n int) []byte {
+		b := scaleHeader6(n, IPProtoShim6)
+		for len(b)+8 <= n {
+			b = append(b, byte(IPProtoShim6), 0, 1, 0, 0, 0, 0, 0)
+		}
+		return b
+	}},
+	{"hip", func(n int) []byte {
+		b := scaleHeader6(n, IPProtoHIP)
+		for len(b)+40 <= n {
+			b = append(b, byte(IPProtoHIP), 4, 1, 0x11)
+			b = append(b, make([]byte, 36)...)
+		}
+		return b
+	}},
+	{"icmp quotes", func(n int) []byte {
+		return scaleNest(n, IPv4MinLen+ICMPv4Len, func(b []byte, rest int) {
+			b[0], b[8], b[9] = 0x45, 64, byte(IPProtoICMPv4)
+			binary.BigEndian.PutUint16(b[2:], uint16(min(rest, 0xffff)))
+			b[IPv4MinLen], b[IPv4MinLen+1] = byte(ICMPv4DestUnreachable), 1
+		})
+	}},
+	{"icmpv6 quotes", func(n int) []byte {
+		return scaleNest(n, IPv6Len+8, func(b []byte, rest int) {
+			b[0], b[6] = 0x60, byte(IPProtoICMPv6)
+			binary.BigEndian.PutUint16(b[4:], uint16(min(rest-IPv6Len, 0xffff)))
+			b[IPv6Len] = byte(ICMPv6DestUnreachable)
+		})
+	}},
+	{"neighbor discovery options", func(n int) []byte {
+		b := scaleHeader6(n, IPProtoICMPv6)
+		b = append(b, byte(ICMPv6RouterSolicitation), 0, 0, 0, 0, 0, 0, 0)
+		for len(b)+8 <= n {
+			b = append(b, 1, 1, 0, 0, 0, 0, 0, 0)
+		}
+		return b
+	}},
+	{"mld records", func(n int) []byte {
+		b := scaleHeader6(n, IPProtoICMPv6)
+		b = append(b, byte(ICMPv6MLDv2Report), 0, 0, 0, 0, 0)
+		b = binary.BigEndian.AppendUint16(b, uint16(min((n-len(b))/20, 0xffff)))
+		for len(b)+20 <= n {
+			b = append(b, make([]byte, 20)...)
+		}
+		return b
+	}},
+	{"icmp extension objects", func(n int) []byte {
+		b := append(make([]byte, 12), 8, 0)
+		b = append(b, make([]byte, IPv4MinLen)...)
+		b[14], b[22], b[23] = 0x45, 64, byte(IPProtoICMPv4)
+		binary.BigEndian.PutUint16(b[16:], uint16(min(n-14, 0xffff)))
+		b = append(b, byte(ICMPv4TimeExceeded), 0, 0, 0, 0, 32, 0, 0)
+		b = append(b, make([]byte, 128)...)
+		b = append(b, 0x20, 0, 0, 0)
+		for len(b)+4 <= n {
+			b = append(b, 0, 4, 9, 9)
+		}
+		return b
+	}},
+}
+
+// scaleHeader6 returns an Ethernet and an IPv6 header for a packet of n bytes.
+func scaleHeader6(n int, next IPProto) []byte {
+	b := append(make([]byte, 12), 0x86, 0xdd)
+	b = append(b, make([]byte, IPv6Len)...)
+	b[14], b[20] = 0x60, byte(next)
+	binary.BigEndian.PutUint16(b[18:], uint16(min(n-54, 0xffff)))
+	return b
+}
+
+// scaleNest returns an Ethernet header and headers of size bytes in each other.
+func scaleNest(n, size int, header func(b []byte, rest int)) []byte {
+	b := append(make([]byte, 12), 8, 0)
+	for len(b)+size <= n {
+		b = append(b, make([]byte, size)...)
+		header(b[len(b)-size:], n-len(b)+size)
+	}
+	if len(b) > 14 && b[14]>>4 == 6 {
+		b[12], b[13] = 0x86, 0xdd
+	}
+	return b
+}
+
+// scaleOps are what is done to them. p is decoded.
+var scaleOps = []struct {
+	name string
+	do   func(p *Packet, b []byte)
+}{
+	{"decode", func(p *Packet, b []byte) { _ = p.Decode(link.TypeEthernet, b) }},
+	{"fill", func(p *Packet, b []byte) {
+		for n := range p.Nodes() {
+			_, _ = n.Layer()
+		}
+	}},
+	{"fill, last first", func(p *Packet, b []byte) {
+		for _, n := range slices.Backward(slices.Collect(p.Nodes())) {
+			_, _ = n.Layer()
+		}
+	}},
+	{"encode filled", func(p *Packet, b []byte) {
+		for n := range p.Nodes() {
+			_, _ = n.Layer()
+		}
+		_, _ = p.AppendBinary(nil)
+	}},
+	{"edit", func(p *Packet, b []byte) {
+		Must[Ethernet](p).Dst[5]++
+		_, _ = p.AppendBinary(nil)
+	}},
+	{"insert", func(p *Packet, b []byte) {
+		_ = p.InsertAfter(Must[Ethernet](p), &VLAN{})
+		_, _ = p.AppendBinary(nil)
+	}},
+	{"insert and flows", func(p *Packet, b []byte) {
+		_ = p.InsertAfter(Must[Ethernet](p), &VLAN{})
+		for range p.Flows() {
+		}
+	}},
+	{"remove", func(p *Packet, b []byte) {
+		_ = p.Remove(Must[Ethernet](p))
+		_, _ = p.AppendBinary(nil)
+	}},
+	{"append", func(p *Packet, b []byte) {
+		p.Append(&Raw{Data: []byte{1}}, &Padding{Data: []byte{1}})
+		_, _ = p.AppendBinary(nil)
+	}},
+	{"depth", func(p *Packet, b []byte) {
+		for n := range p.Nodes() {
+			_ = n.Depth()
+		}
+	}},
+	{"checks", func(p *Packet, b []byte) {
+		for range p.Checks() {
+		}
+	}},
+	{"flows", func(p *Packet, b []byte) {
+		_ = p.Flow()
+		_ = p.InnermostFlow()
+		for range p.Flows() {
+		}
+	}},
+	{"flows of layers", func(p *Packet, b []byte) {
+		for n := range p.Nodes() {
+			_, _ = n.Layer()
+		}
+		_ = p.Flow()
+		_ = p.InnermostFlow()
+		for range p.Flows() {
+		}
+	}},
+	{"clone", func(p *Packet, b []byte) { _ = p.Clone() }},
+	{"line", func(p *Packet, b []byte) { _ = p.String() }},
+	{"tree", func(p *Packet, b []byte) { _ = p.AppendTree(nil, nil) }},
+	{"json", func(p *Packet, b []byte) { _ = p.AppendJSON(nil) }},
+	{"hexdump", func(p *Packet, b []byte) { _ = p.AppendHexdump(nil) }},
+	{"field dump", func(p *Packet, b []byte) { _ = p.AppendFieldDump(nil) }},
+	{"source", func(p *Packet, b []byte) { _ = p.GoString() }},
+	{"fields", func(p *Packet, b []byte) {
+		for _, path := range []string{"ipv6.src", "ipv4.protocol_name", "vlan.type", "raw.data", "icmpv4.checksum", "ndproutersolicitation.options"} {
+			if f, err := Default.ParseField(path); err == nil {
+				_, _ = f.AppendValues(nil, p, ",")
+			}
+		}
+	}},
+}
+
+// scaleTime returns the least of several times that an operation takes.
+func scaleTime(do func(p *Packet, b []byte), b []byte) time.Duration {
+	least := time.Duration(math.MaxInt64)
+	for range 3 {
+		var p Packet
+		_ = p.Decode(link.TypeEthernet, b)
+		start := time.Now()
+		do(&p, b)
+		least = min(least, time.Since(start))
+	}
+	return least
+}
+
+// TestScale does everything to packets of the worst kind. What takes time in
+// proportion to the square of the number of layers takes seconds.
+func TestScale(t *testing.T) {
+	const (
+		slack = 10 * time.Millisecond // below it, nothing is said of the growth
+		limit = 250 * time.Millisecond
+	)
+	for _, c := range scaleCases {
+		half, whole, large := c.build(1<<15), c.build(1<<16), c.build(1<<20)
+		for _, op := range scaleOps {
+			short, long := scaleTime(op.do, half), scaleTime(op.do, whole)
+			if long > slack && long > 5*short {
+				t.Errorf("%s: %s of %d bytes takes %v, of %d bytes %v", c.name, op.name, len(half), short, len(whole), long)
+			}
+			if long > limit {
+				t.Errorf("%s: %s of %d bytes takes %v", c.name, op.name, len(whole), long)
+			}
+			if d := scaleTime(op.do, large); d > 4*limit {
+				t.Errorf("%s: %s of %d bytes takes %v", c.name, op.name, len(large), d)
+			}
+		}
+	}
+}
