@@ -608,6 +608,52 @@ func attack(t *testing.T, lt link.Type, data []byte, s *script) {
 	}
 }
 
+// tame decodes data, sets fields that the library does not compute, and checks
+// that what was right before is right afterwards.
+func tame(t *testing.T, lt link.Type, data []byte, s *script) {
+	var p pkts.Packet
+	if p.Decode(lt, bytes.Clone(data)) != nil || p.Truncated() {
+		return
+	}
+	for c := range p.Checks() {
+		if c.Status == pkts.CheckBad || c.Status == pkts.CheckUnknown {
+			return
+		}
+	}
+	shape := hostileShape(&p)
+	h := &hostile{t: t, p: &p}
+	var edits []string
+	for range maxSteps {
+		if len(s.b) == 0 {
+			break
+		}
+		l := h.layer(s)
+		v := reflect.ValueOf(l).Elem()
+		if v.NumField() == 0 {
+			continue
+		}
+		i := s.below(v.NumField())
+		if isAuto(v.Field(i).Type()) {
+			continue
+		}
+		setRandom(v.Field(i), s, 0)
+		edits = append(edits, fmt.Sprintf("%v.%s = %v", l.Proto(), v.Type().Field(i).Name, v.Field(i)))
+	}
+	b, err := h.encode()
+	if err != nil {
+		return
+	}
+	var q pkts.Packet
+	if q.Decode(lt, b) != nil || hostileShape(&q) != shape {
+		return // a field that says what follows
+	}
+	for c := range q.Checks() {
+		if c.Status == pkts.CheckBad {
+			t.Fatalf("%v\n%x: %v.%s has %#x, want %#x after %q:\n%+v", &p, b, c.Node.Proto(), c.Field, c.Have, c.Want, edits, &q)
+		}
+	}
+}
+
 func firstNode(p *pkts.Packet) (pkts.Node, bool) {
 	for n := range p.Nodes() {
 		return n, true
@@ -703,20 +749,19 @@ func FuzzPacket(f *testing.F) {
 			return
 		}
 		attack(t, hostileLinks[int(lt)%len(hostileLinks)], data, &script{ops})
+		tame(t, hostileLinks[int(lt)%len(hostileLinks)], data, &script{ops})
 	})
 }
 
-// readHostile reads data as a capture file and prints all packets. It returns
-// how many there are.
-func readHostile(t *testing.T, data []byte, opts ...pcap.ReaderOption) (packets int) {
+// readHostile reads data as a capture file and prints all packets.
+func readHostile(t *testing.T, data []byte, opts ...pcap.ReaderOption) {
 	r, err := pcap.NewReader(bytes.NewReader(data), opts...)
 	if err != nil {
-		return 0
+		return
 	}
 	defer r.Close()
 	var p pkts.Packet
 	var out []byte
-	total := 0
 	for frame, err := range r.Frames() {
 		if err != nil {
 			if fe, ok := errors.AsType[*pcap.FormatError](err); !ok || fe.Offset < 0 {
@@ -724,8 +769,6 @@ func readHostile(t *testing.T, data []byte, opts ...pcap.ReaderOption) (packets 
 			}
 			break
 		}
-		packets++
-		total += len(frame.Data)
 		_ = p.Decode(frame.Link, frame.Data)
 		out = p.AppendSummary(out[:0])
 		if len(out) > 200+20*len(frame.Data)+64*p.Len() {
@@ -740,7 +783,6 @@ func readHostile(t *testing.T, data []byte, opts ...pcap.ReaderOption) (packets 
 			t.Fatalf("decoded and encoded: %x, %v, was %x", b, err, frame.Data)
 		}
 	}
-	return packets
 }
 
 // allocated returns how many bytes f allocates.
@@ -778,19 +820,15 @@ func FuzzFile(f *testing.F) {
 		if len(data) > 1<<16 {
 			return
 		}
-		var plain, recovered int
-		got := allocated(func() { plain = readHostile(t, data) })
+		got := allocated(func() { readHostile(t, data) })
 		// What a decompressor unfolds is not bounded by the file; the reader's
 		// own memory is.
 		if limit := uint64(8<<20 + 4096*len(data)); got > limit && !compressed(data) {
 			t.Errorf("reading %d bytes allocates %d, more than %d", len(data), got, limit)
 		}
-		got = allocated(func() { recovered = readHostile(t, data, pcap.WithRecover()) })
+		got = allocated(func() { readHostile(t, data, pcap.WithRecover()) })
 		if limit := uint64(8<<20 + 4096*len(data)); got > limit && !compressed(data) {
 			t.Errorf("reading %d bytes with recovery allocates %d, more than %d", len(data), got, limit)
-		}
-		if recovered < plain {
-			t.Errorf("%d packets, with recovery %d", plain, recovered)
 		}
 	})
 }

@@ -2,7 +2,6 @@ package pkts
 
 import (
 	"bytes"
-	"cmp"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -195,7 +194,8 @@ func (p *Packet) complete(b []byte) error {
 		p.judge()
 	}
 	c := &p.completion
-	*c = Completion{p: p, b: b, nodes: p.out, chain: p.chain}
+	c.p, c.b, c.nodes, c.chain = p, b, p.out, p.chain
+	c.verifying, c.found, c.stopped, c.unknown = false, nil, false, false
 	if !c.chain {
 		p.link()
 	}
@@ -205,7 +205,11 @@ func (p *Packet) complete(b []byte) error {
 			continue
 		}
 		c.at(i)
-		if err := cmp.Or(l.Complete(c), c.failed); err != nil {
+		err := l.Complete(c)
+		if err == nil {
+			err = c.failed
+		}
+		if err != nil {
 			return p.encodeError(i, err)
 		}
 	}
@@ -261,12 +265,16 @@ func (p *Packet) judge() { p.verify(nil) }
 // until it returns false.
 func (p *Packet) verify(found func(Check) bool) {
 	p.judged = append(p.judged[:0], make([]judgement, len(p.nodes))...)
-	c := &p.completion
-	*c = Completion{p: p, b: p.data, nodes: p.nodes, verifying: true, found: found, chain: p.isChain()}
+	// found may encode, print, check, edit or decode the packet.
+	c := p.checking
+	if p.checking = nil; c == nil {
+		c = new(Completion)
+	}
+	*c = Completion{p: p, b: p.data, nodes: p.nodes, gen: p.gen, verifying: true, found: found, chain: p.isChain()}
 	if !c.chain {
 		p.link()
 	}
-	for i := range p.nodes {
+	for i := 0; i < len(p.nodes); i++ {
 		if p.nodes[i].flags&nodeBuilt != 0 {
 			continue
 		}
@@ -279,14 +287,17 @@ func (p *Packet) verify(found func(Check) bool) {
 		// right either, and is left alone.
 		_ = l.Complete(c)
 		if c.stopped {
-			return
+			break
 		}
 	}
+	*c = Completion{}
+	p.checking = c
 }
 
 // Check is what [Packet.Checks] finds of one field.
 type Check struct {
-	// Layer is the layer's protocol, and Node its place in the packet.
+	// Node is the layer's place in the packet, and Field the name of the struct
+	// field.
 	Node  Node
 	Field string
 	// Offset is where the field lies, in bytes from the start of the packet.
@@ -330,7 +341,8 @@ func (s CheckStatus) String() string {
 
 // Checks verifies the lengths, checksums and next-protocol numbers of a packet
 // as it was decoded, outermost layer first. A packet that was built, or edited
-// by [Packet.Append] and the like, has nothing to verify: it yields none.
+// by [Packet.Append] and the like, has nothing to verify: it yields none. The
+// loop may change fields, encode and print; an edit of the layers ends it.
 func (p *Packet) Checks() iter.Seq[Check] {
 	return func(yield func(Check) bool) {
 		if p.edited {
@@ -359,8 +371,10 @@ type Completion struct {
 	off     int
 	mode    Mode
 	unknown bool
-	failed  error   // what the layer did wrong with its header
-	none    [4]byte // stands for bytes that the header does not have
+	failed  error // what the layer did wrong with its header
+
+	gen   uint32 // of p
+	alone node
 
 	verifying bool
 	found     func(Check) bool
@@ -398,45 +412,48 @@ func (c *Completion) Wants(field string, off int, m Mode) bool {
 // PutUint8 hands over the value of the field of 8 bits that [Completion.Wants]
 // asked for.
 func (c *Completion) PutUint8(v uint8) {
-	f := c.bytes(c.off, 1)
-	if c.verifying {
-		c.judge(uint32(f[0]), uint32(v))
-		return
+	h := c.header
+	switch {
+	case uint(c.off)+1 > uint(len(h)):
+		c.missing(c.off)
+	case c.verifying:
+		c.judge(uint32(h[c.off]), uint32(v))
+	default:
+		h[c.off] = v
 	}
-	f[0] = v
 }
 
 // PutUint16 is [Completion.PutUint8] for a field of 16 bits.
 func (c *Completion) PutUint16(v uint16) {
-	f := c.bytes(c.off, 2)
-	if c.verifying {
-		c.judge(uint32(binary.BigEndian.Uint16(f)), uint32(v))
-		return
+	h := c.header
+	switch {
+	case uint(c.off)+2 > uint(len(h)):
+		c.missing(c.off)
+	case c.verifying:
+		c.judge(uint32(binary.BigEndian.Uint16(h[c.off:])), uint32(v))
+	default:
+		binary.BigEndian.PutUint16(h[c.off:], v)
 	}
-	binary.BigEndian.PutUint16(f, v)
 }
 
 // PutUint32 is [Completion.PutUint8] for a field of 32 bits.
 func (c *Completion) PutUint32(v uint32) {
-	f := c.bytes(c.off, 4)
-	if c.verifying {
-		c.judge(binary.BigEndian.Uint32(f), v)
-		return
+	h := c.header
+	switch {
+	case uint(c.off)+4 > uint(len(h)):
+		c.missing(c.off)
+	case c.verifying:
+		c.judge(binary.BigEndian.Uint32(h[c.off:]), v)
+	default:
+		binary.BigEndian.PutUint32(h[c.off:], v)
 	}
-	binary.BigEndian.PutUint32(f, v)
 }
 
-// bytes returns n bytes of the header. That it does not have them is the
-// layer's mistake, and becomes the error of its Complete.
-func (c *Completion) bytes(off, n int) []byte {
-	if off >= 0 && off <= len(c.header)-n {
-		return c.header[off : off+n]
-	}
+// missing notes that Complete is after bytes that the header does not have.
+func (c *Completion) missing(off int) {
 	if c.failed == nil {
 		c.failed = &EncodeError{Layer: c.Name(), Field: c.field, Reason: fmt.Sprintf("its Complete is after byte %d of a header of %d", off, len(c.header)), Err: ErrTruncated}
 	}
-	c.none = [4]byte{}
-	return c.none[:n]
 }
 
 // PutLength hands over a length for a field of 16 bits, and returns an error
@@ -474,8 +491,17 @@ func (c *Completion) judge(have, want uint32) {
 	}
 	if c.found != nil {
 		n := Node{c.p, c.i}
+		at := *c.node
 		if !c.found(Check{n, c.field, int(c.node.off) + c.off, have, want, s}) {
 			c.stopped = true
+		}
+		if c.p.gen != c.gen {
+			// The layer at hand may not be there any more. What its Complete
+			// still asks is answered as if nothing was around it.
+			c.stopped = true
+			c.alone = at
+			c.alone.parent, c.alone.flags = noNode, 0
+			c.node, c.nodes, c.chain = &c.alone, nil, true
 		}
 	}
 }
@@ -486,7 +512,7 @@ func (c *Completion) absent(have uint32) bool {
 }
 
 // Name returns the name of the layer's protocol, for errors.
-func (c *Completion) Name() string { return c.p.protocol(c.i).Name }
+func (c *Completion) Name() string { return c.p.registry().protocol(c.node.kind).Name }
 
 // Header returns the layer's encoded header.
 func (c *Completion) Header() []byte { return c.header }
@@ -517,7 +543,13 @@ func (c *Completion) end() uint32 {
 }
 
 // Uint16 returns the 16 bits at byte off of the header.
-func (c *Completion) Uint16(off int) uint16 { return binary.BigEndian.Uint16(c.bytes(off, 2)) }
+func (c *Completion) Uint16(off int) uint16 {
+	if uint(off)+2 > uint(len(c.header)) {
+		c.missing(off)
+		return 0
+	}
+	return binary.BigEndian.Uint16(c.header[off:])
+}
 
 // child returns the first node in the one at hand, noNode for none.
 func (c *Completion) child() uint16 {

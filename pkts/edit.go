@@ -269,6 +269,7 @@ func (p *Packet) pack(t []placed) {
 	p.slots = slices.Grow(p.slots[:0], n)[:n]
 	p.spare = nil
 	p.depths, p.fit = p.depths[:0], 0
+	p.gen++
 	p.kinds = p.Registry
 	// Sorting by depth, stably, is breadth first, left to right.
 	order := make([]int, n)
@@ -333,11 +334,14 @@ type Node struct {
 	i int
 }
 
-// Nodes yields the layers in the order in which they lie in the packet.
+// Nodes yields the layers in the order in which they lie in the packet. It ends
+// when the packet is edited or decoded into again: what follows has other
+// places then. [All] goes on after an edit.
 func (p *Packet) Nodes() iter.Seq[Node] {
 	return func(yield func(Node) bool) {
+		gen := p.gen
 		for _, i := range slices.Clone(p.depthFirst()) {
-			if !yield(Node{p, int(i)}) {
+			if p.gen != gen || !yield(Node{p, int(i)}) {
 				return
 			}
 		}

@@ -311,3 +311,22 @@ func TestNthAll(t *testing.T) {
 	}()
 	Must[TCP](p)
 }
+
+// TestSourceOfLayersApart removes what was around layers side by side: Append
+// does not put any there, so that only the bytes can be written as source.
+func TestSourceOfLayersApart(t *testing.T) {
+	eth := &Ethernet{}
+	p := Stack(eth, &IPv4{}, &Raw{Data: []byte{1}})
+	if err := p.AddChild(eth, &Raw{Data: []byte{2}}); err != nil {
+		t.Fatal(err)
+	}
+	if err := p.Remove(eth); err != nil {
+		t.Fatal(err)
+	}
+	if b, err := p.AppendBinary(nil); err != nil || len(b) != IPv4MinLen+2 || b[3] != IPv4MinLen+1 {
+		t.Errorf("encoded to % x, %v", b, err)
+	}
+	if s := p.GoString(); strings.Contains(s, "IPv4") || !strings.Contains(s, "pkts.Raw{") {
+		t.Errorf("the source builds another packet:\n%s", s)
+	}
+}

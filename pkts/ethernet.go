@@ -110,7 +110,7 @@ func (l *Ethernet) Decode(b []byte) (int, error) {
 
 // AppendBinary appends the header to b.
 func (l *Ethernet) AppendBinary(b []byte) ([]byte, error) {
-	b, v := grow[EthernetView](b, EthernetLen)
+	b, v := extend[EthernetView](b, EthernetLen)
 	v.SetDst(l.Dst)
 	v.SetSrc(l.Src)
 	v.SetType(l.Type.value)

@@ -75,18 +75,21 @@ func (p *Packet) quoted(i int) bool {
 	return up != noNode && p.nodes[up].flags&nodeQuote != 0
 }
 
-// Flows yields the flow of every IP header, outermost first.
+// Flows yields the flow of every IP header, outermost first. It ends when the
+// packet is edited or decoded into again.
 func (p *Packet) Flows() iter.Seq[Flow] {
 	return func(yield func(Flow) bool) {
 		if p.dirty {
+			gen := p.gen
 			for _, f := range p.flowsOfLayers() {
-				if !yield(f) {
+				if p.gen != gen || !yield(f) {
 					return
 				}
 			}
 			return
 		}
-		for i := range p.nodes {
+		gen := p.gen
+		for i := 0; p.gen == gen && i < len(p.nodes); i++ {
 			if k := p.nodes[i].kind; (k == kindIPv4 || k == kindIPv6) && !yield(p.flow(i)) {
 				return
 			}

@@ -550,6 +550,23 @@ func TestForeignSplit(t *testing.T) {
 	useAll(t, &p, b)
 }
 
+// TestForeignWithoutFields prints a layer that has no fields.
+func TestForeignWithoutFields(t *testing.T) {
+	odd := oddProtocol(func(b []byte, _ *pkts.Registry) (pkts.Span, error) { return pkts.Span{Header: len(b)}, nil })
+	registry := pkts.Default.With(pkts.Bind(odd)...)
+	for _, path := range []string{"odd", "odd[0]", "odd.", "odd.x", "odd..", "odd[", "odd[]", "odd[99999]", "", ".", "[", "[0].x"} {
+		if _, err := registry.ParseField(path); !errors.Is(err, pkts.ErrNoField) {
+			t.Errorf("%q: %v, want ErrNoField", path, err)
+		}
+	}
+	b := oddFrame(t, 3)
+	p := pkts.Packet{Registry: registry}
+	if err := p.DecodeAs((*pkts.IPv4)(nil).Proto(), b); err != nil {
+		t.Fatal(err)
+	}
+	useAll(t, &p, b)
+}
+
 // TestManyLayers gives a packet more layers than it takes.
 func TestManyLayers(t *testing.T) {
 	layers := make([]pkts.Layer, 70_000)

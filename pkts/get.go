@@ -78,19 +78,25 @@ func Must[T any, P LayerPtr[T]](p *Packet) P {
 	return l
 }
 
-// All yields the layers of type T, outermost first.
+// All yields the layers of type T that p has at the start, outermost first,
+// without those whose body cannot be decoded. The loop may edit the packet.
 func All[T any, P LayerPtr[T]](p *Packet) iter.Seq[P] {
 	return func(yield func(P) bool) {
+		var few [8]P
+		ls, gen := few[:0], p.gen
 		proto := P(nil).Proto()
 		for i := range p.nodes {
 			if p.protocol(i) != proto {
 				continue
 			}
-			l, err := p.layer(i)
-			if err != nil {
-				continue
+			l, _ := p.layer(i)
+			if l, ok := l.(P); ok {
+				ls = append(ls, l)
 			}
-			if l, ok := l.(P); ok && !yield(l) {
+		}
+		for _, l := range ls {
+			// A packet that was decoded into again has other layers.
+			if p.gen != gen && !p.edited || !yield(l) {
 				return
 			}
 		}

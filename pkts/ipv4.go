@@ -242,7 +242,7 @@ func (l *IPv4) AppendBinary(b []byte) ([]byte, error) {
 	if !ok {
 		return b, wrongAddr("IPv4", "Dst", l.Dst)
 	}
-	b, v := grow[IPv4View](b, IPv4MinLen)
+	b, v := extend[IPv4View](b, IPv4MinLen)
 	v[ipv4OffVersion] = 4<<4 | ihl
 	v[ipv4OffTOS] = l.DSCP<<2 | uint8(l.ECN)
 	binary.BigEndian.PutUint16(v[ipv4OffLength:], l.Length.value)

@@ -149,7 +149,7 @@ func (l *IPv6) AppendBinary(b []byte) ([]byte, error) {
 		return b, wrongAddr("IPv6", "Dst", l.Dst)
 	}
 	class := uint32(l.DSCP)<<2 | uint32(l.ECN)
-	b, v := grow[IPv6View](b, IPv6Len)
+	b, v := extend[IPv6View](b, IPv6Len)
 	binary.BigEndian.PutUint32(v[ipv6OffVersion:], 6<<28|class<<20|l.FlowLabel)
 	binary.BigEndian.PutUint16(v[ipv6OffLength:], l.PayloadLength.value)
 	v[ipv6OffNextHeader] = uint8(l.NextHeader.value)

@@ -126,7 +126,9 @@ func (g *golden) builds(t *testing.T, want []byte) {
 	if !bytes.HasPrefix(got, []byte("before")) {
 		t.Errorf("AppendBinary changed what was before: %q", got[:6])
 	}
-	again, err := p.AppendBinary(nil)
+	// Into a buffer that is not clean, so that a byte that is not written shows.
+	dirty := bytes.Repeat([]byte{0xa5}, len(want)+1)[:0]
+	again, err := p.AppendBinary(dirty)
 	if err != nil || !bytes.Equal(again, got[len("before"):]) {
 		t.Errorf("the second AppendBinary = %x, %v; want what the first gave", again, err)
 	}

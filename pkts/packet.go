@@ -39,6 +39,7 @@ type Packet struct {
 	lost   *Protocol   // of a layer that Append had no room for
 	depths []uint16    // of each node; made when they are needed
 	fit    int         // how many of the first slots are known to fit their nodes
+	gen    uint32      // counts the changes to nodes
 
 	// Scratch, kept for reuse.
 	out        []node // the nodes as they were encoded last
@@ -47,7 +48,8 @@ type Packet struct {
 	links      []links
 	order      []uint16
 	scratch    []byte
-	completion Completion
+	completion Completion  // of AppendBinary
+	checking   *Completion // of Checks, unless it is in use
 	print      *printer
 }
 
@@ -157,6 +159,7 @@ func (p *Packet) start(data []byte) {
 		p.clean()
 	}
 	p.depths, p.fit = p.depths[:0], 0
+	p.gen++
 	if p.kinds != p.Registry {
 		// The numbers of protocols are others.
 		clear(p.slots)
@@ -186,6 +189,7 @@ func (p *Packet) Reset() {
 	p.data = nil
 	p.nodes = p.nodes[:0]
 	p.depths, p.fit = p.depths[:0], 0
+	p.gen++
 	if p.dirty {
 		p.clean()
 	}

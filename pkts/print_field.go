@@ -56,7 +56,11 @@ func (r *Registry) ParseField(path string) (*FieldPath, error) {
 		return nil, noField(path, "no layer is called "+strconv.Quote(layer), layer, keys)
 	}
 	if len(f.steps) == 0 {
-		return nil, noField(path, "it names a layer: add a field, such as "+layer+"."+newPlan(f.proto).shape.keys()[0], "", nil)
+		keys := newPlan(f.proto).shape.keys()
+		if len(keys) == 0 {
+			return nil, noField(path, "it names a layer without fields", "", nil)
+		}
+		return nil, noField(path, "it names a layer: add a field, such as "+layer+"."+keys[0], "", nil)
 	}
 	return f, f.check(newPlan(f.proto).shape)
 }

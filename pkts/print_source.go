@@ -25,7 +25,7 @@ func (p *Packet) GoString() string {
 		return string(p.appendSource(nil, p.sourceLayers(p)))
 	}
 	ls := p.sourceLayers(q)
-	if !q.pinWrong(ls) {
+	if apart(ls) || !q.pinWrong(ls) {
 		ls = []sourceLayer{{layer: &Raw{Data: q.data}, parent: -1}}
 	}
 	return string(p.appendSource(nil, ls))
@@ -181,6 +181,17 @@ func stackSource(ls []sourceLayer) *Packet {
 	}
 	q.pack(t)
 	return q
+}
+
+// apart reports whether layers lie behind the outermost one, where [Packet.Append]
+// does not put any: what was around them was removed.
+func apart(ls []sourceLayer) bool {
+	for i := range ls {
+		if i > 0 && ls[i].parent < 0 && ls[i].layer.Proto() != &paddingProtocol {
+			return true
+		}
+	}
+	return false
 }
 
 // isStack reports whether [Stack] makes the tree of ls.

@@ -189,7 +189,7 @@ func (l *TCP) AppendBinary(b []byte) ([]byte, error) {
 	case l.Flags > 0xfff:
 		return b, TooLong("TCP", "Flags", int(l.Flags), 0xfff)
 	}
-	b, v := grow[TCPView](b, TCPMinLen)
+	b, v := extend[TCPView](b, TCPMinLen)
 	binary.BigEndian.PutUint16(v[tcpOffSrcPort:], l.SrcPort)
 	binary.BigEndian.PutUint16(v[tcpOffDstPort:], l.DstPort)
 	binary.BigEndian.PutUint32(v[tcpOffSeq:], l.Seq)

@@ -79,7 +79,7 @@ func (l *UDP) Decode(b []byte) (int, error) {
 
 // AppendBinary appends the header to b.
 func (l *UDP) AppendBinary(b []byte) ([]byte, error) {
-	b, v := grow[UDPView](b, UDPLen)
+	b, v := extend[UDPView](b, UDPLen)
 	binary.BigEndian.PutUint16(v[udpOffSrcPort:], l.SrcPort)
 	binary.BigEndian.PutUint16(v[udpOffDstPort:], l.DstPort)
 	binary.BigEndian.PutUint16(v[udpOffLength:], l.Length.value)

@@ -13,6 +13,17 @@ func grow[V ~[]byte](b []byte, n int) ([]byte, V) {
 	return b, V(b[at : at+n : at+n])
 }
 
+// extend is grow for a header of which every byte is written: those of a buffer
+// with room are left as they are.
+func extend[V ~[]byte](b []byte, n int) ([]byte, V) {
+	at := len(b)
+	if n > cap(b)-at {
+		return grow[V](b, n)
+	}
+	b = b[:at+n]
+	return b, V(b[at : at+n : at+n])
+}
+
 // setSummed writes new over the bytes at off of a header whose Internet
 // checksum, at sumOff, covers them, and changes the checksum by as much,
 // RFC 1624: what was right stays right, what was wrong stays wrong. off is

@@ -223,13 +223,14 @@ func (r *Reader) detectVariant() {
 }
 
 // walk reports whether the first records in the buffer make sense in a layout.
-// That is certain if there are three of them, or two and nothing else.
+// That is certain if there are three of them, or two and nothing else, and none
+// is without data: zeros make sense in every layout.
 func (r *Reader) walk(l *recordLayout) (good, certain bool) {
 	const enough = 4
 	const day = 86400
 	b := r.buf.unread()
 	var first uint32
-	n := 0
+	n, empty := 0, false
 	for n < enough && len(b) >= l.header {
 		rec := l.parse(b, r.header.Order)
 		if n == 0 {
@@ -243,13 +244,14 @@ func (r *Reader) walk(l *recordLayout) (good, certain bool) {
 		case l.kernel && rec.pktType > 7:
 			return false, false
 		}
+		empty = empty || rec.capLen == 0
 		if int64(len(b)) < rec.size {
-			return true, n > 2
+			return true, n > 2 && !empty
 		}
 		n++
 		b = b[rec.size:]
 	}
-	return true, n > 2 || n == 2 && len(b) == 0
+	return true, !empty && (n > 2 || n == 2 && len(b) == 0)
 }
 
 // nextRecord reads a record by the layout of the file, with all checks.
