@@ -250,6 +250,9 @@ func view[V pkts.ViewOf](h *hostile, s *script) {
 		f.Call(args)
 		h.viewed = true
 	}
+	if _, err := v.Proto().Index(v, pkts.Default); err != nil {
+		return // a length was set that the bytes do not have: then getters panic, as they say
+	}
 	for i := range m.NumMethod() {
 		if f := r.Method(i); f.Type().NumIn() == 0 {
 			f.Call(nil)
