@@ -9,7 +9,9 @@ import (
 	"fmt"
 	"go/parser"
 	"io"
+	"math/rand/v2"
 	"net/netip"
+	"path/filepath"
 	"reflect"
 	"runtime"
 	"slices"
@@ -247,6 +249,9 @@ func view[V pkts.ViewOf](h *hostile, s *script) {
 		}
 		f.Call(args)
 		h.viewed = true
+	}
+	if _, err := v.Proto().Index(v, pkts.Default); err != nil {
+		return // a length was set that the bytes do not have: then getters panic, as they say
 	}
 	for i := range m.NumMethod() {
 		if f := r.Method(i); f.Type().NumIn() == 0 {
@@ -730,6 +735,7 @@ func FuzzPacket(f *testing.F) {
 		"000502060107030b000c0f",
 		"04090203090a01090b020c0f0e",
 		"000a020fff0c0b0f0a030f",
+		"040902030800010308000a03",
 		"00020a000108020a03020c0b0c0d0e0f",
 	}
 	for _, frame := range frames {
@@ -751,6 +757,52 @@ func FuzzPacket(f *testing.F) {
 		attack(t, hostileLinks[int(lt)%len(hostileLinks)], data, &script{ops})
 		tame(t, hostileLinks[int(lt)%len(hostileLinks)], data, &script{ops})
 	})
+}
+
+// TestHostileScripts does what random scripts say to real frames.
+func TestHostileScripts(t *testing.T) {
+	paths, err := filepath.Glob("../../shared/captures/*.pcap")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(paths) == 0 {
+		t.Skip("no captures at ../shared/captures")
+	}
+	random := rand.New(rand.NewPCG(1, 2))
+	scripts := 0
+	for _, path := range paths {
+		r, err := pcap.Open(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		n := 0
+		for frame, err := range r.Frames() {
+			if err != nil || n >= 20 {
+				break
+			}
+			n++
+			data := bytes.Clone(frame.Data)
+			for range 3 {
+				ops := make([]byte, random.IntN(120))
+				for i := range ops {
+					ops[i] = byte(random.Uint32())
+				}
+				t.Run(fmt.Sprintf("%s/%d/%x", filepath.Base(path), n, ops), func(t *testing.T) {
+					attack(t, frame.Link, data, &script{ops})
+					tame(t, frame.Link, data, &script{ops})
+				})
+				// The same with a bit of the frame changed.
+				data[random.IntN(len(data))] ^= 1 << random.IntN(8)
+				scripts++
+			}
+		}
+		if err := r.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if scripts == 0 {
+		t.Error("no frame was read")
+	}
 }
 
 // readHostile reads data as a capture file and prints all packets.

@@ -330,3 +330,22 @@ func TestSourceOfLayersApart(t *testing.T) {
 		t.Errorf("the source builds another packet:\n%s", s)
 	}
 }
+
+// TestPaddingBeforePayload puts padding before what a layer carries, so that
+// nothing is left of its payload.
+func TestPaddingBeforePayload(t *testing.T) {
+	for _, outer := range []Layer{&Ethernet{}, &VLAN{}, &SLL{}, &SLL2{}, &SNAP{}, &LLC{}, &Loopback{}, coreV4(nil), coreV6(1), &IPv6HopByHop{}, &AH{}, &ICMPv4{}, &ICMPv6{}, &ICMPv6Error{}, &UDP{}, &TCP{}, &HIP{}, &Shim6{}, &Mobility{}} {
+		for p := range Default.Protocols() {
+			q := Stack(coreV6(1), outer)
+			if err := q.AddChild(outer, &Padding{Data: []byte{1}}); err != nil {
+				t.Fatal(err)
+			}
+			if err := q.AddChild(outer, p.New()); err != nil {
+				t.Fatal(err)
+			}
+			if b, err := q.AppendBinary(nil); err == nil && len(b) == 0 {
+				t.Errorf("%v with %v behind padding is empty", outer.Proto(), p)
+			}
+		}
+	}
+}

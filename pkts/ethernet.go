@@ -146,8 +146,11 @@ func completeEtherType(c *Completion, off int, m Mode) error {
 // RFC 903, and is told from it by its operation where have does not tell.
 func (c *Completion) etherType(have EtherType) EtherType {
 	t := EtherType(c.Number(&etherTypesTable, uint64(have), uint64(EtherTypeExperiment)))
-	if t == EtherTypeARP && have != t && c.next() == kindARP && ARPView(c.Payload()).Op().isReverse() {
-		return EtherTypeRARP
+	if t == EtherTypeARP && have != t && c.next() == kindARP {
+		// Padding may stand before it.
+		if b := c.Payload(); len(b) >= ARPMinLen && ARPView(b).Op().isReverse() {
+			return EtherTypeRARP
+		}
 	}
 	return t
 }
