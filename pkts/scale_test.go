@@ -261,6 +261,9 @@ func scaleTime(do func(p *Packet, b []byte), b []byte, enough time.Duration) tim
 
 // TestScale does everything to packets of the worst kind.
 func TestScale(t *testing.T) {
+	if raceEnabled {
+		t.Skip("it measures time, which the race detector stretches")
+	}
 	for _, c := range scaleCases {
 		for _, size := range []int{1 << 16, 1 << 20} {
 			b := c.build(size)
