@@ -264,6 +264,9 @@ func TestScale(t *testing.T) {
 	if testing.Short() {
 		t.Skip("it measures time, which says nothing in an emulator: not with -short")
 	}
+	if raceEnabled {
+		t.Skip("it measures time, which the race detector stretches")
+	}
 	for _, c := range scaleCases {
 		for _, size := range []int{1 << 16, 1 << 20} {
 			b := c.build(size)

@@ -1,0 +1,5 @@
+//go:build !race
+
+package pkts
+
+const raceEnabled = false
