@@ -68,9 +68,9 @@ func printGoldens() []golden {
 
 // allGoldens are the packets of all protocols' tests.
 func allGoldens() []golden {
-	return slices.Concat(printGoldens(), arpGoldens(), icmpv4Goldens(), icmpv6Goldens(), ipsecGoldens(), ipv4Goldens(),
+	return slices.Concat(printGoldens(), arpGoldens(), ethernetGoldens(), icmpv4Goldens(), icmpv6Goldens(), ipsecGoldens(), ipv4Goldens(), ipv6Goldens(),
 		hopByHopGoldens(), destOptsGoldens(), routingGoldens(), fragmentGoldens(), llcGoldens(), loopbackGoldens(), loopGoldens(),
-		mldGoldens(), mobilityGoldens(), hipGoldens(), shim6Goldens(), ndpGoldens(), sllGoldens(), sll2Goldens(), udpGoldens(), vlanGoldens())
+		mldGoldens(), mobilityGoldens(), hipGoldens(), shim6Goldens(), ndpGoldens(), sllGoldens(), sll2Goldens(), tcpGoldens(), udpGoldens(), vlanGoldens())
 }
 
 // fileName returns a name as one of a file.
