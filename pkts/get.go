@@ -20,27 +20,30 @@ type ViewOf interface {
 // It returns false when there is none, or its body could not be decoded; [Find]
 // tells why.
 func Get[T any, P LayerPtr[T]](p *Packet) (P, bool) {
-	// The slots of a packet usually fit those of the one before. As long as
-	// they do, a layer is known by its slot.
-	for i := range min(len(p.nodes), len(p.slots)) {
-		n, s := &p.nodes[i], &p.slots[i]
-		if n.kind != s.kind {
+	proto := P(nil).Proto()
+	if k := proto.kind; k != KindRaw {
+		for i := range p.nodes {
+			n := &p.nodes[i]
+			if n.kind != k {
+				continue
+			}
+			// The slots of a packet usually fit those of the one before.
+			if i < len(p.slots) {
+				if l, ok := p.slots[i].layer.(P); ok {
+					if n.flags&nodeFilled == 0 {
+						if _, err := l.Decode(p.data[n.off:n.end]); err != nil {
+							return nil, false
+						}
+						n.flags |= nodeFilled
+						p.dirty = true
+					}
+					return l, true
+				}
+			}
 			break
 		}
-		l, ok := s.layer.(P)
-		if !ok {
-			continue
-		}
-		if n.flags&nodeFilled == 0 {
-			if _, err := l.Decode(p.data[n.off:n.end]); err != nil {
-				return nil, false
-			}
-			n.flags |= nodeFilled
-			p.dirty = true
-		}
-		return l, true
 	}
-	l, ok := p.find(P(nil).Proto(), 0).(P)
+	l, ok := p.find(proto, 0).(P)
 	return l, ok
 }
 

@@ -196,7 +196,7 @@ func (l *IPv4) Decode(b []byte) (int, error) {
 	}
 	_ = v[IPv4MinLen-1] // the one bounds check
 	fragment := binary.BigEndian.Uint16(v[ipv4OffFragment:])
-	l.IHL = Seen(uint8(n / 4))
+	l.IHL = Seen(v[ipv4OffVersion] & 0xf)
 	l.DSCP = v.DSCP()
 	l.ECN = v.ECN()
 	l.Length = Seen(v.Length())

@@ -164,7 +164,7 @@ func (l *TCP) Decode(b []byte) (int, error) {
 	l.DstPort = v.DstPort()
 	l.Seq = v.Seq()
 	l.Ack = v.Ack()
-	l.DataOffset = Seen(uint8(n / 4))
+	l.DataOffset = Seen(v[tcpOffFlags] >> 4)
 	l.Flags = v.Flags()
 	l.Window = v.Window()
 	l.Checksum = Seen(v.Checksum())
