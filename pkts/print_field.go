@@ -67,10 +67,46 @@ func (r *Registry) ParseField(path string) (*FieldPath, error) {
 
 // noField returns the error of a path.
 func noField(path, reason, name string, candidates []string) error {
-	if c := closest(name, candidates); c != "" {
+	if c := suggested(name, candidates); c != "" {
 		reason += ": did you mean " + c + "?"
 	}
 	return fmt.Errorf("pkts: field %q: %w: %s", path, ErrNoField, reason)
+}
+
+// maxEdits is how far from a name a suggestion may be, in letters.
+const maxEdits = 3
+
+// suggested returns the candidate that name was probably meant to be, "" when
+// none is like it. Of those with the same first letter, what counts is the way
+// to the whole candidate or to its beginning, for "sorc" is src_port and "flag"
+// is flags; a name that goes on behind a candidate, as "ack_number" does, comes
+// close too.
+func suggested(name string, candidates []string) string {
+	best, at, whole := "", maxEdits+1, 0
+	for _, c := range slices.Sorted(slices.Values(candidates)) {
+		if name == "" || c == "" || name[0] != c[0] {
+			continue
+		}
+		full := distance(name, c)
+		d := full
+		for n := max(1, len(name)-maxEdits); n < len(c) && n <= len(name)+maxEdits; n++ {
+			d = min(d, distance(name, c[:n]))
+		}
+		if len(c) > maxEdits-1 && strings.HasPrefix(name, c) {
+			d = min(d, maxEdits-1)
+		}
+		// Of a short name, hardly a letter would be left.
+		if 2*d > len(name)+1 {
+			continue
+		}
+		if d < at || d == at && full < whole {
+			best, at, whole = c, d, full
+		}
+	}
+	if best == "" {
+		return closest(name, candidates)
+	}
+	return best
 }
 
 // keys returns the keys that appendObject writes.

@@ -34,8 +34,11 @@ compared all the same). The exit code is 1 when a packet differs, when the
 decoder panics, or when a file cannot be read to its end.`,
 		Example: `  pkts check trace.pcap
   pkts check -v captures/*.pcapng`,
-		Args: cobra.MinimumNArgs(1),
+		Args: someFiles,
 		RunE: func(cmd *cobra.Command, files []string) error {
+			if err := notNegative(cmd, "list"); err != nil {
+				return err
+			}
 			c := checker{app: a, list: list, verbose: verbose, bar: newProgress(a.err), pkt: new(pkts.Packet)}
 			return c.run(cmd.Context(), files)
 		},

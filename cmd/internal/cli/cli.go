@@ -8,15 +8,17 @@ import (
 	"fmt"
 	"io"
 	"os/signal"
+	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 )
 
 // The exit codes of the program.
 const (
 	exitOK    = 0 // everything was done
 	exitFail  = 1 // something failed, a file is damaged, or packets differ
-	exitUsage = 2 // the command line makes no sense
+	exitUsage = 2 // the command line makes no sense, or would overwrite its input
 )
 
 // errReported is an error that was printed where it happened; it is not printed
@@ -53,7 +55,7 @@ func Main(args []string, in io.Reader, out, stderr io.Writer) int {
 	root.SetIn(in)
 	root.SetOut(out)
 	root.SetErr(stderr)
-	err := root.ExecuteContext(ctx)
+	cmd, err := root.ExecuteContextC(ctx)
 	switch {
 	case err == nil || isBrokenPipe(err):
 		return exitOK
@@ -62,7 +64,7 @@ func Main(args []string, in io.Reader, out, stderr io.Writer) int {
 	}
 	a.warn(err)
 	if _, ok := errors.AsType[usageError](err); ok {
-		fmt.Fprintln(stderr, "Run pkts --help, or pkts COMMAND --help, for what there is.")
+		fmt.Fprintf(stderr, "Run \"%s --help\" for what there is.\n", cmd.CommandPath())
 		return exitUsage
 	}
 	return exitFail
@@ -79,7 +81,8 @@ func (a *app) root() *cobra.Command {
 by gzip, bzip2, zstd or lz4), and prints them as lines, trees, JSON or fields.
 
 Exit codes: 0 everything was done; 1 something failed, a file is damaged or cut
-short, or packets differ; 2 the command line makes no sense.`,
+short, or packets differ; 2 the command line makes no sense, or the output would
+overwrite a file that is read.`,
 		Example: `  pkts read                              a small capture that is part of the program
   pkts read trace.pcapng                 one line a packet
   pkts read -T tree -c 1 trace.pcapng    every field of the first packet
@@ -92,7 +95,7 @@ short, or packets differ; 2 the command line makes no sense.`,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	root.SuggestionsMinimumDistance = 2
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{flagError(err)} })
 	root.AddCommand(a.readCommand(), a.sniffCommand(), a.ifacesCommand(), a.checkCommand(), a.infoCommand(), a.fieldsCommand(), a.versionCommand())
 	for _, c := range root.Commands() {
 		c.Args = usageArgs(c.Args)
@@ -111,6 +114,70 @@ func unknownCommand(cmd *cobra.Command, args []string) error {
 		text += ": did you mean " + s[0] + "?"
 	}
 	return errors.New(text)
+}
+
+// someFiles is the check of the arguments of a command that reads files.
+func someFiles(_ *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return errors.New("name at least one capture file, or - for the standard input")
+	}
+	return nil
+}
+
+// noArgs is the check of the arguments of a command that has none.
+func noArgs(cmd *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return fmt.Errorf("%s takes no arguments: leave out %q", cmd.CommandPath(), args[0])
+	}
+	return nil
+}
+
+// wanted says what a flag takes.
+func wanted(flag *pflag.Flag) string {
+	switch flag.Name {
+	case "count":
+		return "a number of packets"
+	case "snaplen", "buffer":
+		return "a number of bytes"
+	case "list":
+		return "a number of differences"
+	}
+	switch flag.Value.Type() {
+	case "duration":
+		return "a time, such as 30s or 5m"
+	case "bool":
+		return "true or false"
+	default:
+		return "a number"
+	}
+}
+
+// wrongValue is the error of a flag with a value that it does not take.
+func wrongValue(flag *pflag.Flag, value string) error {
+	name := "--" + flag.Name
+	if flag.Shorthand != "" {
+		name = "-" + flag.Shorthand
+	}
+	return usagef("%s takes %s, not %q", name, wanted(flag), value)
+}
+
+// flagError returns an error of parsing flags without what the parser of a
+// value says, which is about Go.
+func flagError(err error) error {
+	if e, ok := errors.AsType[*pflag.InvalidValueError](err); ok {
+		return wrongValue(e.GetFlag(), e.GetValue())
+	}
+	return err
+}
+
+// notNegative checks the flags of cmd with these names, numbers and times.
+func notNegative(cmd *cobra.Command, names ...string) error {
+	for _, name := range names {
+		if f := cmd.Flags().Lookup(name); strings.HasPrefix(f.Value.String(), "-") {
+			return wrongValue(f, f.Value.String())
+		}
+	}
+	return nil
 }
 
 // usageArgs makes the errors of a check of arguments those of usage.

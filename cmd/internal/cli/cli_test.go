@@ -127,8 +127,8 @@ func TestCommandLine(t *testing.T) {
 		{name: "empty stdin", args: "read -", code: 1, stdout: `^$`, stderr: `standard input: file header`},
 		{name: "no interface of that name", args: "sniff -i nothing0", code: 1, stdout: `^$`, stderr: `^pkts: open nothing0: `},
 
-		{name: "unknown command", args: "raed", code: 2, stderr: `unknown command "raed": did you mean read\?`},
-		{name: "unknown flag", args: "read --foo", code: 2, stderr: `unknown flag: --foo`},
+		{name: "unknown command", args: "raed", code: 2, stderr: `unknown command "raed": did you mean read\?\nRun "pkts --help"`},
+		{name: "unknown flag", args: "read --foo", code: 2, stderr: `unknown flag: --foo\nRun "pkts read --help"`},
 		{name: "unknown format", args: "read -T xml", code: 2, stderr: `-T xml: use text, tree, json, fields`},
 		{name: "unknown field", args: "read -e tcp.srcport", code: 2, stderr: `did you mean src_port\?`},
 		{name: "unknown layer", args: "read -e tpc.src_port", code: 2, stderr: `did you mean tcp\?`},
@@ -136,13 +136,33 @@ func TestCommandLine(t *testing.T) {
 		{name: "names without fields", args: "read -T json -e n", code: 2, stderr: `belong together`},
 		{name: "unknown time", args: "read --time x", code: 2, stderr: `--time x: use `},
 		{name: "unknown colour", args: "read --color x", code: 2, stderr: `--color x: use `},
-		{name: "negative count", args: "read -c -1", code: 2, stderr: `-c -1: give a number`},
+		{name: "negative count", args: "read -c -1", code: 2, stderr: `^pkts: -c takes a number of packets, not "-1"\n`},
+		{name: "count that is no number", args: "read -c x", code: 2, stderr: `^pkts: -c takes a number of packets, not "x"\n`},
+		{name: "count out of range", args: "read --count 99999999999999999999", code: 2, stderr: `^pkts: -c takes a number of packets, not "9+"\n`},
+		{name: "list that is no number", args: "check --list x sample.pcapng", code: 2, stderr: `^pkts: --list takes a number of differences, not "x"\n`},
+		{name: "negative list", args: "check --list -1 sample.pcapng", code: 2, stderr: `^pkts: --list takes a number of differences, not "-1"\n`},
+		{name: "switch with a value", args: "read --utc=x", code: 2, stderr: `^pkts: --utc takes true or false, not "x"\n`},
+		{name: "misspelt beginning of a field", args: "read -e tcp.sorc", code: 2, stderr: `tcp has no "sorc": did you mean src_port\?\n`},
+		{name: "field of tcpdump", args: "read -e udp.dport", code: 2, stderr: `did you mean dst_port\?\n`},
+		{name: "beginning of a field", args: "read -e tcp.win", code: 2, stderr: `did you mean window\?\n`},
+		{name: "more than a field", args: "read -e tcp.ack_number", code: 2, stderr: `did you mean ack\?\n`},
+		{name: "beginning of a layer", args: "read -e eth.src", code: 2, stderr: `did you mean ethernet\?\n`},
+		{name: "field like no other", args: "read -e tcp.zzzz", code: 2, stderr: `tcp has no "zzzz"\n`},
+		{name: "follow nothing", args: "read -F", code: 2, stderr: `^pkts: -F waits for more of a file: name the file\n`},
 		{name: "unknown write format", args: "read -w x --write-format y", code: 2, stderr: `--write-format y: use `},
 		{name: "two outputs", args: "read -w - -T text", code: 2, stderr: `both want the standard output`},
-		{name: "check without a file", args: "check", code: 2, stderr: `requires at least 1 arg`},
-		{name: "info without a file", args: "info", code: 2, stderr: `requires at least 1 arg`},
+		{name: "check without a file", args: "check", code: 2, stderr: `^pkts: name at least one capture file.*\nRun "pkts check --help"`},
+		{name: "info without a file", args: "info", code: 2, stderr: `^pkts: name at least one capture file.*\nRun "pkts info --help"`},
 		{name: "sniff without an interface", args: "sniff", code: 2, stderr: `name an interface with -i`},
-		{name: "sniff with a file", args: "sniff -i lo x", code: 2, stderr: `unknown command "x"`},
+		{name: "sniff with a file", args: "sniff -i lo x", code: 2, stderr: `^pkts: pkts sniff takes no arguments: leave out "x"\n`},
+		{name: "sniff without -i", args: "sniff eth0", code: 2, stderr: `^pkts: name the interface with -i: pkts sniff -i eth0\nRun "pkts sniff --help" for what there is\.\n$`},
+		{name: "negative snap length", args: "sniff -i lo -s -1", code: 2, stderr: `^pkts: -s takes a number of bytes, not "-1"\n`},
+		{name: "snap length that is no number", args: "sniff -i lo -s x", code: 2, stderr: `^pkts: -s takes a number of bytes, not "x"\n`},
+		{name: "negative buffer", args: "sniff -i lo -B -1", code: 2, stderr: `^pkts: -B takes a number of bytes, not "-1"\n`},
+		{name: "negative duration", args: "sniff -i lo --duration -1s", code: 2, stderr: `^pkts: --duration takes a time, such as 30s or 5m, not "-1s"\n`},
+		{name: "duration that is no time", args: "sniff -i lo --duration x", code: 2, stderr: `^pkts: --duration takes a time, such as 30s or 5m, not "x"\n`},
+		{name: "promiscuous mode in the help", args: "sniff --help", stdout: `-p, --no-promiscuous `},
+		{name: "arguments of version", args: "version x", code: 2, stderr: `^pkts: pkts version takes no arguments: leave out "x"\n`},
 		{name: "direction", args: "sniff -i lo --direction up", code: 2, stderr: `--direction up: use `},
 		{name: "fields of an unknown layer", args: "fields foo", code: 2, stderr: `no layer is called "foo"`},
 	}
@@ -356,6 +376,87 @@ func TestReadWrite(t *testing.T) {
 	}
 	if _, stderr, code := run(t, nil, "read", "-w", filepath.Join(t.TempDir(), "no", "folder")); code != 1 || !strings.Contains(stderr, "open ") {
 		t.Errorf("a file that cannot be created: exit code %d, %s", code, stderr)
+	}
+}
+
+// TestReadKeepsInput checks that no way of naming an input as the output harms
+// it.
+func TestReadKeepsInput(t *testing.T) {
+	dir := t.TempDir()
+	join := func(name string) string { return filepath.Join(dir, name) }
+	big := join("big.pcapng")
+	if err := os.WriteFile(big, sample, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Link(big, join("hard.pcapng")); err != nil {
+		t.Skip("there are no hard links here: ", err)
+	}
+	if err := os.Symlink("big.pcapng", join("soft.pcapng")); err != nil {
+		t.Skip("there are no symbolic links here: ", err)
+	}
+	other := samplePath(t)
+	tests := []struct {
+		name   string
+		args   []string
+		stdin  bool // from big
+		stdout bool // appended to big
+		stderr string
+	}{
+		{name: "itself", args: []string{"-w", big, big}, stderr: "-w " + big + " would overwrite what is read, " + big + ": write to another file"},
+		{name: "by -r", args: []string{"-r", big, "-w", big}, stderr: "would overwrite"},
+		{name: "another path", args: []string{"-w", filepath.Join(dir, "..", filepath.Base(dir), "big.pcapng"), big}, stderr: "would overwrite"},
+		{name: "hard link", args: []string{"-w", join("hard.pcapng"), big}, stderr: "would overwrite"},
+		{name: "output by symbolic link", args: []string{"-w", join("soft.pcapng"), big}, stderr: "would overwrite"},
+		{name: "input by symbolic link", args: []string{"-w", big, join("soft.pcapng")}, stderr: "would overwrite"},
+		{name: "second input", args: []string{"-w", big, other, big}, stderr: "would overwrite"},
+		{name: "followed", args: []string{"-F", "-w", big, big}, stderr: "would overwrite"},
+		{name: "standard input", args: []string{"-w", big, "-"}, stdin: true, stderr: "the standard input: write to another file"},
+		{name: "standard output", args: []string{"-w", "-", big}, stdout: true, stderr: "the standard output would overwrite what is read, "},
+		{name: "printed", args: []string{big}, stdout: true, stderr: "the standard output would overwrite what is read, "},
+	}
+	for _, tt := range tests {
+		cmd := program(t, append([]string{"read"}, tt.args...)...)
+		var out, stderr bytes.Buffer
+		cmd.Stdout, cmd.Stderr = &out, &stderr
+		f, err := os.OpenFile(big, os.O_RDWR|os.O_APPEND, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if tt.stdin {
+			cmd.Stdin = f
+		}
+		if tt.stdout {
+			cmd.Stdout = f
+		}
+		err = cmd.Run()
+		_ = f.Close()
+		if ee, ok := errors.AsType[*exec.ExitError](err); !ok || ee.ExitCode() != 2 {
+			t.Errorf("%s: %v, want exit code 2", tt.name, err)
+		}
+		if !strings.Contains(stderr.String(), tt.stderr) || out.Len() > 0 {
+			t.Errorf("%s: stdout %q, stderr %q, want %q", tt.name, &out, &stderr, tt.stderr)
+		}
+		if b, err := os.ReadFile(big); err != nil || !bytes.Equal(b, sample) {
+			t.Fatalf("%s: the input has changed: %d bytes, %v", tt.name, len(b), err)
+		}
+	}
+	if list, err := os.ReadDir(dir); err != nil || len(list) != 3 {
+		t.Errorf("%v, %v: something was created", list, err)
+	}
+	// An output that is also named as a later input is not there at first.
+	fresh := join("fresh.pcapng")
+	if _, stderr, code := run(t, nil, "read", "-w", fresh, big, fresh); code == 0 || !strings.Contains(stderr, "would overwrite") {
+		t.Errorf("an output that is read later: exit code %d, stderr %q", code, stderr)
+	}
+	if fs, _ := frames(t, fresh); len(fs) != 33 {
+		t.Errorf("%d packets, want the 33 of the first file", len(fs))
+	}
+	// A copy with the same content is another file, and devices lose nothing.
+	if _, stderr, code := run(t, nil, "read", "-w", fresh, big); code != 0 {
+		t.Error(stderr)
+	}
+	if _, stderr, _ := run(t, nil, "read", "-w", os.DevNull, os.DevNull); strings.Contains(stderr, "overwrite") {
+		t.Error(stderr)
 	}
 }
 

@@ -32,7 +32,7 @@ an array of objects: index, name, mac (where there is one), mtu in bytes, flags,
 link (the type of the captured frames) and addresses.`,
 		Example: `  pkts ifaces
   pkts ifaces --json | jq -r '.[] | select(.flags | index("up")) | .name'`,
-		Args: cobra.NoArgs,
+		Args: noArgs,
 		RunE: func(*cobra.Command, []string) error {
 			ifaces, err := link.Interfaces()
 			if err != nil {

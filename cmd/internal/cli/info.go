@@ -82,7 +82,7 @@ there is, and why it ends; the exit code is then 1. --json prints an array of
 objects, one for each file.`,
 		Example: `  pkts info trace.pcapng
   pkts info --json *.pcap | jq -r '.[] | [.file, .packets] | @tsv'`,
-		Args: cobra.MinimumNArgs(1),
+		Args: someFiles,
 		RunE: func(cmd *cobra.Command, files []string) error {
 			bar := newProgress(a.err)
 			infos := make([]*fileInfo, 0, len(files))

@@ -3,6 +3,7 @@ package cli
 import (
 	"bytes"
 	"io"
+	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -115,8 +116,8 @@ func (a *app) newOutput(cmd *cobra.Command, flags outputFlags) (*output, error) 
 	if (o.flags.format == "fields") != (len(flags.fields) > 0) {
 		return nil, usagef("-T fields and -e belong together: name the fields, as in -T fields -e ipv4.src -e tcp.dst_port")
 	}
-	if flags.count < 0 {
-		return nil, usagef("-c %d: give a number of packets", flags.count)
+	if err := notNegative(cmd, "count"); err != nil {
+		return nil, err
 	}
 	for _, name := range flags.fields {
 		f := field{name: name}
@@ -157,6 +158,42 @@ func (a *app) newOutput(cmd *cobra.Command, flags outputFlags) (*output, error) 
 		return nil, err
 	}
 	return o, nil
+}
+
+// overwrites reports whether what is put out would go into the file that st
+// describes: by -w, or because the standard output is that file. Devices and
+// pipes lose nothing by that.
+func (o *output) overwrites(st os.FileInfo) bool {
+	if !st.Mode().IsRegular() {
+		return false
+	}
+	if w := o.flags.write; w != "" && w != "-" {
+		// A file that is not there yet is no other one.
+		if to, err := os.Stat(w); err == nil && os.SameFile(to, st) {
+			return true
+		}
+	}
+	if o.silent && o.flags.write != "-" {
+		return false
+	}
+	f, ok := o.out.(*os.File)
+	if !ok {
+		return false
+	}
+	to, err := f.Stat()
+	return err == nil && os.SameFile(to, st)
+}
+
+// overwriteError is the error of an input that the output would overwrite.
+func (o *output) overwriteError(name string) error {
+	if name == "-" {
+		name = "the standard input"
+	}
+	to := "the standard output"
+	if o.flags.write != "" && o.flags.write != "-" {
+		to = "-w " + o.flags.write
+	}
+	return usagef("%s would overwrite what is read, %s: write to another file", to, name)
 }
 
 // writeFormat returns the format of the file called path, FormatUnknown when

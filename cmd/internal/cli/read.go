@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -24,7 +25,8 @@ func (a *app) readCommand() *cobra.Command {
 		Use:   "read [-r FILE... | FILE... | -] [flags]",
 		Short: "Print the packets of capture files, or copy them to another",
 		Long: `read prints the packets of capture files, one line each in the manner of
-tcpdump -nn -S, or as trees, JSON or fields; with -w it copies them.
+tcpdump -nn -S, or as trees, JSON or fields; with -w it copies them, to a file that
+is none of those that are read.
 
 FILE is a pcap, pcapng or snoop file, whatever its name, perhaps compressed by
 gzip, bzip2, zstd or lz4; - is the standard input. Without FILE, a small capture
@@ -45,10 +47,16 @@ described in docs/printing.md.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			files = append(files, args...)
 			if len(files) == 0 {
+				if follow {
+					return usagef("-F waits for more of a file: name the file")
+				}
 				files = []string{sampleName}
 			}
 			out, err := a.newOutput(cmd, flags)
 			if err != nil {
+				return err
+			}
+			if err := a.keepsInputs(files, out); err != nil {
 				return err
 			}
 			var options []pcap.ReaderOption
@@ -64,8 +72,34 @@ described in docs/printing.md.`,
 	cmd.Flags().StringArrayVarP(&files, "read", "r", nil, "read `FILE`, - for the standard input; repeatable, and the same as naming it without -r")
 	flags.register(cmd)
 	cmd.Flags().BoolVar(&recover, "recover", false, "go on behind damage, where a record makes sense again")
-	cmd.Flags().BoolVarP(&follow, "follow", "F", false, "wait for more at the end of a file that is still being written")
+	cmd.Flags().BoolVarP(&follow, "follow", "F", false, "wait for more at the end of a file that is still being written; it must be named")
 	return cmd
+}
+
+// keepsInputs checks that none of files is where out writes, before anything is
+// created.
+func (a *app) keepsInputs(files []string, out *output) error {
+	for _, name := range files {
+		var st os.FileInfo
+		var err error
+		switch name {
+		case sampleName:
+			continue
+		case "-":
+			f, ok := a.in.(*os.File)
+			if !ok {
+				continue
+			}
+			st, err = f.Stat()
+		default:
+			st, err = os.Stat(name)
+		}
+		// What cannot be looked at is reported when its turn comes.
+		if err == nil && out.overwrites(st) {
+			return out.overwriteError(name)
+		}
+	}
+	return nil
 }
 
 // read puts out the packets of files.
@@ -118,6 +152,10 @@ func (a *app) readFile(ctx context.Context, name string, out *output, bar *progr
 			return outputError{err}
 		}
 		return nil
+	}
+	// What -w created for one file may be the next, which was not there before.
+	if err := a.keepsInputs([]string{name}, out); err != nil {
+		return outputError{err}
 	}
 	r, err := a.open(name, flush, options...)
 	if err != nil {

@@ -19,7 +19,7 @@ func (a *app) sniffCommand() *cobra.Command {
 		flags     outputFlags
 		iface     string
 		snapLen   int
-		promisc   bool
+		modest    bool
 		direction string
 		buffer    int
 		duration  time.Duration
@@ -30,7 +30,8 @@ func (a *app) sniffCommand() *cobra.Command {
 		Short: "Capture packets from a network interface, and print or store them",
 		Long: `sniff captures what an interface sends and receives, until ^C, -c or --duration,
 and prints it as read does or writes it to a file (-w). At the end it says on the
-standard error how many packets there were and how many were lost.
+standard error how many packets there were and how many were lost. Meanwhile the
+interface is in promiscuous mode, as with tcpdump; -p leaves it as it is.
 
 Capturing needs a privilege: on Linux CAP_NET_RAW, which root has, and which
 "setcap cap_net_raw+ep" gives to the program.`,
@@ -38,12 +39,20 @@ Capturing needs a privilege: on Linux CAP_NET_RAW, which root has, and which
   pkts sniff -i eth0 -c 10 -T tree
   pkts sniff -i eth0 -w out.pcapng --duration 1m
   pkts sniff -i eth0 -T json | jq -c '.layers[-1]'`,
-		Args: cobra.NoArgs,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) > 0 && iface == "" {
+				return fmt.Errorf("name the interface with -i: pkts sniff -i %s", args[0])
+			}
+			return noArgs(cmd, args)
+		},
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if iface == "" {
 				return usagef("name an interface with -i; pkts ifaces lists them")
 			}
-			cfg := capture.Config{SnapLen: snapLen, Promiscuous: promisc, BufferSize: buffer}
+			if err := notNegative(cmd, "snaplen", "buffer", "duration"); err != nil {
+				return err
+			}
+			cfg := capture.Config{SnapLen: snapLen, Promiscuous: !modest, BufferSize: buffer}
 			switch direction {
 			case "both":
 			case "in":
@@ -70,7 +79,7 @@ Capturing needs a privilege: on Linux CAP_NET_RAW, which root has, and which
 	f.StringVarP(&iface, "interface", "i", "", "the `INTERFACE` to capture from; pkts ifaces lists them")
 	flags.register(cmd)
 	f.IntVarP(&snapLen, "snaplen", "s", 0, "keep the first `BYTES` of each packet; 0 for all that an interface sends at once")
-	f.BoolVarP(&promisc, "promiscuous", "p", false, "capture packets that are addressed to other hosts, too")
+	f.BoolVarP(&modest, "no-promiscuous", "p", false, "do not put the interface into promiscuous mode, in which it receives packets that are addressed to other hosts, too")
 	f.StringVar(&direction, "direction", "both", "`WAY` of the packets to capture: both, in or out")
 	f.IntVarP(&buffer, "buffer", "B", 0, "size of the capture buffer in `BYTES`; 0 for 8 MiB")
 	f.DurationVar(&duration, "duration", 0, "stop after this `TIME`, such as 30s or 5m")

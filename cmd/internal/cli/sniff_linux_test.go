@@ -176,9 +176,32 @@ func TestPrivilegedSniffFlushes(t *testing.T) {
 func TestPrivilegedSniffDuration(t *testing.T) {
 	a, _ := cable(t)
 	start := time.Now()
-	s := startSniffer(t, a, "--duration", "300ms", "--direction", "in", "-s", "64", "-p")
+	s := startSniffer(t, a, "--duration", "300ms", "--direction", "in", "-s", "64")
 	s.wait(t)
 	if d := time.Since(start); d < 300*time.Millisecond || d > 20*time.Second {
 		t.Errorf("it took %v", d)
+	}
+}
+
+// TestPrivilegedSniffPromiscuous checks the mode of the interface, which is that
+// of tcpdump.
+func TestPrivilegedSniffPromiscuous(t *testing.T) {
+	a, _ := cable(t)
+	for _, tt := range []struct {
+		args []string
+		want string
+	}{
+		{nil, "promiscuity 1 "},
+		{[]string{"-p"}, "promiscuity 0 "},
+		{[]string{"--no-promiscuous"}, "promiscuity 0 "},
+	} {
+		s := startSniffer(t, a, tt.args...)
+		if got := a.Run(t, "ip", "-d", "link", "show", "veth0"); !strings.Contains(got, tt.want) {
+			t.Errorf("%v: no %q in %s", tt.args, tt.want, got)
+		}
+		if err := s.cmd.Process.Signal(os.Interrupt); err != nil {
+			t.Fatal(err)
+		}
+		s.wait(t)
 	}
 }
