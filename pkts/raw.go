@@ -34,6 +34,12 @@ func (l *Raw) Decode(b []byte) (int, error) {
 // AppendBinary appends the data to b.
 func (l *Raw) AppendBinary(b []byte) ([]byte, error) { return append(b, l.Data...), nil }
 
+// RawView is bytes whose protocol is not known, in place.
+type RawView []byte
+
+// Proto returns the descriptor of raw bytes.
+func (RawView) Proto() *Protocol { return &rawProtocol }
+
 // Padding is bytes behind a layer's payload that no length field covers:
 // Ethernet's padding to its minimum, a frame check sequence, a trailer. It
 // stands beside the layer that it follows.
@@ -63,3 +69,9 @@ func (l *Padding) Decode(b []byte) (int, error) {
 
 // AppendBinary appends the data to b.
 func (l *Padding) AppendBinary(b []byte) ([]byte, error) { return append(b, l.Data...), nil }
+
+// PaddingView is padding in place.
+type PaddingView []byte
+
+// Proto returns the descriptor of padding.
+func (PaddingView) Proto() *Protocol { return &paddingProtocol }

@@ -55,3 +55,20 @@ func TestPadding(t *testing.T) {
 	}
 	coreAllGood(t, &ipv4Protocol, b)
 }
+
+// TestRawViews finds payload and padding in place.
+func TestRawViews(t *testing.T) {
+	b := unhex(t, ethernetGoldens()[0].hex)
+	p := coreDecode(t, &ethernetProtocol, b)
+	raw, ok := View[RawView](p)
+	if want := Must[Raw](p).Data; !ok || !bytes.Equal(raw, want) || &raw[0] != &want[0] {
+		t.Errorf("View[RawView] = % x, %v, want % x in place", raw, ok, want)
+	}
+	pad, ok := View[PaddingView](p)
+	if want := Must[Padding](p).Data; !ok || !bytes.Equal(pad, want) || &pad[0] != &want[0] {
+		t.Errorf("View[PaddingView] = % x, %v, want % x in place", pad, ok, want)
+	}
+	if v, ok := NthView[RawView](p, 1); ok {
+		t.Errorf("a second RawView: % x", v)
+	}
+}
