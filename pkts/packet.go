@@ -45,6 +45,9 @@ type Packet struct {
 	out        []node // the nodes as they were encoded last
 	laid       bool   // out is of the present nodes
 	chain      bool   // each of them carries the next
+	changed    bool   // some header is not as it was decoded
+	summed     int    // the node that was summed while it was copied, 0 for none
+	payloadSum uint16 // its sum
 	links      []links
 	order      []uint16
 	scratch    []byte

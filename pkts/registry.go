@@ -457,8 +457,8 @@ func (r *Registry) ports(t *Table, src, dst uint16) Kind {
 // another protocol and p to another number. It is false when there is none.
 func (r *Registry) Number(t *Table, p *Protocol) (uint64, bool) {
 	own, ok := uint64(0), false
-	for _, s := range p.At {
-		if s.Table == t {
+	for i := range p.At {
+		if s := &p.At[i]; s.Table == t {
 			own, ok = s.Number, true
 			break
 		}
