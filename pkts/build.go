@@ -386,7 +386,7 @@ type Completion struct {
 	unknown bool
 	failed  error // what the layer did wrong with its header
 
-	gen   uint32 // of p
+	gen   uint64 // of p
 	alone node
 
 	verifying bool

@@ -268,7 +268,6 @@ func (p *Packet) pack(t []placed) {
 	p.judged = slices.Grow(p.judged[:0], n)[:n]
 	p.slots = slices.Grow(p.slots[:0], n)[:n]
 	p.spare = nil
-	p.depths, p.fit = p.depths[:0], 0
 	p.gen++
 	p.kinds = p.Registry
 	// Sorting by depth, stably, is breadth first, left to right.
@@ -379,7 +378,8 @@ func (n Node) Depth() int { return n.p.depth(n.i) }
 // depth returns how many nodes node i lies in. A node stands behind the one
 // that it lies in.
 func (p *Packet) depth(i int) int {
-	if len(p.depths) != len(p.nodes) {
+	if p.depthsGen != p.gen || len(p.depths) != len(p.nodes) {
+		p.depthsGen = p.gen
 		p.depths = slices.Grow(p.depths[:0], len(p.nodes))[:len(p.nodes)]
 		for j := range p.nodes {
 			p.depths[j] = 0

@@ -216,6 +216,9 @@ func (p *Packet) supply(i int) {
 	if i >= len(p.slots) {
 		p.slots = append(p.slots, make([]slot, len(p.nodes)-len(p.slots))...)
 	}
+	if p.fitGen != p.gen {
+		p.fit, p.fitGen = 0, p.gen
+	}
 	for ; p.fit <= i; p.fit++ {
 		s, k := &p.slots[p.fit], p.nodes[p.fit].kind
 		if s.kind == k {

@@ -39,7 +39,9 @@ type Packet struct {
 	lost   *Protocol   // of a layer that Append had no room for
 	depths []uint16    // of each node; made when they are needed
 	fit    int         // how many of the first slots are known to fit their nodes
-	gen    uint32      // counts the changes to nodes
+
+	depthsGen, fitGen uint64 // the gen that depths and fit are of
+	gen               uint64 // counts the changes to nodes
 
 	// Scratch, kept for reuse.
 	out        []node // the nodes as they were encoded last
@@ -161,7 +163,6 @@ func (p *Packet) start(data []byte) {
 	if p.dirty {
 		p.clean()
 	}
-	p.depths, p.fit = p.depths[:0], 0
 	p.gen++
 	if p.kinds != p.Registry {
 		// The numbers of protocols are others.
@@ -191,7 +192,6 @@ func (p *Packet) DecodeAs(first *Protocol, data []byte) error {
 func (p *Packet) Reset() {
 	p.data = nil
 	p.nodes = p.nodes[:0]
-	p.depths, p.fit = p.depths[:0], 0
 	p.gen++
 	if p.dirty {
 		p.clean()

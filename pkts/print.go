@@ -60,7 +60,7 @@ func (p *Packet) shownPacket() (*Packet, error) {
 		q.slots, q.spare = nil, nil
 		q.Registry = p.Registry
 	}
-	q.depths, q.fit = q.depths[:0], 0
+	q.gen++
 	q.data = data
 	q.nodes = append(q.nodes[:0], nodes...)
 	for i := range q.nodes {
