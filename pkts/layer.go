@@ -7,7 +7,9 @@ import "encoding"
 // a packet of them.
 type Layer interface {
 	// Proto returns the descriptor of the layer's protocol. It must work on
-	// a nil pointer, and return the same pointer each time.
+	// a nil pointer, and return the same pointer each time. The descriptor is
+	// that of this very type: one that embeds a layer declares its own, or
+	// [Protocol.Clone], which expects the embedded type, panics.
 	Proto() *Protocol
 	// Decode fills the layer from the header at the start of b, which may go
 	// on behind it, and returns the header's length in bytes. It never panics

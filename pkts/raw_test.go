@@ -25,6 +25,28 @@ func TestRaw(t *testing.T) {
 	noAllocs(t, &rawProtocol, data)
 }
 
+// greeted is raw bytes that it writes a greeting in front of.
+type greeted struct{ Raw }
+
+func (l *greeted) AppendBinary(b []byte) ([]byte, error) {
+	return l.Raw.AppendBinary(append(b, "hello "...))
+}
+
+// TestRawEmbedded builds with a type that has the protocol of raw bytes from
+// the Raw in it: what it appends is sent and summed, not the Raw.
+func TestRawEmbedded(t *testing.T) {
+	for _, up := range []func() Layer{
+		func() Layer { return &UDP{SrcPort: 1, DstPort: 2} },
+		func() Layer { return &TCP{SrcPort: 1, DstPort: 2} },
+	} {
+		want := coreBuild(t, coreV4(nil), up(), &Raw{Data: []byte("hello world")})
+		got := coreBuild(t, coreV4(nil), up(), &greeted{Raw{Data: []byte("world")}})
+		if !bytes.Equal(got, want) {
+			t.Errorf("% x, want % x", got, want)
+		}
+	}
+}
+
 func TestEmptyPacket(t *testing.T) {
 	var p Packet
 	if b, err := p.AppendBinary([]byte("x")); err != nil || string(b) != "x" {
