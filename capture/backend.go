@@ -69,3 +69,34 @@ type Backend interface {
 	// stay readable as long as the Backend can be reached.
 	Close() error
 }
+
+// Describer is implemented by a [Backend] that tells what it is, for
+// [Sniffer.Backend].
+type Describer interface {
+	Describe() BackendInfo
+}
+
+// BackendInfo says how a [Sniffer] gets its frames.
+type BackendInfo struct {
+	// Type is never BackendAuto in what [Open] returns.
+	Type BackendType
+	// Detail is a line for people, such as "TPACKET_V3, 32 blocks of 256 KiB".
+	Detail string
+}
+
+// String returns the type and the detail.
+func (i BackendInfo) String() string {
+	if i.Detail == "" {
+		return i.Type.String()
+	}
+	return i.Type.String() + ": " + i.Detail
+}
+
+// BatchSender is implemented by a [Backend] that sends several frames at once
+// in less time than one after the other, for [Sniffer.SendBatch].
+type BatchSender interface {
+	// SendBatch transmits frames in order, with as few system calls as
+	// possible, and returns how many of them went out. The error says why the
+	// next one did not; it is nil exactly when all did.
+	SendBatch(frames [][]byte) (int, error)
+}

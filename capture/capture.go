@@ -102,6 +102,16 @@ func newSniffer(b Backend, cfg *Config) *Sniffer {
 // Interface returns the interface as it was when s was opened.
 func (s *Sniffer) Interface() link.Interface { return s.ifi }
 
+// Backend tells how the frames get to the program: the type that [Config]
+// asked for or that [Open] chose, and its details in words. A Backend that does
+// not describe itself has the zero value.
+func (s *Sniffer) Backend() BackendInfo {
+	if d, ok := s.b.(Describer); ok {
+		return d.Describe()
+	}
+	return BackendInfo{}
+}
+
 // Link says how the first byte of every frame is read, and written.
 func (s *Sniffer) Link() link.Type { return s.ifi.Link }
 
@@ -238,6 +248,26 @@ func (s *Sniffer) Send(b []byte) error {
 		return opError("send", s.ifi.Name, net.ErrClosed)
 	}
 	return opError("send", s.ifi.Name, s.b.Send(b))
+}
+
+// SendBatch is [Sniffer.Send] for many frames: it transmits them in order and
+// returns how many of them went out. The error says why the next one did not;
+// it is nil exactly when all did. On Linux it costs a system call for up to
+// 64 frames.
+func (s *Sniffer) SendBatch(frames [][]byte) (int, error) {
+	if s.flags.Load()&flagClosed != 0 {
+		return 0, opError("send", s.ifi.Name, net.ErrClosed)
+	}
+	if b, ok := s.b.(BatchSender); ok {
+		n, err := b.SendBatch(frames)
+		return n, opError("send", s.ifi.Name, err)
+	}
+	for i, b := range frames {
+		if err := s.b.Send(b); err != nil {
+			return i, opError("send", s.ifi.Name, err)
+		}
+	}
+	return len(frames), nil
 }
 
 // SetReadDeadline makes every read fail with [os.ErrDeadlineExceeded] once t

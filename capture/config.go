@@ -54,6 +54,11 @@ type Config struct {
 	// [DefaultBufferSize]. It is rounded up to what the platform can do.
 	BufferSize int
 
+	// Backend is how the frames get from the kernel to the program, on
+	// platforms with more than one way. The zero value leaves the choice to
+	// [Open]; [Sniffer.Backend] tells what it was.
+	Backend BackendType
+
 	// Ring is the exact shape of the buffer on platforms where frames lie in a
 	// ring that is shared with the kernel (Linux); others ignore it. nil means
 	// a shape that suits BufferSize. When it is set, BufferSize must be 0.
@@ -84,6 +89,37 @@ func (d Direction) String() string {
 	default:
 		return fmt.Sprintf("Direction(%d)", uint8(d))
 	}
+}
+
+// BackendType is a way in which frames get from the kernel to the program and
+// back.
+type BackendType uint8
+
+const (
+	// BackendAuto is the best one that leaves the host's own traffic alone:
+	// on Linux BackendRing, or BackendMessages where there is no memory for a
+	// ring.
+	BackendAuto BackendType = iota
+	// BackendRing is a ring that the kernel fills and the program reads in
+	// place: on Linux AF_PACKET with TPACKET_V3.
+	BackendRing
+	// BackendMessages copies frames with a system call for many of them: on
+	// Linux AF_PACKET with recvmmsg and sendmmsg.
+	BackendMessages
+	// BackendXDP takes frames in the driver: Linux AF_XDP. It takes them away
+	// from the host, which does not receive them any more.
+	BackendXDP
+)
+
+// backendNames are the names of the backend types, by number.
+var backendNames = [...]string{"auto", "ring", "messages", "xdp"}
+
+// String returns "auto", "ring", "messages", "xdp" or the number.
+func (t BackendType) String() string {
+	if int(t) < len(backendNames) {
+		return backendNames[t]
+	}
+	return fmt.Sprintf("BackendType(%d)", uint8(t))
 }
 
 // Ring is the shape of a Linux TPACKET_V3 ring, packet_mmap in the kernel's
@@ -133,6 +169,8 @@ func (c *Config) Normalize() (Config, error) {
 		return n, illegal("SnapLen is %d: must not be negative", n.SnapLen)
 	case n.Direction > Out:
 		return n, illegal("Direction is %d: must be Both, In or Out", n.Direction)
+	case int(n.Backend) >= len(backendNames):
+		return n, illegal("Backend is %d: must be one of the Backend constants", n.Backend)
 	case n.BufferSize < 0:
 		return n, illegal("BufferSize is %d: must not be negative", n.BufferSize)
 	case n.Immediate && n.Timeout != 0:
