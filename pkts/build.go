@@ -608,6 +608,12 @@ func (c *Completion) next() Kind {
 	if j := c.i + 1; c.chain && j < len(c.nodes) && c.nodes[j].kind != kindPadding {
 		return c.nodes[j].kind
 	}
+	return c.nextBeside()
+}
+
+// nextBeside is next where more than one layer may lie in the one at hand. It
+// is apart so that next can be inlined.
+func (c *Completion) nextBeside() Kind {
 	for j := c.child(); j != noNode; j = c.sibling(j) {
 		if n := &c.nodes[j]; n.kind != kindPadding {
 			return n.kind
@@ -652,7 +658,11 @@ func (c *Completion) Number(t *Table, have, unknown uint64) uint64 {
 	if c.mode != ModeAuto && r.Next(t, have) == k {
 		return have
 	}
-	if n, ok := r.Number(t, r.protocol(k)); ok {
+	p := r.protocol(k)
+	if r.overlaid == 0 && len(p.At) > 0 && p.At[0].Table == t {
+		return p.At[0].Number // as Registry.Number finds it
+	}
+	if n, ok := r.Number(t, p); ok {
 		return n
 	}
 	return unknown
