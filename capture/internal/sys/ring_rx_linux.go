@@ -203,6 +203,9 @@ func (r *RxRing) Closed() bool { return r.closed.Load() }
 // Next fills f with the next frame, and reports false when there is none yet.
 // f.Data aliases the ring until the next call. f.Link is not touched.
 //
+// Walking takes no lock and asks nothing of the kernel: a frame of a block that
+// was begun is still returned after [Rings.Close].
+//
 // The error is a [*BlockError], after which the rest of a block is skipped,
 // [ErrLeased] or [os.ErrClosed].
 func (r *RxRing) Next(f *link.Frame) (bool, error) {
@@ -237,19 +240,9 @@ func (r *RxRing) nextBlock(f *link.Frame) (bool, error) {
 	}
 }
 
-// Packet returns the header of the frame that Next returned last, and how many
-// bytes between the header and the frame's data are free. It must not be asked
-// before Next has returned a frame.
-func (r *RxRing) Packet() (h PacketHeader, room []byte) { return r.cur.packet() }
-
-// packet returns the header of the packet that was returned last, and the room
-// behind it.
-func (c *Cursor) packet() (h PacketHeader, room []byte) {
-	if c.From == 0 {
-		return nil, nil
-	}
-	return PacketHeader(c.Bytes(c.At, c.At+PacketHeaderLen)), c.Bytes(c.At+PacketHeaderLen, c.To)
-}
+// Packet returns what is in the ring of the frame that Next returned last: see
+// [Cursor.Packet].
+func (r *RxRing) Packet() []byte { return r.cur.Packet() }
 
 // take leases the block that is next. It returns -1 when it is still the
 // kernel's. skip is how many of its frames are to be passed over.
@@ -405,4 +398,22 @@ func (r *RxRing) close() []keep {
 		}
 	}
 	return keeps
+}
+
+// BoundIndex returns the index of the interface that an AF_PACKET socket is
+// bound to: 0 when it is bound to none or to all, and -1 when it was bound to
+// one that was removed.
+func BoundIndex(control func(f func(fd int) error) error) (int, error) {
+	index := 0
+	err := control(func(fd int) error {
+		sa, err := unix.Getsockname(fd)
+		if err != nil {
+			return os.NewSyscallError("getsockname", err)
+		}
+		if ll, ok := sa.(*unix.SockaddrLinklayer); ok {
+			index = ll.Ifindex
+		}
+		return nil
+	})
+	return index, err
 }

@@ -309,9 +309,8 @@ func (s *Socket) isReady(fd uintptr) bool {
 		s.drained = true
 		return true
 	}
-	errno, err := unix.GetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_ERROR)
-	if err == nil && errno != 0 {
-		s.sockErr = os.NewSyscallError("read", syscall.Errno(errno))
+	if err := SocketError(int(fd)); err != nil {
+		s.sockErr = os.NewSyscallError("read", err)
 		return true
 	}
 	return false
@@ -375,3 +374,13 @@ func PageSize() int { return os.Getpagesize() }
 
 // MaxMap returns the longest ring in bytes that this machine can address.
 func MaxMap() uint64 { return 1<<(bits.UintSize-1) - 1 }
+
+// SocketError returns the error that the kernel has noted for the socket, which
+// it then forgets, or nil: SO_ERROR of socket(7).
+func SocketError(fd int) error {
+	errno, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_ERROR)
+	if err != nil || errno == 0 {
+		return nil
+	}
+	return syscall.Errno(errno)
+}
