@@ -212,9 +212,9 @@ func (r *Ring) fail(op string, err error) error { return ringError(op, r.name(),
 // not read are lost, and so are those that the kernel has not taken from the
 // transmit ring.
 //
-// Frames, blocks and slots that somebody has in hand can still be read and
-// written: a block until it is released, everything else as long as r can be
-// reached. What is written during Close may be lost.
+// The frame that Next returned last, and blocks and slots that somebody has in
+// hand, can still be read and written as long as r can be reached. What is
+// written during Close may be lost.
 func (r *Ring) Close() error {
 	if r.closed.Swap(true) {
 		return r.fail("close", net.ErrClosed)

@@ -8,6 +8,7 @@ import (
 	"os"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -686,112 +687,141 @@ func TestRingClose(t *testing.T) {
 	})
 	defer traffic.Wait()
 	defer close(stop)
-	ended := func(err error) bool { return errors.Is(err, net.ErrClosed) }
-	rounds := 0
-	for end := time.Now().Add(4 * time.Second); rounds < 3000 && time.Now().Before(end); rounds++ {
-		r, err := tryRing(t, w.here, syscall.SOCK_RAW, RingConfig{
-			Rx: &RxConfig{BlockSize: 1 << 14, BlockCount: 4, Retire: time.Millisecond},
-			Tx: &TxConfig{BlockSize: 1 << 14, BlockCount: 1, Status: rounds%2 == 0},
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := r.s.BindLink(etherType, w.a.Index); err != nil {
-			t.Fatal(err)
-		}
-		var users sync.WaitGroup
-		users.Go(func() {
-			var f RingFrame
-			sum := 0
-			for {
-				err := r.Next(&f)
-				if ended(err) {
-					break
-				}
-				if err != nil && !errors.Is(err, ErrLeased) {
-					t.Error(err)
+	// Closing a socket is mostly waiting, for the kernel to finish with it.
+	var rounds atomic.Int64
+	var closers sync.WaitGroup
+	end := time.Now().Add(3 * time.Second)
+	for k := range 32 {
+		closers.Go(func() {
+			for i := k; rounds.Load() < 3000 && time.Now().Before(end); i++ {
+				if !closeUnder(t, w, i) {
 					return
 				}
-				for i, c := range f.Data {
-					sum += int(c)
-					f.Data[i] = 0
-				}
-			}
-			// The last frame is still there.
-			for i := range f.Data {
-				f.Data[i] = 1
+				rounds.Add(1)
 			}
 		})
-		users.Go(func() {
-			var b Block
-			var f RingFrame
-			for {
-				err := r.NextBlock(&b)
-				if ended(err) {
-					break
-				}
-				if err != nil && !errors.Is(err, ErrLeased) {
-					t.Error(err)
-					return
-				}
-				for {
-					ok, err := b.Next(&f)
-					if err != nil {
-						t.Error(err)
-					}
-					if !ok {
-						break
-					}
-					f.Data[0]++
-					_ = f.Protocol()
-				}
-			}
-			b.Release()
-		})
-		users.Go(func() {
-			for i := 0; ; i++ {
-				slot := r.Reserve()
-				if slot == nil {
-					if ended(r.WaitSlot()) {
-						return
-					}
-					if r.TxStatus().State == TxRejected {
-						t.Error("a frame was rejected")
-						return
-					}
-					continue
-				}
-				n := copy(slot, frame(i, 60))
-				if ended(r.Commit(n)) {
-					clear(slot)
-					return
-				}
-				if i%4 == 0 && ended(r.Kick()) || i%16 == 0 && ended(r.Flush()) {
-					return
-				}
-			}
-		})
-		if rounds%3 == 0 {
-			time.Sleep(time.Duration(rounds%7) * 300 * time.Microsecond)
-		}
-		if err := r.Close(); err != nil {
-			t.Fatal(err)
-		}
-		done := make(chan struct{})
-		go func() {
-			users.Wait()
-			close(done)
-		}()
-		select {
-		case <-done:
-		case <-time.After(patience):
-			t.Fatal("Close does not end a wait")
-		}
 	}
-	t.Logf("%d rounds", rounds)
+	closers.Wait()
+	t.Logf("%d rounds", rounds.Load())
 	// No mapping may be left to hold a socket open.
 	if out := w.here.Run(t, "cat", "/proc/net/packet"); strings.Count(out, "\n") > 1 {
 		t.Errorf("sockets are left:\n%s", out)
+	}
+}
+
+// closeUnder makes a ring, has it read and written, and closes it meanwhile.
+func closeUnder(t *testing.T, w *wire, round int) bool {
+	ended := func(err error) bool { return errors.Is(err, net.ErrClosed) }
+	r := new(testRing)
+	if err := w.here.Do(func() (err error) {
+		r.s, err = sys.OpenPacket(syscall.AF_PACKET, syscall.SOCK_RAW, 0, "packet")
+		return err
+	}); err != nil {
+		t.Error(err)
+		return false
+	}
+	var err error
+	r.Ring, err = newRing(r.s, &r.meter, RingConfig{
+		Rx: &RxConfig{BlockSize: 1 << 14, BlockCount: 4, Retire: time.Millisecond},
+		Tx: &TxConfig{BlockSize: 1 << 14, BlockCount: 1, Status: round%2 == 0},
+	}, false, func() string { return "veth0" }, r.s.Close)
+	if err != nil {
+		t.Error(err)
+		return false
+	}
+	if err := r.s.BindLink(etherType, w.a.Index); err != nil {
+		t.Error(err)
+		return false
+	}
+	var users sync.WaitGroup
+	users.Go(func() {
+		var f RingFrame
+		sum := 0
+		for {
+			err := r.Next(&f)
+			if ended(err) {
+				break
+			}
+			if err != nil && !errors.Is(err, ErrLeased) {
+				t.Error(err)
+				return
+			}
+			for i, c := range f.Data {
+				sum += int(c)
+				f.Data[i] = 0
+			}
+		}
+		// The last frame is still there.
+		for i := range f.Data {
+			f.Data[i] = 1
+		}
+	})
+	users.Go(func() {
+		var b Block
+		var f RingFrame
+		for {
+			err := r.NextBlock(&b)
+			if ended(err) {
+				break
+			}
+			if err != nil && !errors.Is(err, ErrLeased) {
+				t.Error(err)
+				return
+			}
+			for {
+				ok, err := b.Next(&f)
+				if err != nil {
+					t.Error(err)
+				}
+				if !ok {
+					break
+				}
+				f.Data[0]++
+				_ = f.Protocol()
+			}
+		}
+		b.Release()
+	})
+	users.Go(func() {
+		for i := 0; ; i++ {
+			slot := r.Reserve()
+			if slot == nil {
+				if ended(r.WaitSlot()) {
+					return
+				}
+				if r.TxStatus().State == TxRejected {
+					t.Error("a frame was rejected")
+					return
+				}
+				continue
+			}
+			n := copy(slot, frame(i, 60))
+			if ended(r.Commit(n)) {
+				clear(slot)
+				return
+			}
+			if i%4 == 0 && ended(r.Kick()) || i%16 == 0 && ended(r.Flush()) {
+				return
+			}
+		}
+	})
+	if round%3 > 0 {
+		time.Sleep(time.Duration(round%7) * 500 * time.Microsecond)
+	}
+	if err := r.Close(); err != nil {
+		t.Error(err)
+	}
+	done := make(chan struct{})
+	go func() {
+		users.Wait()
+		close(done)
+	}()
+	select {
+	case <-done:
+		return true
+	case <-time.After(patience):
+		t.Error("Close does not end a wait")
+		return false
 	}
 }
 

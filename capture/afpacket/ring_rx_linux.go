@@ -202,11 +202,13 @@ func (r *Ring) isReadable(fd uintptr) bool {
 	if r.rings.Rx.Ready() {
 		return true
 	}
-	if err := sys.SocketError(int(fd)); err != nil {
-		r.failure.Store(&err)
-		return true
+	err := sys.SocketError(int(fd))
+	if err == nil {
+		return false
 	}
-	return false
+	kept := err // err itself would be allocated each time
+	r.failure.Store(&kept)
+	return true
 }
 
 // BlockStatus is what the kernel says of a block: block_status of
@@ -279,9 +281,9 @@ type Block struct {
 // before is released. Blocks may be released in any order. The kernel stops, and
 // drops what it receives, at the first one that it has not got back.
 //
-// A block out of which [Ring.Next] reads frames is not handed out; the others
-// may be read in both ways. Errors are those of Next. Behind a [*BlockError],
-// b is leased and has no frames.
+// The block with the frame that [Ring.Next] returned last counts as leased until
+// the Next after it; the others may be read in both ways. Errors are those of
+// Next. Behind a [*BlockError], b is leased and has no frames.
 func (r *Ring) NextBlock(b *Block) error {
 	for {
 		ok, err := r.TryNextBlock(b)

@@ -103,7 +103,7 @@ func OpenRings(control func(f func(fd int) error) error, meter *Meter, rx *RxGeo
 	mem := r.m.bytes()
 	if rx != nil {
 		r.HasRx = true
-		r.Rx.init(mem[:rx.Len():rx.Len()], rx, r.m, control, meter)
+		r.Rx.init(mem[:rx.Len():rx.Len()], rx, control, meter)
 		mem = mem[rx.Len():]
 	}
 	if tx != nil {
@@ -117,9 +117,9 @@ func setInt(fd, opt, value int, name string) error {
 	return os.NewSyscallError("setsockopt "+name, unix.SetsockoptInt(fd, unix.SOL_PACKET, opt, value))
 }
 
-// Close takes the rings away from the kernel. Blocks and slots that are leased
-// stay readable and writable until they are given back, and in any case as long
-// as r can be reached: as private memory, in which the kernel has no part.
+// Close takes the rings away from the kernel. Blocks and slots that are leased,
+// and the frame that Next returned last, stay readable and writable as long as
+// r can be reached: as private memory, in which the kernel has no part.
 func (r *Rings) Close() error {
 	var err error
 	r.once.Do(func() {
@@ -153,7 +153,6 @@ type RxRing struct {
 	size    int // of a block
 	count   int // of blocks
 	private int // bytes of a block's private area
-	m       *mapping
 	control func(f func(fd int) error) error
 	meter   *Meter
 
@@ -162,7 +161,8 @@ type RxRing struct {
 	cur  Cursor
 	held int // block that cur walks, -1 when none
 
-	closed atomic.Bool // written with mu held
+	last   atomic.Int64 // block of the frame that Next returned last, -1 when none
+	closed atomic.Bool  // written with mu held
 
 	mu     sync.Mutex // per block, never per frame
 	at     int        // block that is taken next
@@ -170,10 +170,11 @@ type RxRing struct {
 	leased []bool     // by block
 }
 
-func (r *RxRing) init(mem []byte, g *RxGeometry, m *mapping, control func(f func(fd int) error) error, meter *Meter) {
+func (r *RxRing) init(mem []byte, g *RxGeometry, control func(f func(fd int) error) error, meter *Meter) {
 	r.mem, r.size, r.count, r.private = mem, g.BlockSize, g.BlockCount, g.Private
-	r.m, r.control, r.meter = m, control, meter
+	r.control, r.meter = control, meter
 	r.held = -1
+	r.last.Store(-1)
 	r.leased = make([]bool, g.BlockCount)
 }
 
@@ -235,6 +236,9 @@ func (r *RxRing) nextBlock(f *link.Frame) (bool, error) {
 			return false, err
 		}
 		if ok, err := r.cur.Next(f); ok || err != nil {
+			if ok {
+				r.last.Store(int64(i))
+			}
 			return ok, err
 		}
 	}
@@ -325,8 +329,8 @@ func (r *RxRing) Leased(i int) bool {
 	return r.leased[i]
 }
 
-// Release gives block i back, to the kernel unless the ring is closed. Nothing
-// happens when it is not leased.
+// Release gives block i back to the kernel. Nothing happens when it is not
+// leased, or when the ring is closed.
 func (r *RxRing) Release(i int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -334,11 +338,9 @@ func (r *RxRing) Release(i int) {
 		return
 	}
 	r.leased[i] = false
-	if r.closed.Load() {
-		r.m.unmapSpan(span{i * r.size, (i + 1) * r.size})
-		return
+	if !r.closed.Load() {
+		r.release(i)
 	}
-	r.release(i)
 }
 
 // release gives block i to the kernel.
@@ -387,12 +389,15 @@ func (r *RxRing) Discard() {
 }
 
 // close makes every later call see that the ring is closed, and returns what of
-// it has to stay. The mutex is held.
+// it has to stay: what is leased, and what Next returned last. Its caller may
+// look at that also after a Next that came upon the end of the ring. The mutex
+// is held.
 func (r *RxRing) close() []keep {
 	r.closed.Store(true)
+	last := int(r.last.Load())
 	var keeps []keep
 	for i, leased := range r.leased {
-		if leased {
+		if leased || i == last {
 			s := span{i * r.size, (i + 1) * r.size}
 			keeps = append(keeps, keep{span: s, content: s})
 		}
