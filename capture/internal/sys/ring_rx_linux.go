@@ -36,7 +36,7 @@ type Rings struct {
 // geometry may be nil; both were checked by [CheckRings]. control runs a
 // function on the socket's descriptor. meter may be nil without a receive ring.
 func OpenRings(control func(f func(fd int) error) error, meter *Meter, rx *RxGeometry, tx *TxGeometry) (*Rings, error) {
-	r := new(Rings)
+	var m *mapping
 	length := 0
 	err := control(func(fd int) (err error) {
 		// The kernel does not change the version, the headroom, or what becomes
@@ -94,23 +94,31 @@ func OpenRings(control func(f func(fd int) error) error, meter *Meter, rx *RxGeo
 		}
 		// The kernel maps all rings of the socket or none, the receive ring
 		// first.
-		r.m, err = newMapping(fd, length)
+		m, err = newMapping(fd, length)
 		return err
 	})
 	if err != nil {
 		return nil, err
 	}
-	mem := r.m.bytes()
+	return newRings(m, control, meter, rx, tx), nil
+}
+
+// newRings makes rings of memory that has them.
+func newRings(m *mapping, control func(f func(fd int) error) error, meter *Meter, rx *RxGeometry, tx *TxGeometry) *Rings {
+	r := &Rings{m: m, HasRx: rx != nil, HasTx: tx != nil}
+	mem := m.bytes()
 	if rx != nil {
-		r.HasRx = true
 		r.Rx.init(mem[:rx.Len():rx.Len()], rx, control, meter)
 		mem = mem[rx.Len():]
 	}
 	if tx != nil {
-		r.HasTx = true
-		r.Tx.init(mem, tx, layoutV3, length-tx.Len())
+		base := 0
+		if rx != nil {
+			base = rx.Len()
+		}
+		r.Tx.init(mem, tx, layoutV3, base)
 	}
-	return r, nil
+	return r
 }
 
 func setInt(fd, opt, value int, name string) error {
