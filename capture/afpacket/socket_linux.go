@@ -32,6 +32,7 @@ type Socket struct {
 	tx     *sender
 	stamps *receiver // for errq, nil without TxStamps
 
+	ring      atomic.Pointer[Ring]    // nil without
 	binding   atomic.Pointer[binding] // nil before Bind
 	gone      atomic.Bool             // the interface was deleted
 	truncated atomic.Uint64
@@ -587,8 +588,8 @@ func (s *Socket) SyscallConn() (syscall.RawConn, error) {
 	return s.ps.Raw(), nil
 }
 
-// Close closes the socket, leaves its memberships and its fanout group, and
-// ends all waits.
+// Close closes the socket and its rings, leaves its memberships and its fanout
+// group, and ends all waits. See [Ring.Close].
 func (s *Socket) Close() error {
 	if s.ps == nil {
 		return nil // Open failed
@@ -599,6 +600,10 @@ func (s *Socket) Close() error {
 	}
 	if s.rtnl != nil {
 		err = errors.Join(err, s.rtnl.Close())
+	}
+	if r := s.ring.Load(); r != nil {
+		// The mapping holds the socket open in the kernel until it is gone, too.
+		err = errors.Join(err, r.rings.Close())
 	}
 	return s.fail("close", err)
 }
