@@ -41,18 +41,17 @@
 //
 // The kernel wants its options in an order, and has reasons: a socket that is
 // bound receives, so a filter that comes later lets other frames through; a
-// fanout group wants members that receive; a ring cannot be had once its
-// headroom is to be changed. The fields of [Config] have none: Open and Bind
+// ring that comes later misses frames; a fanout group wants members that
+// receive. The fields of [Config] have none: Open and Bind
 // apply them as follows, and refuse what does not go together with an error
 // that names the rule (it wraps capture.ErrConfig).
 //
 //	Open   socket with protocol 0, so that nothing is received
 //	       auxiliary data, original interface, virtio_net header, qdisc bypass
-//	       headroom
 //	       timestamps
 //	       buffers, busy polling, priority, mark
 //	       filter
-//	       rings are made here, before Bind
+//	       (rings are made now)
 //	Bind   bind
 //	       memberships
 //	       fanout, and its program

@@ -34,7 +34,7 @@ type Socket struct {
 
 	ring      atomic.Pointer[Ring]    // nil without
 	binding   atomic.Pointer[binding] // nil before Bind
-	gone      atomic.Bool             // the interface was deleted
+	down      atomic.Bool             // nothing was received since the interface went down
 	truncated atomic.Uint64
 
 	mu           sync.Mutex // guards what follows, and Bind
@@ -130,7 +130,6 @@ func (s *Socket) openPacket() error {
 		{sys.OptOrigDev, 1, c.OriginalInterface},
 		{sys.OptVnetHeader, 1, c.VnetHeader},
 		{sys.OptQdiscBypass, 1, c.QdiscBypass},
-		{sys.OptReserve, c.Headroom, c.Headroom != 0},
 	}
 	if err := s.apply(set); err != nil {
 		return err
@@ -284,10 +283,12 @@ func (s *Socket) device() string {
 // A KindIPv4 or KindIPv6 socket has no EtherType: t must be EtherTypeNone, and
 // the socket is limited to the interface (SO_BINDTODEVICE).
 //
-// The error wraps [capture.ErrNoInterface] when there is no such interface,
-// [capture.ErrInterfaceDown] when it is down, and [capture.ErrConfig] when a
-// setting does not suit. A socket can be bound once; one whose Bind failed is
-// good for Close only.
+// An interface may be down: the first Recv says so, and frames come when it is
+// up.
+//
+// The error wraps [capture.ErrNoInterface] when there is no such interface, and
+// [capture.ErrConfig] when a setting does not suit. A socket can be bound once;
+// one whose Bind failed is good for Close only.
 func (s *Socket) Bind(name string, t EtherType) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -339,10 +340,7 @@ func (s *Socket) bindPacket(b *binding) error {
 		}
 		s.missedBefore = l.Missed
 	}
-	switch err := s.ps.BindLink(uint16(b.etherType), b.index); {
-	case errors.Is(err, syscall.ENETDOWN):
-		return &advice{fmt.Errorf("%w: %w", capture.ErrInterfaceDown, err), "ip link set " + b.name + " up"}
-	case err != nil:
+	if err := s.ps.BindLink(uint16(b.etherType), b.index); err != nil {
 		return explainInterface(b.name, err)
 	}
 	// These want to know the interface, and fanout a socket that receives.
@@ -485,8 +483,6 @@ func (m Membership) set(s *Socket, add bool, index int) error {
 	}
 	err := s.ps.Membership(add, index, typ, m.Addr.b[:m.Addr.n])
 	switch {
-	case errors.Is(err, syscall.EADDRNOTAVAIL):
-		return &advice{err, "there is no such membership to leave"}
 	case errors.Is(err, syscall.EINVAL):
 		return &advice{err, "the address " + m.Addr.String() + " has not the length of the interface's"}
 	case errors.Is(err, syscall.ENODEV):
@@ -499,7 +495,8 @@ func (m Membership) set(s *Socket, add bool, index int) error {
 func (s *Socket) Join(m Membership) error { return s.membership("join", true, m) }
 
 // Leave drops a membership that was added by Join or by the [Config]. One that
-// was added twice has to be dropped twice.
+// was added twice has to be dropped twice. The kernel does not mind when there
+// is none.
 func (s *Socket) Leave(m Membership) error { return s.membership("leave", false, m) }
 
 func (s *Socket) membership(op string, add bool, m Membership) error {

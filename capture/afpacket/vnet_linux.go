@@ -15,7 +15,8 @@ type VnetHeader struct {
 	// GSO says that the frame is longer than the interface's MTU, and how it is
 	// to be cut.
 	GSO GSOType
-	// HeaderLen is the length of the headers that go before each piece.
+	// HeaderLen is the length of the headers that go before each piece. In what
+	// is received it is a hint, and may be more.
 	HeaderLen uint16
 	// SegmentSize is how many bytes of payload each piece gets.
 	SegmentSize uint16

@@ -78,7 +78,7 @@ func (s *PacketSocket) Read(f func(fd uintptr) bool) error { return waitError(s.
 // Write is Read for a socket that may have become writable.
 func (s *PacketSocket) Write(f func(fd uintptr) bool) error { return waitError(s.raw.Write(f)) }
 
-// waitError gives the error of a wait a name: what is no deadline says, in
+// waitError gives an error of the poller a name: what is no deadline says, in
 // words of its own, that the file is closed.
 func waitError(err error) error {
 	if err == nil || errors.Is(err, os.ErrDeadlineExceeded) {
@@ -88,10 +88,10 @@ func waitError(err error) error {
 }
 
 // SetReadDeadline ends waits for reading at t.
-func (s *PacketSocket) SetReadDeadline(t time.Time) error { return s.f.SetReadDeadline(t) }
+func (s *PacketSocket) SetReadDeadline(t time.Time) error { return waitError(s.f.SetReadDeadline(t)) }
 
 // SetWriteDeadline ends waits for writing at t.
-func (s *PacketSocket) SetWriteDeadline(t time.Time) error { return s.f.SetWriteDeadline(t) }
+func (s *PacketSocket) SetWriteDeadline(t time.Time) error { return waitError(s.f.SetWriteDeadline(t)) }
 
 // Close closes the descriptor and ends all waits.
 func (s *PacketSocket) Close() error { return s.f.Close() }
