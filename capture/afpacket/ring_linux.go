@@ -228,19 +228,8 @@ func (r *Ring) received(err error) error {
 	// The kernel says it once, also when the interface was removed, and is
 	// silent from then on.
 	r.down.Store(true)
-	if r.isGone() {
+	if r.s.isGone() {
 		return fmt.Errorf("%w: %w", capture.ErrInterfaceGone, err)
 	}
 	return &advice{fmt.Errorf("%w: %w", capture.ErrInterfaceDown, err), "ip link set " + r.s.where() + " up"}
-}
-
-// isGone reports whether the interface that the socket is bound to does not
-// exist any more.
-func (r *Ring) isGone() bool {
-	index := r.s.bound()
-	if index == 0 {
-		return false
-	}
-	_, err := r.s.rtnl.Link(index)
-	return errors.Is(err, syscall.ENODEV)
 }

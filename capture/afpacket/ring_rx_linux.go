@@ -201,7 +201,7 @@ var (
 
 // waitReadable waits until there is a block, or an error.
 func (r *Ring) waitReadable() error {
-	if r.down.Load() && r.isGone() {
+	if r.down.Load() && r.s.isGone() {
 		// Nothing comes any more, and nothing would end a wait.
 		return capture.ErrInterfaceGone
 	}
