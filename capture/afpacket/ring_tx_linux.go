@@ -76,8 +76,9 @@ type TxStatus struct {
 	Data []byte
 	// Err is why the frame was rejected. It wraps [capture.ErrFrameSize].
 	Err error
-	// Time is when a sent frame left, if the socket takes times
-	// (PACKET_TIMESTAMP), and TimeSource is whose clock that was.
+	// Time is when a sent frame left, by the device's clock, with
+	// [Config.HardwareTime] and a device that has one; TimeSource says so. The
+	// kernel's own stamps come out of [Socket.TxTimestamp].
 	Time       time.Time
 	TimeSource link.TimeSource
 }

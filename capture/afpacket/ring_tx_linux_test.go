@@ -3,6 +3,7 @@ package afpacket
 import (
 	"bytes"
 	"errors"
+	"math"
 	"os"
 	"syscall"
 	"testing"
@@ -98,7 +99,7 @@ func TestRingCommitErrors(t *testing.T) {
 		t.Error("Commit without Reserve")
 	}
 	room := len(r.Reserve())
-	for _, c := range [][2]int{{0, room + 1}, {1, room}, {room + 1, 0}, {-1, 60}, {0, -1}, {1 << 62, 1 << 62}} {
+	for _, c := range [][2]int{{0, room + 1}, {1, room}, {room + 1, 0}, {-1, 60}, {0, -1}, {math.MaxInt, math.MaxInt}} {
 		if err := r.CommitAt(c[0], c[1]); err == nil {
 			t.Errorf("CommitAt(%d, %d) of %d", c[0], c[1], room)
 		}
@@ -501,4 +502,60 @@ func TestRingSendPackets(t *testing.T) {
 		}
 	}
 	send(10)
+}
+
+// TestRingVnet has a virtio_net header before every frame, in both directions.
+func TestRingVnet(t *testing.T) {
+	w := newWire(t)
+	var s *Socket
+	if err := w.here.Do(func() (err error) {
+		s, err = Open(KindL2, &Config{VnetHeader: true})
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	r, err := s.Ring(RingConfig{Rx: small(4), Tx: slots(8)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Bind("veth0", etherType); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.SetDeadline(time.Now().Add(patience)); err != nil {
+		t.Fatal(err)
+	}
+	p := w.peer(t)
+	p.send(frame(1, 80))
+	var f RingFrame
+	if err := r.Next(&f); err != nil {
+		t.Fatal(err)
+	}
+	if v, ok := f.Vnet(); !ok || v != (VnetHeader{}) || !bytes.Equal(f.Data, frame(1, 80)) {
+		t.Errorf("virtio_net header %+v, %t, frame % x", v, ok, f.Data)
+	}
+	// The kernel computes the checksum for a receiver that wants it whole.
+	v := VnetHeader{Flags: VnetNeedsChecksum, ChecksumStart: 20, ChecksumOffset: 2}
+	b, _ := v.AppendBinary(r.Reserve()[:0])
+	b = append(b, frame(2, 80)...)
+	if err := r.Commit(len(b)); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	got := p.receive(patience)
+	if len(got) != 80 || number(got) != 2 {
+		t.Errorf("the peer got % x", got)
+	}
+	// One that does not fit the frame.
+	v.ChecksumStart = 1000
+	b, _ = v.AppendBinary(r.Reserve()[:0])
+	b = append(b, frame(3, 80)...)
+	if err := r.Commit(len(b)); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.Flush(); err == nil {
+		t.Error("a checksum outside of the frame passes")
+	}
 }
