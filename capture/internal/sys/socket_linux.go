@@ -257,8 +257,12 @@ func (s *Socket) LockFilter() error {
 // Next fills f with the next frame, and waits for it. f.Data aliases the ring
 // until the next call. f.Link is not touched.
 func (s *Socket) Next(f *link.Frame) error {
+	// Within a block, which is nearly always, there is nothing else to do.
+	if ok, err := s.ring.cur.Next(f); ok || err != nil {
+		return err
+	}
 	for {
-		if ok, err := s.ring.Next(f); ok || err != nil {
+		if ok, err := s.ring.nextBlock(f); ok || err != nil {
 			return err
 		}
 		if err := s.wait(); err != nil {
