@@ -511,8 +511,9 @@ func (s *Socket) membership(op string, add bool, m Membership) error {
 
 // Stats returns what became of the messages since Open: for KindL2 and KindL3
 // what the kernel counts (PACKET_STATISTICS, added up, since reading resets
-// it), rings included; for raw IP only those that found no room. Messages that
-// were cut to their buffers are counted too, those of rings are not.
+// it), rings included; for raw IP only those that found no room. Truncated are
+// the messages that a Recv or RecvBatch returned cut, by the filter or by the
+// size of the buffer.
 func (s *Socket) Stats() (capture.Stats, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

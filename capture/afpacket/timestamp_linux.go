@@ -41,7 +41,8 @@ func (s TxStage) String() string {
 // TxTimestamp says when a frame passed a stage on its way out.
 type TxTimestamp struct {
 	// ID says which frame: they are counted from 0, in the order in which they
-	// were given to the kernel, those that it refused included.
+	// were sent. Those that found the interface's queue full count, those that
+	// the kernel refused for their size or address do not.
 	ID uint32
 	// Stage is TxSched, TxSoftware or TxHardware.
 	Stage TxStage
