@@ -79,6 +79,7 @@ func Open(kind Kind, cfg *Config) (*Socket, error) {
 func (s *Socket) open() error {
 	domain, typ := sys.DomainPacket, sys.TypeRaw
 	switch s.kind {
+	case KindL2:
 	case KindL3:
 		typ = sys.TypeDgram
 	case KindIPv4:
@@ -116,6 +117,7 @@ func (s *Socket) open() error {
 func (s *Socket) openPacket() error {
 	c := &s.cfg
 	switch c.Direction {
+	case capture.Both:
 	case capture.In:
 		// Linux 4.20; before, the filter has to do it.
 		if s.ps.Set(sys.OptIgnoreOutgoing, 1) != nil {
@@ -473,6 +475,7 @@ func (m Membership) check() error {
 func (m Membership) set(s *Socket, add bool, index int) error {
 	typ := uint16(sys.MembershipPromiscuous)
 	switch m.Type {
+	case Promiscuous:
 	case AllMulticast:
 		typ = sys.MembershipAllMulticast
 	case Multicast:

@@ -32,8 +32,11 @@ func (s TxStage) String() string {
 			set = append(set, name)
 		}
 	}
-	if rest := s &^ (TxSched | TxSoftware | TxHardware); rest != 0 || set == nil {
+	if rest := s &^ (TxSched | TxSoftware | TxHardware); rest != 0 {
 		set = append(set, fmt.Sprintf("%#x", uint8(rest)))
+	}
+	if set == nil {
+		return "0"
 	}
 	return strings.Join(set, "|")
 }
