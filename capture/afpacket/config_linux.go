@@ -113,7 +113,8 @@ type Config struct {
 	ReadBuffer, WriteBuffer int
 
 	// BusyPoll is how long a read may look at the device's queue itself when
-	// there is nothing to read, in whole microseconds: SO_BUSY_POLL.
+	// there is nothing to read, in whole microseconds: SO_BUSY_POLL. More than
+	// the system's net.core.busy_read needs CAP_NET_ADMIN.
 	BusyPoll time.Duration
 	// PreferBusyPoll leaves interrupts off as long as the program polls, and
 	// BusyPollBudget is how many frames one poll may take, at most 65535:

@@ -208,7 +208,7 @@ func (s *Socket) received(i int, msg *Message) {
 	} else {
 		s.receivedLink(i, msg)
 	}
-	if have < n {
+	if len(msg.Data) < msg.WireLen {
 		s.truncated.Add(1)
 	}
 }

@@ -227,6 +227,23 @@ func TestDirection(t *testing.T) {
 	}
 }
 
+// TestDirectionFilters has the programs that do what the kernel does not: see
+// only one direction.
+func TestDirectionFilters(t *testing.T) {
+	p := newPair(t)
+	a := bind(t, p.a, afpacket.KindL2, nil, "veth0", afpacket.EtherTypeNone)
+	b := bind(t, p.b, afpacket.KindL2, nil, "veth0", afpacket.EtherTypeNone)
+	for d, want := range map[capture.Direction]int{capture.In: 1, capture.Out: 9} {
+		prog := append(afpacket.DirectionFilter(d), assemble(bpf.ALUOpConstant{Op: bpf.ALUOpAdd, Val: 50}, bpf.RetA{})...)
+		s := bind(t, p.b, afpacket.KindL2, &afpacket.Config{Filter: prog}, "veth0", afpacket.EtherTypeAll)
+		send(t, a, p.frame(1))
+		send(t, b, ether(p.aMAC, p.bMAC, testType, []byte{0, 0, 0, 9}))
+		if got := rest(t, 1, s); len(got) != 1 || number(&got[0]) != want || len(got[0].Data) != 50 {
+			t.Errorf("%v: %d frames", d, len(got))
+		}
+	}
+}
+
 // TestVLAN compares what is received with the bytes that were sent.
 func TestVLAN(t *testing.T) {
 	p := newPair(t)
@@ -652,6 +669,28 @@ func TestTxTimestamp(t *testing.T) {
 		wantErr(t, "one too many", err, os.ErrDeadlineExceeded)
 		s.Close()
 	}
+	// Which frames count.
+	p.a.Run(t, "tc", "qdisc", "replace", "dev", "veth0", "root", "tbf", "rate", "8kbit", "burst", "200", "limit", "60")
+	count := bind(t, p.a, afpacket.KindL2, &afpacket.Config{TxStamps: afpacket.TxSched}, "veth0", afpacket.EtherTypeNone)
+	wantErr(t, "too long", count.Send(make([]byte, 3000)), capture.ErrFrameSize)
+	id, full := uint32(0), 0
+	for ; full < 2 && id < 1000; id++ {
+		switch err := count.Send(p.frame(0)); {
+		case errors.Is(err, syscall.ENOBUFS):
+			full++
+		case err != nil:
+			t.Fatal(err)
+		}
+		ts, err := count.TxTimestamp()
+		if err != nil || ts.ID != id {
+			t.Fatalf("timestamp %+v, %v, want that of frame %d", ts, err, id)
+		}
+	}
+	if full == 0 {
+		t.Error("the queue was never full")
+	}
+	p.a.Run(t, "tc", "qdisc", "del", "dev", "veth0", "root")
+
 	s := bind(t, p.a, afpacket.KindL2, nil, "veth0", testType)
 	_, err := s.TxTimestamp()
 	wantErr(t, "not asked for", err, capture.ErrConfig)
@@ -695,6 +734,35 @@ func TestQdiscBypass(t *testing.T) {
 		}
 		a.Close()
 	}
+}
+
+// TestSendWaits has a queueing discipline that takes its time, and a small
+// buffer.
+func TestSendWaits(t *testing.T) {
+	p := newPair(t)
+	p.a.Run(t, "tc", "qdisc", "replace", "dev", "veth0", "root", "tbf", "rate", "1mbit", "burst", "2000", "limit", "1000000")
+	a := bind(t, p.a, afpacket.KindL2, &afpacket.Config{WriteBuffer: 5000}, "veth0", afpacket.EtherTypeNone)
+	b := bind(t, p.b, afpacket.KindL2, nil, "veth0", testType)
+	ms := make([]afpacket.Message, 40) // 0.3 s on the wire
+	for i := range ms {
+		ms[i].Data = append(p.frame(i), make([]byte, 1000)...)
+	}
+	if n, err := a.SendBatch(ms); n != len(ms) || err != nil {
+		t.Errorf("SendBatch = %d, %v", n, err)
+	}
+	if got := numbers(rest(t, len(ms), b)); len(got) != len(ms) || !slices.IsSorted(got) {
+		t.Errorf("received %v", got)
+	}
+	// With a deadline that passes meanwhile.
+	p.a.Run(t, "tc", "qdisc", "replace", "dev", "veth0", "root", "tbf", "rate", "8kbit", "burst", "2000", "limit", "1000000")
+	if err := a.SetWriteDeadline(time.Now().Add(10 * time.Millisecond)); err != nil {
+		t.Fatal(err)
+	}
+	n, err := a.SendBatch(ms)
+	if n == 0 || n == len(ms) {
+		t.Errorf("SendBatch sent %d of %d in a hurry", n, len(ms))
+	}
+	wantErr(t, "SendBatch", err, os.ErrDeadlineExceeded)
 }
 
 // TestMarkAndPriority has a filter that looks at the mark, and a queueing

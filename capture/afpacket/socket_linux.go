@@ -80,6 +80,7 @@ func Open(kind Kind, cfg *Config) (*Socket, error) {
 func (s *Socket) open() error {
 	domain, typ := sys.DomainPacket, sys.TypeRaw
 	switch s.kind {
+	case KindL2:
 	case KindL3:
 		typ = sys.TypeDgram
 	case KindIPv4:
@@ -117,6 +118,7 @@ func (s *Socket) open() error {
 func (s *Socket) openPacket() error {
 	c := &s.cfg
 	switch c.Direction {
+	case capture.Both:
 	case capture.In:
 		// Linux 4.20; before, the filter has to do it.
 		if s.ps.Set(sys.OptIgnoreOutgoing, 1) != nil {
@@ -474,6 +476,7 @@ func (m Membership) check() error {
 func (m Membership) set(s *Socket, add bool, index int) error {
 	typ := uint16(sys.MembershipPromiscuous)
 	switch m.Type {
+	case Promiscuous:
 	case AllMulticast:
 		typ = sys.MembershipAllMulticast
 	case Multicast:
@@ -512,8 +515,9 @@ func (s *Socket) membership(op string, add bool, m Membership) error {
 
 // Stats returns what became of the messages since Open: for KindL2 and KindL3
 // what the kernel counts (PACKET_STATISTICS, added up, since reading resets
-// it), rings included; for raw IP only those that found no room. Messages that
-// were cut to their buffers are counted too, those of rings are not.
+// it), rings included; for raw IP only those that found no room. Truncated are
+// the messages that a Recv or RecvBatch returned cut, by the filter or by the
+// size of the buffer.
 func (s *Socket) Stats() (capture.Stats, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

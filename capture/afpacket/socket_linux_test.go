@@ -383,8 +383,7 @@ func TestDeadline(t *testing.T) {
 	}
 	_, err := s.Recv(nil)
 	wantErr(t, "Recv", err, os.ErrDeadlineExceeded)
-	var op *capture.OpError
-	if !errors.As(err, &op) || !op.Timeout() || op.Interface != "lo" || op.Op != "read" {
+	if op, ok := errors.AsType[*capture.OpError](err); !ok || !op.Timeout() || op.Interface != "lo" || op.Op != "read" {
 		t.Errorf("the error is %#v", err)
 	}
 	_, err = s.RecvBatch(messages(2, 100))

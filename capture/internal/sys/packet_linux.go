@@ -211,14 +211,6 @@ func (s *PacketSocket) InterfaceName(index int) (string, error) {
 	return name, err
 }
 
-// InterfaceHardware returns the ARP hardware type of the interface with a
-// name, ARPHRD_ of linux/if_arp.h.
-func (s *PacketSocket) InterfaceHardware(name string) (uint16, error) {
-	var family uint16 // of the struct sockaddr with the hardware address
-	err := s.ifreq(unix.SIOCGIFHWADDR, "SIOCGIFHWADDR", name, func(r *unix.Ifreq) { family = r.Uint16() })
-	return family, err
-}
-
 func (s *PacketSocket) ifreq(req uint, what, name string, use func(*unix.Ifreq)) error {
 	r, err := unix.NewIfreq(name)
 	if err != nil {
