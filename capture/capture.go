@@ -68,11 +68,8 @@ func Open(name string, cfg *Config) (*Sniffer, error) {
 	if err != nil {
 		return nil, opError("open", name, err)
 	}
-	ifi, err := link.InterfaceByName(name)
+	ifi, err := interfaceByName(name)
 	if err != nil {
-		if e, ok := errors.AsType[*link.InterfaceError](err); ok {
-			err = &noInterface{e}
-		}
 		return nil, opError("open", name, err)
 	}
 	b, err := open(ifi, &n)
@@ -80,6 +77,18 @@ func Open(name string, cfg *Config) (*Sniffer, error) {
 		return nil, opError("open", name, err)
 	}
 	return newSniffer(b, &n), nil
+}
+
+// interfaceByName finds the interface to open.
+func interfaceByName(name string) (link.Interface, error) {
+	if ifi, ok := pseudoInterface(name); ok {
+		return ifi, nil
+	}
+	ifi, err := link.InterfaceByName(name)
+	if e, ok := errors.AsType[*link.InterfaceError](err); ok {
+		err = &noInterface{e}
+	}
+	return ifi, err
 }
 
 // NewSniffer makes a Sniffer of a backend, which belongs to the Sniffer from
@@ -430,6 +439,19 @@ func (s *Sniffer) exclusively(f func() error) error {
 		return net.ErrClosed
 	}
 	return f()
+}
+
+// reset ends the capture and forgets what was captured, as far as it can be
+// done.
+func (s *Sniffer) reset() {
+	// There is an error already, which says more.
+	_ = s.exclusively(func() error {
+		if err := s.b.Stop(); err != nil {
+			return err
+		}
+		s.state = idle
+		return s.b.Discard()
+	})
 }
 
 // interrupt makes a reader that waits in the backend look around.

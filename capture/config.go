@@ -59,6 +59,10 @@ type Config struct {
 	// [Open]; [Sniffer.Backend] tells what it was.
 	Backend BackendType
 
+	// Fanout is how [OpenGroup] shares the frames among its Sniffers; [Open]
+	// ignores it.
+	Fanout Fanout
+
 	// Ring is the exact shape of the buffer on platforms where frames lie in a
 	// ring that is shared with the kernel (Linux); others ignore it. nil means
 	// a shape that suits BufferSize. When it is set, BufferSize must be 0.
@@ -171,6 +175,8 @@ func (c *Config) Normalize() (Config, error) {
 		return n, illegal("Direction is %d: must be Both, In or Out", n.Direction)
 	case int(n.Backend) >= len(backendNames):
 		return n, illegal("Backend is %d: must be one of the Backend constants", n.Backend)
+	case int(n.Fanout) >= len(fanoutNames):
+		return n, illegal("Fanout is %d: must be one of the Fanout constants", n.Fanout)
 	case n.BufferSize < 0:
 		return n, illegal("BufferSize is %d: must not be negative", n.BufferSize)
 	case n.Immediate && n.Timeout != 0:

@@ -7,6 +7,7 @@ import (
 	"os"
 	"syscall"
 
+	"github.com/gopkts/gopkts/capture/internal/sys"
 	"github.com/gopkts/gopkts/common/link"
 )
 
@@ -24,6 +25,72 @@ func open(ifi link.Interface, cfg *Config) (Backend, error) {
 		return nil, fmt.Errorf("%w: backend %v: use BackendRing", errors.ErrUnsupported, cfg.Backend)
 	}
 }
+
+// openGroup opens n backends that share the frames of an interface.
+func openGroup(ifi link.Interface, n int, cfg *Config) (all []Backend, err error) {
+	c := *cfg
+	defer func() {
+		if err != nil {
+			for _, b := range all {
+				err = errors.Join(err, b.Close())
+			}
+			all = nil
+		}
+	}()
+	for group := 0; len(all) < n; {
+		b, err := open(ifi, &c)
+		if err != nil {
+			return all, err
+		}
+		all = append(all, b)
+		if n == 1 {
+			break
+		}
+		// The kernel shares among sockets; they need not be of the same kind,
+		// but there is no sense in a group of several kinds.
+		if d, ok := b.(Describer); ok {
+			c.Backend = d.Describe().Type
+		}
+		if c.Backend != BackendRing && c.Backend != BackendMessages {
+			return all, noFanout(c.Backend)
+		}
+		// A new backend rejects everything: nothing is captured twice meanwhile.
+		conn, err := b.SyscallConn()
+		if err != nil {
+			return all, err
+		}
+		if len(all) == 1 {
+			group, err = sys.NewFanout(conn, fanoutMode(cfg.Fanout))
+		} else {
+			err = sys.JoinFanout(conn, group, fanoutMode(cfg.Fanout))
+		}
+		if err != nil {
+			return all, err
+		}
+	}
+	return all, nil
+}
+
+// fanoutMode translates f.
+func fanoutMode(f Fanout) int {
+	switch f {
+	case FanoutRoundRobin:
+		return sys.FanoutRoundRobin
+	case FanoutCPU:
+		return sys.FanoutCPU
+	case FanoutRollover:
+		return sys.FanoutRollover
+	case FanoutRandom:
+		return sys.FanoutRandom
+	case FanoutQueue:
+		return sys.FanoutQueue
+	default:
+		return sys.FanoutHash
+	}
+}
+
+// pseudoInterface knows none.
+func pseudoInterface(string) (link.Interface, bool) { return link.Interface{}, false }
 
 // openAdvice adds to an error of opening what can be done about it.
 func openAdvice(err error) error {
