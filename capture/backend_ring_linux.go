@@ -15,6 +15,7 @@ type ringBackend struct {
 	s      *sys.Socket
 	ifi    link.Interface
 	detail string
+	watch  goneWatch
 }
 
 var (
@@ -37,10 +38,15 @@ func openRing(ifi link.Interface, cfg *Config) (Backend, error) {
 	if err != nil {
 		return nil, openAdvice(err)
 	}
+	conn, err := s.SyscallConn()
+	if err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
 	return &ringBackend{
 		s:      s,
 		ifi:    ifi,
 		detail: fmt.Sprintf("TPACKET_V3, %d blocks of %d KiB", cfg.Ring.BlockCount, cfg.Ring.BlockSize>>10),
+		watch:  goneWatch{conn: conn, wake: s.Interrupt},
 	}, nil
 }
 
@@ -75,14 +81,17 @@ func (p *ringBackend) filterError(err error) error {
 }
 
 func (p *ringBackend) Next(f *link.Frame) error {
+	p.watch.begin()
 	switch err := p.s.Next(f); {
 	case err == nil:
+		p.watch.frame()
 		return nil
 	case err == sys.ErrInterrupted:
-		return ErrInterrupted
+		return p.watch.interrupted()
 	case err == sys.ErrDrained:
 		return ErrNotActive
 	case err == sys.ErrDown:
+		p.watch.start()
 		return &advice{ErrInterfaceDown, "ip link set " + p.ifi.Name + " up"}
 	case err == sys.ErrGone:
 		return ErrInterfaceGone
@@ -129,4 +138,7 @@ func (p *ringBackend) SyscallConn() (syscall.RawConn, error) {
 	return c, closedError(err)
 }
 
-func (p *ringBackend) Close() error { return p.s.Close() }
+func (p *ringBackend) Close() error {
+	p.watch.stop()
+	return p.s.Close()
+}

@@ -392,7 +392,7 @@ type entry struct {
 type port struct {
 	i         *Interface
 	group     *group // nil when it shares with nobody
-	limit     int // bytes that may be waiting
+	limit     int    // bytes that may be waiting
 	direction capture.Direction
 	locked    atomic.Bool
 

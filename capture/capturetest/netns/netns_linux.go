@@ -242,6 +242,22 @@ func (ns *NS) SetMTU(tb testing.TB, name string, mtu int) {
 	}
 }
 
+// Rename gives an interface another name.
+func (ns *NS) Rename(tb testing.TB, name, to string) {
+	tb.Helper()
+	if err := ns.link(name, func(index int) error { return ns.rtnl.SetName(index, to) }); err != nil {
+		tb.Fatalf("netns: rename %s to %s: %v", name, to, err)
+	}
+}
+
+// Move moves an interface into another namespace, where it is down.
+func (ns *NS) Move(tb testing.TB, name string, to *NS) {
+	tb.Helper()
+	if err := ns.link(name, func(index int) error { return ns.rtnl.SetNS(index, int(to.file.Fd())) }); err != nil {
+		tb.Fatalf("netns: move %s: %v", name, err)
+	}
+}
+
 // Delete removes an interface, and with one end of a cable the other.
 func (ns *NS) Delete(tb testing.TB, name string) {
 	tb.Helper()

@@ -63,6 +63,12 @@ func (*NS) WaitReady(tb testing.TB, _ string) { New(tb) }
 // SetMTU skips the test as by [Skip].
 func (*NS) SetMTU(tb testing.TB, _ string, _ int) { New(tb) }
 
+// Rename skips the test as by [Skip].
+func (*NS) Rename(tb testing.TB, _, _ string) { New(tb) }
+
+// Move skips the test as by [Skip].
+func (*NS) Move(tb testing.TB, _ string, _ *NS) { New(tb) }
+
 // Delete skips the test as by [Skip].
 func (*NS) Delete(tb testing.TB, _ string) { New(tb) }
 

@@ -433,6 +433,9 @@ func (s *Socket) isReady(fd uintptr) bool {
 		s.drained = true
 		return true
 	}
+	if s.filled(s.at) != s.skip {
+		return false // what was captured comes before what went wrong
+	}
 	errno, err := unix.GetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_ERROR)
 	if err == nil && errno != 0 {
 		s.sockErr = os.NewSyscallError("read", syscall.Errno(errno))
