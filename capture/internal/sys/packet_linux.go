@@ -1,0 +1,272 @@
+package sys
+
+import (
+	"encoding/binary"
+	"errors"
+	"os"
+	"sync"
+	"syscall"
+	"time"
+
+	"golang.org/x/net/bpf"
+	"golang.org/x/sys/unix"
+)
+
+// A PacketSocket is a socket for whole packets, AF_PACKET or raw IP, that does
+// not block and waits on the runtime's poller. Its methods may be called at any
+// time by anyone.
+type PacketSocket struct {
+	f   *os.File
+	raw syscall.RawConn
+
+	mu    sync.Mutex // guards stats
+	stats PacketStats
+}
+
+// PacketStats are what the kernel counted since the socket was opened.
+type PacketStats struct {
+	Packets uint64 // accepted by the filter, whether or not there was room
+	Drops   uint64 // accepted by the filter, and no room for it
+	Freezes uint64 // times that a TPACKET_V3 ring was full
+}
+
+// OpenPacket makes a socket. With AF_PACKET and protocol 0 it receives nothing
+// until it is bound.
+func OpenPacket(domain, typ, protocol int, name string) (*PacketSocket, error) {
+	fd, err := unix.Socket(domain, typ|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, protocol)
+	if err != nil {
+		return nil, os.NewSyscallError("socket", err)
+	}
+	return newPacketSocket(fd, name)
+}
+
+func newPacketSocket(fd int, name string) (*PacketSocket, error) {
+	// The descriptor does not block, so that NewFile hands it to the poller.
+	s := &PacketSocket{f: os.NewFile(uintptr(fd), name)}
+	var err error
+	if s.raw, err = s.f.SyscallConn(); err != nil {
+		s.f.Close()
+		return nil, err
+	}
+	return s, nil
+}
+
+// Dup returns another descriptor of the same socket, with deadlines of its
+// own, for somebody who waits for something else. Both have to be closed.
+func (s *PacketSocket) Dup() (*PacketSocket, error) {
+	var dup *PacketSocket
+	err := s.Control(func(fd int) error {
+		n, err := unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, 0)
+		if err != nil {
+			return os.NewSyscallError("fcntl F_DUPFD_CLOEXEC", err)
+		}
+		dup, err = newPacketSocket(n, s.f.Name())
+		return err
+	})
+	return dup, err
+}
+
+// Control runs f on the descriptor, which stays open meanwhile. The error is
+// that of f, or [os.ErrClosed].
+func (s *PacketSocket) Control(f func(fd int) error) error {
+	var inner error
+	if err := s.raw.Control(func(fd uintptr) { inner = f(int(fd)) }); err != nil {
+		return os.ErrClosed // the only reason there is
+	}
+	return inner
+}
+
+// Raw gives access to the descriptor and to the poller.
+func (s *PacketSocket) Raw() syscall.RawConn { return s.raw }
+
+// Read calls f whenever the socket may have become readable, until it returns
+// true. One Read runs at a time. The error is [os.ErrDeadlineExceeded] or
+// [os.ErrClosed].
+func (s *PacketSocket) Read(f func(fd uintptr) bool) error { return waitError(s.raw.Read(f)) }
+
+// Write is Read for a socket that may have become writable.
+func (s *PacketSocket) Write(f func(fd uintptr) bool) error { return waitError(s.raw.Write(f)) }
+
+// waitError gives the error of a wait a name: what is no deadline says, in
+// words of its own, that the file is closed.
+func waitError(err error) error {
+	if err == nil || errors.Is(err, os.ErrDeadlineExceeded) {
+		return err
+	}
+	return os.ErrClosed
+}
+
+// SetReadDeadline ends waits for reading at t.
+func (s *PacketSocket) SetReadDeadline(t time.Time) error { return s.f.SetReadDeadline(t) }
+
+// SetWriteDeadline ends waits for writing at t.
+func (s *PacketSocket) SetWriteDeadline(t time.Time) error { return s.f.SetWriteDeadline(t) }
+
+// Close closes the descriptor and ends all waits.
+func (s *PacketSocket) Close() error { return s.f.Close() }
+
+// SetInt sets an option that is an int. name is for the error.
+func (s *PacketSocket) SetInt(level, opt, value int, name string) error {
+	return s.Control(func(fd int) error {
+		return os.NewSyscallError("setsockopt "+name, unix.SetsockoptInt(fd, level, opt, value))
+	})
+}
+
+// Int returns an option that is an int.
+func (s *PacketSocket) Int(level, opt int, name string) (int, error) {
+	var v int
+	err := s.Control(func(fd int) (err error) {
+		v, err = unix.GetsockoptInt(fd, level, opt)
+		return os.NewSyscallError("getsockopt "+name, err)
+	})
+	return v, err
+}
+
+// BindLink binds to an interface, or to all with ifindex 0, and to a protocol
+// in host order: packet(7).
+func (s *PacketSocket) BindLink(protocol uint16, ifindex int) error {
+	return s.Control(func(fd int) error {
+		return os.NewSyscallError("bind", unix.Bind(fd, &unix.SockaddrLinklayer{Protocol: htons(protocol), Ifindex: ifindex}))
+	})
+}
+
+// AttachFilter sets the filter, in place of the one that there may be. prog
+// must not be empty, nor longer than BPF_MAXINSNS.
+func (s *PacketSocket) AttachFilter(prog []bpf.RawInstruction) error {
+	insns := sockFilter(prog)
+	fprog := unix.SockFprog{Len: uint16(len(insns)), Filter: &insns[0]}
+	return s.Control(func(fd int) error {
+		return os.NewSyscallError("setsockopt SO_ATTACH_FILTER",
+			unix.SetsockoptSockFprog(fd, unix.SOL_SOCKET, unix.SO_ATTACH_FILTER, &fprog))
+	})
+}
+
+func sockFilter(prog []bpf.RawInstruction) []unix.SockFilter {
+	insns := make([]unix.SockFilter, len(prog))
+	for i, in := range prog {
+		insns[i] = unix.SockFilter{Code: in.Op, Jt: in.Jt, Jf: in.Jf, K: in.K}
+	}
+	return insns
+}
+
+// DetachFilter removes the filter, classic or eBPF. The error wraps ENOENT
+// when there is none.
+func (s *PacketSocket) DetachFilter() error {
+	// The value does not matter, but the kernel wants one: with none, or with
+	// fewer bytes than an int, it says EINVAL.
+	return s.SetInt(unix.SOL_SOCKET, unix.SO_DETACH_FILTER, 0, "SO_DETACH_FILTER")
+}
+
+// LockFilter makes the filter that is set the last one.
+func (s *PacketSocket) LockFilter() error {
+	return s.SetInt(unix.SOL_SOCKET, unix.SO_LOCK_FILTER, 1, "SO_LOCK_FILTER")
+}
+
+// AttachBPF sets an eBPF program of type BPF_PROG_TYPE_SOCKET_FILTER as the
+// filter.
+func (s *PacketSocket) AttachBPF(prog int) error {
+	return s.SetInt(unix.SOL_SOCKET, unix.SO_ATTACH_BPF, prog, "SO_ATTACH_BPF")
+}
+
+// Drain throws away what is queued for reading. The filter should reject
+// everything meanwhile: see [Barrier].
+func (s *PacketSocket) Drain() error {
+	return s.Control(func(fd int) error {
+		for {
+			_, _, err := unix.Recvfrom(fd, nil, unix.MSG_DONTWAIT|unix.MSG_TRUNC)
+			switch err {
+			case nil, unix.EINTR, unix.ENETDOWN:
+			case unix.EAGAIN:
+				return nil
+			default:
+				return os.NewSyscallError("recvfrom", err)
+			}
+		}
+	})
+}
+
+// Barrier returns when no frame is on its way any more that a filter which was
+// replaced before has accepted. The kernel filters and stores a frame within
+// one read-side section of RCU, and membarrier(2) waits until all of these that
+// run have ended.
+func Barrier() {
+	if _, _, errno := unix.Syscall(unix.SYS_MEMBARRIER, membarrierGlobal, 0, 0); errno != 0 {
+		// Not with nohz_full, nor before Linux 4.3. A softirq runs for less.
+		time.Sleep(10 * time.Millisecond)
+	}
+}
+
+// Stats returns what the kernel counted for an AF_PACKET socket since it was
+// opened. Reading resets the kernel's counters, so nobody else may.
+func (s *PacketSocket) Stats() (PacketStats, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	err := s.Control(func(fd int) error {
+		// A socket without a TPACKET_V3 ring fills in only what it has.
+		st, err := unix.GetsockoptTpacketStatsV3(fd, unix.SOL_PACKET, unix.PACKET_STATISTICS)
+		if err != nil {
+			return os.NewSyscallError("getsockopt PACKET_STATISTICS", err)
+		}
+		s.stats.Packets += uint64(st.Packets)
+		s.stats.Drops += uint64(st.Drops)
+		s.stats.Freezes += uint64(st.Freeze_q_cnt)
+		return nil
+	})
+	return s.stats, err
+}
+
+// InterfaceIndex returns the index of the interface with a name, in the
+// network namespace of the socket.
+func (s *PacketSocket) InterfaceIndex(name string) (int, error) {
+	var index int
+	err := s.ifreq(unix.SIOCGIFINDEX, "SIOCGIFINDEX", name, func(r *unix.Ifreq) { index = int(int32(r.Uint32())) })
+	return index, err
+}
+
+// InterfaceHardware returns the ARP hardware type of the interface with a
+// name, ARPHRD_ of linux/if_arp.h.
+func (s *PacketSocket) InterfaceHardware(name string) (uint16, error) {
+	var family uint16 // of the struct sockaddr with the hardware address
+	err := s.ifreq(unix.SIOCGIFHWADDR, "SIOCGIFHWADDR", name, func(r *unix.Ifreq) { family = r.Uint16() })
+	return family, err
+}
+
+func (s *PacketSocket) ifreq(req uint, what, name string, use func(*unix.Ifreq)) error {
+	r, err := unix.NewIfreq(name)
+	if err != nil {
+		return unix.ENODEV // no interface has a name that long
+	}
+	return s.Control(func(fd int) error {
+		if err := unix.IoctlIfreq(fd, req, r); err != nil {
+			return os.NewSyscallError("ioctl "+what, err)
+		}
+		use(r)
+		return nil
+	})
+}
+
+// A LinkName is a struct sockaddr_ll of linux/if_packet.h.
+type LinkName struct {
+	Interface int
+	Protocol  uint16 // host order
+	Hardware  uint16 // ARPHRD_*
+	Type      uint8  // PACKET_HOST and so on
+	Addr      []byte // aliases what was parsed
+}
+
+// ParseLinkName reads what [Messages.Name] returned for an AF_PACKET socket.
+func ParseLinkName(b []byte) (LinkName, bool) {
+	if len(b) < sockaddrLLOffAddr || binary.NativeEndian.Uint16(b) != unix.AF_PACKET {
+		return LinkName{}, false
+	}
+	// The kernel counts only those bytes of the address that there are, which
+	// makes 18 bytes on Ethernet and not the size of the structure.
+	end := min(sockaddrLLOffAddr+int(b[sockaddrLLOffHalen]), len(b))
+	return LinkName{
+		Protocol:  binary.BigEndian.Uint16(b[2:]),
+		Interface: int(int32(binary.NativeEndian.Uint32(b[4:]))),
+		Hardware:  binary.NativeEndian.Uint16(b[sockaddrLLOffHatype:]),
+		Type:      b[sockaddrLLOffType],
+		Addr:      b[sockaddrLLOffAddr:end:end],
+	}, true
+}
