@@ -5,12 +5,9 @@ import (
 	"errors"
 	"math/bits"
 	"os"
-	"runtime"
 	"sync"
-	"sync/atomic"
 	"syscall"
 	"time"
-	"unsafe"
 
 	"github.com/gopkts/gopkts/common/link"
 	"golang.org/x/net/bpf"
@@ -53,18 +50,11 @@ type Socket struct {
 	rtnl   *Rtnl
 	index  int
 
-	ring  *mapping
-	mem   []byte // the ring
-	size  int    // of a block
-	count int    // of blocks
+	rings *Rings
+	ring  *RxRing // of rings
 
-	cur     Cursor
-	at      int    // block that is taken next
-	skip    uint32 // frames at its start that Discard forgot
-	held    int    // block that cur walks, -1 when none
-	lent    bool   // cur's last frame is in the hands of the caller
-	stopped bool   // the filter rejects all, and nothing is in flight
-	gone    bool   // the interface was deleted
+	stopped bool // the filter rejects all, and nothing is in flight
+	gone    bool // the interface was deleted
 
 	ready   func(fd uintptr) bool // made once, so that a wait does not allocate
 	drained bool                  // written by ready
@@ -72,15 +62,10 @@ type Socket struct {
 
 	prefix []bpf.RawInstruction // put before every filter
 
-	mu           sync.Mutex // guards the counters
-	packets      uint64
-	drops        uint64
-	freezes      uint64
-	missedBefore uint64        // of the interface, when the socket was opened
-	missed       uint64        // of the interface, since then
-	dropsTotal   atomic.Uint64 // drops, for readers without the lock
-	dropsFlagged uint64        // drops that a frame has been marked for
-	lossTime     atomic.Int64  // when Stats saw new drops last, Unix nanoseconds
+	meter        Meter
+	mu           sync.Mutex // guards missed
+	missedBefore uint64     // of the interface, when the socket was opened
+	missed       uint64     // of the interface, since then
 }
 
 // rejectAll is the filter of a socket that captures nothing.
@@ -92,13 +77,7 @@ func rejectAll() []bpf.RawInstruction {
 // the only point of the sequence where the kernel accepts it: the filter
 // before the ring and the ring before bind, because a bound socket captures.
 func Open(cfg *Config) (*Socket, error) {
-	s := &Socket{
-		index:   cfg.Interface,
-		size:    cfg.BlockSize,
-		count:   cfg.BlockCount,
-		held:    -1,
-		stopped: true,
-	}
+	s := &Socket{index: cfg.Interface, stopped: true}
 	if err := s.open(cfg); err != nil {
 		s.Close()
 		return nil, err
@@ -130,28 +109,16 @@ func (s *Socket) open(cfg *Config) error {
 			s.prefix = onlyIncoming()
 		}
 	}
-	if err := unix.SetsockoptInt(fd, unix.SOL_PACKET, unix.PACKET_VERSION, unix.TPACKET_V3); err != nil {
-		return os.NewSyscallError("setsockopt PACKET_VERSION", err)
-	}
-	req := unix.TpacketReq3{
-		Block_size:     uint32(cfg.BlockSize),
-		Block_nr:       uint32(cfg.BlockCount),
-		Frame_size:     uint32(cfg.FrameSize),
-		Frame_nr:       uint32(cfg.BlockSize / cfg.FrameSize * cfg.BlockCount),
-		Retire_blk_tov: uint32(cfg.Retire / time.Millisecond),
-		// The kernel fills the flow hash in only when asked to.
-		Feature_req_word: tpFeatureFillRxHash,
-	}
-	if err := unix.SetsockoptTpacketReq3(fd, unix.SOL_PACKET, unix.PACKET_RX_RING, &req); err != nil {
-		return os.NewSyscallError("setsockopt PACKET_RX_RING", err)
-	}
-	length := uintptr(cfg.BlockSize) * uintptr(cfg.BlockCount)
-	addr, err := unix.MmapPtr(fd, 0, nil, length, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
+	s.rings, err = OpenRings(s.control, &s.meter, &RxGeometry{
+		BlockSize:  cfg.BlockSize,
+		BlockCount: cfg.BlockCount,
+		FrameSize:  cfg.FrameSize,
+		Retire:     cfg.Retire,
+	}, nil)
 	if err != nil {
-		return os.NewSyscallError("mmap", err)
+		return err
 	}
-	s.ring = &mapping{addr: addr, length: length}
-	s.mem = unsafe.Slice((*byte)(addr), length)
+	s.ring = &s.rings.Rx
 
 	ll := unix.SockaddrLinklayer{Protocol: htons(unix.ETH_P_ALL), Ifindex: cfg.Interface}
 	if err := unix.Bind(fd, &ll); err != nil {
@@ -183,9 +150,6 @@ func (s *Socket) open(cfg *Config) error {
 	s.missedBefore = l.Missed
 	return nil
 }
-
-// tpFeatureFillRxHash is TP_FT_REQ_FILL_RXHASH of linux/if_packet.h.
-const tpFeatureFillRxHash = 1
 
 // htons gives v the byte order of the network, in memory.
 func htons(v uint16) uint16 {
@@ -278,17 +242,7 @@ const membarrierGlobal = 1
 // Discard forgets what was captured before Stop. The frame that Next returned
 // last stays valid.
 func (s *Socket) Discard() error {
-	s.cur.Skip()
-	for s.at != s.held && s.status(s.at)&statusUser != 0 {
-		s.release(s.at)
-		s.advance()
-	}
-	// The block that the kernel is filling may be handed over much later, and
-	// what the next filter accepts goes behind what it holds now.
-	s.skip = 0
-	if s.at != s.held {
-		s.skip = s.filled(s.at)
-	}
+	s.ring.Discard()
 	return nil
 }
 
@@ -300,95 +254,17 @@ func (s *Socket) LockFilter() error {
 	})
 }
 
-// word returns the 32-bit word at off of block i, for atomic access.
-func (s *Socket) word(i, off int) *uint32 {
-	// Blocks are whole pages, and off is a multiple of four.
-	return (*uint32)(unsafe.Pointer(&s.mem[i*s.size+off]))
-}
-
-// status returns the status of block i. When it says that the block is ours,
-// what the kernel wrote before is visible.
-func (s *Socket) status(i int) uint32 { return atomic.LoadUint32(s.word(i, blockOffStatus)) }
-
-// filled returns how many frames the kernel has put into block i. The answer
-// is exact once Stop has returned, because then nobody adds to it.
-func (s *Socket) filled(i int) uint32 { return atomic.LoadUint32(s.word(i, blockOffPackets)) }
-
-// advance goes to the next block.
-func (s *Socket) advance() {
-	s.at = (s.at + 1) % s.count
-	s.skip = 0
-}
-
-// release gives block i back to the kernel.
-func (s *Socket) release(i int) {
-	// The kernel sets the count to zero when it opens the block, which it may
-	// do much later: filled must not see the old one until then.
-	atomic.StoreUint32(s.word(i, blockOffPackets), 0)
-	atomic.StoreUint32(s.word(i, blockOffStatus), 0)
-}
-
 // Next fills f with the next frame, and waits for it. f.Data aliases the ring
 // until the next call. f.Link is not touched.
 func (s *Socket) Next(f *link.Frame) error {
-	s.lent = false
 	for {
-		ok, err := s.cur.Next(f)
-		if err != nil {
+		if ok, err := s.ring.Next(f); ok || err != nil {
 			return err
 		}
-		if ok {
-			s.lent = true
-			return nil
-		}
-		if s.held >= 0 {
-			s.release(s.held)
-			s.held = -1
-		}
-		status := s.status(s.at)
-		if status&statusUser == 0 {
-			if err := s.wait(); err != nil {
-				return err
-			}
-			continue
-		}
-		block := s.mem[s.at*s.size:][:s.size:s.size]
-		skip := s.skip
-		s.held = s.at
-		s.advance()
-		if err := s.cur.Reset(block, s.lossBefore(status, block)); err != nil {
-			return err
-		}
-		if err := s.cur.Drop(skip); err != nil {
+		if err := s.wait(); err != nil {
 			return err
 		}
 	}
-}
-
-// lossBefore reports whether frames were lost between the block taken before
-// and this one.
-func (s *Socket) lossBefore(status uint32, block []byte) bool {
-	if status&statusLosing != 0 {
-		// The flag stays up until the counters are read.
-		s.refresh()
-	} else {
-		// Somebody who asked for Stats took the flag down: what comes later
-		// than that is behind the loss.
-		at := s.lossTime.Load()
-		if at == 0 {
-			return false
-		}
-		last := int64(binary.NativeEndian.Uint32(block[blockOffLastSec:]))*int64(time.Second) +
-			int64(binary.NativeEndian.Uint32(block[blockOffLastNsec:]))
-		if last <= at {
-			return false
-		}
-	}
-	total := s.dropsTotal.Load()
-	lossy := total > s.dropsFlagged
-	s.dropsFlagged = total
-	s.lossTime.Store(0)
-	return lossy
 }
 
 // wait returns nil when the block that is next is ours.
@@ -426,10 +302,10 @@ func (s *Socket) wait() error {
 // isReady tells the poller whether a wait is over. Events come on edges, so it
 // looks at the ring itself each time.
 func (s *Socket) isReady(fd uintptr) bool {
-	if s.status(s.at)&statusUser != 0 {
+	if s.ring.Ready() {
 		return true
 	}
-	if s.stopped && s.filled(s.at) == s.skip {
+	if s.stopped && s.ring.Empty() {
 		s.drained = true
 		return true
 	}
@@ -457,17 +333,10 @@ func (s *Socket) Send(b []byte) error {
 	return err
 }
 
-// Counters are what the kernel counted since the socket was opened.
-type Counters struct {
-	Packets uint64 // accepted by the filter, whether or not there was room
-	Drops   uint64 // accepted by the filter, and no room in the ring
-	Freezes uint64 // times that the ring was full
-	Missed  uint64 // lost by the interface before the filter saw them
-}
-
 // Stats returns the counters.
 func (s *Socket) Stats() (Counters, error) {
-	if err := s.refresh(); err != nil {
+	c, err := s.meter.Read(s.control)
+	if err != nil {
 		return Counters{}, err
 	}
 	l, err := s.rtnl.Link(s.index)
@@ -479,27 +348,8 @@ func (s *Socket) Stats() (Counters, error) {
 	if l.Missed > s.missedBefore+s.missed { // not when the interface is gone
 		s.missed = l.Missed - s.missedBefore
 	}
-	return Counters{Packets: s.packets, Drops: s.drops, Freezes: s.freezes, Missed: s.missed}, nil
-}
-
-// refresh adds the kernel's counters, which reading resets, to ours.
-func (s *Socket) refresh() error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.control(func(fd int) error {
-		st, err := unix.GetsockoptTpacketStatsV3(fd, unix.SOL_PACKET, unix.PACKET_STATISTICS)
-		if err != nil {
-			return os.NewSyscallError("getsockopt PACKET_STATISTICS", err)
-		}
-		s.packets += uint64(st.Packets)
-		s.drops += uint64(st.Drops)
-		s.freezes += uint64(st.Freeze_q_cnt)
-		if st.Drops > 0 {
-			s.dropsTotal.Store(s.drops)
-			s.lossTime.Store(time.Now().UnixNano())
-		}
-		return nil
-	})
+	c.Missed = s.missed
+	return c, nil
 }
 
 // SyscallConn returns the receiving socket.
@@ -517,71 +367,10 @@ func (s *Socket) Close() error {
 	if s.rtnl != nil {
 		errs = append(errs, s.rtnl.Close())
 	}
-	if s.ring != nil {
-		from, to := 0, 0
-		if s.lent {
-			from, to = s.held*s.size+s.cur.From, s.held*s.size+s.cur.To
-		}
-		errs = append(errs, s.ring.shrink(from, to))
-		// Not before Close: somebody may read his last frame long after his last
-		// use of the socket.
-		runtime.AddCleanup(s, (*mapping).unmap, s.ring)
+	if s.rings != nil {
+		errs = append(errs, s.rings.Close())
 	}
 	return errors.Join(errs...)
-}
-
-// A mapping is memory shared with the kernel.
-type mapping struct {
-	mu     sync.Mutex
-	addr   unsafe.Pointer
-	length uintptr
-}
-
-// unmap gives the whole mapping back.
-func (m *mapping) unmap() {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.length > 0 {
-		_ = unix.MunmapPtr(m.addr, m.length)
-		m.length = 0
-	}
-}
-
-// shrink gives the mapping back, except that bytes [from, to) can still be
-// read at their address: their pages become private memory with the same
-// content. A mapping keeps its socket alive in the kernel, bound, promiscuous
-// and capturing, long after the descriptor was closed; so the mapping must go
-// even though somebody may be looking at its last frame.
-func (m *mapping) shrink(from, to int) error {
-	if from == to {
-		m.unmap()
-		return nil
-	}
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	page := uintptr(os.Getpagesize())
-	low := uintptr(from) &^ (page - 1)
-	high := (uintptr(to) + page - 1) &^ (page - 1)
-	spare, err := unix.MmapPtr(-1, 0, nil, high-low, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANON)
-	if err != nil {
-		return os.NewSyscallError("mmap", err) // the cleanup unmaps the ring
-	}
-	keep := unsafe.Add(m.addr, low)
-	copy(unsafe.Slice((*byte)(spare), high-low), unsafe.Slice((*byte)(keep), high-low))
-	// Moving pages onto others replaces them in one step: a reader sees the
-	// old ones or the new ones, and both hold the same.
-	if _, err := unix.MremapPtr(spare, high-low, keep, high-low, unix.MREMAP_MAYMOVE|unix.MREMAP_FIXED); err != nil {
-		_ = unix.MunmapPtr(spare, high-low)
-		return os.NewSyscallError("mremap", err)
-	}
-	if low > 0 {
-		_ = unix.MunmapPtr(m.addr, low)
-	}
-	if high < m.length {
-		_ = unix.MunmapPtr(unsafe.Add(m.addr, high), m.length-high)
-	}
-	m.addr, m.length = keep, high-low
-	return nil
 }
 
 // PageSize returns the size of a page of memory in bytes.

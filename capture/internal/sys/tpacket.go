@@ -10,13 +10,19 @@ import (
 
 // Layout of a TPACKET_V3 block: struct tpacket_block_desc of
 // include/uapi/linux/if_packet.h. All fields are in the byte order of the
-// machine, and at the same offsets on 32 and 64 bits.
+// machine, and at the same offsets on 32 and 64 bits. The private area follows
+// the header.
 const (
-	blockOffStatus   = 8  // u32, written last by whoever hands the block over
-	blockOffPackets  = 12 // u32, number of packets
-	blockOffFirst    = 16 // u32, offset of the first packet from the block's start
-	blockOffLastSec  = 40 // u32, when the last packet came
-	blockOffLastNsec = 44 // u32
+	blockOffPrivate   = 4  // u32, offset of the private area from the block's start
+	blockOffStatus    = 8  // u32, written last by whoever hands the block over
+	blockOffPackets   = 12 // u32, number of packets
+	blockOffFirst     = 16 // u32, offset of the first packet from the block's start
+	blockOffLen       = 20 // u32, bytes used, with the header and the private area
+	blockOffSeq       = 24 // u64, number of the block, from 1
+	blockOffFirstSec  = 32 // u32, when the first packet came
+	blockOffFirstNsec = 36 // u32
+	blockOffLastSec   = 40 // u32, when the last packet came
+	blockOffLastNsec  = 44 // u32
 
 	// BlockHeaderLen is the length of a block's header in bytes.
 	BlockHeaderLen = 48
@@ -25,18 +31,23 @@ const (
 // Layout of a packet in a block: struct tpacket3_hdr, and behind it, 16-byte
 // aligned, struct sockaddr_ll.
 const (
-	packetOffNext    = 0  // u32, from this packet's start to the next one's
-	packetOffSec     = 4  // u32
-	packetOffNsec    = 8  // u32
-	packetOffSnapLen = 12 // u32, bytes captured
-	packetOffLen     = 16 // u32, bytes on the wire
-	packetOffStatus  = 20 // u32
-	packetOffMac     = 24 // u16, from this packet's start to the link header
-	packetOffHash    = 28 // u32
-	packetOffTCI     = 32 // u32
-	packetOffTPID    = 36 // u16
-	packetOffIfindex = 52 // i32, in sockaddr_ll
-	packetOffPktType = 58 // u8, in sockaddr_ll
+	packetOffNext     = 0  // u32, from this packet's start to the next one's
+	packetOffSec      = 4  // u32
+	packetOffNsec     = 8  // u32
+	packetOffSnapLen  = 12 // u32, bytes captured
+	packetOffLen      = 16 // u32, bytes on the wire
+	packetOffStatus   = 20 // u32
+	packetOffMac      = 24 // u16, from this packet's start to the link header
+	packetOffNet      = 26 // u16, from this packet's start to the network header
+	packetOffHash     = 28 // u32
+	packetOffTCI      = 32 // u32
+	packetOffTPID     = 36 // u16
+	packetOffProtocol = 50 // u16, in sockaddr_ll, in network order
+	packetOffIfindex  = 52 // i32, in sockaddr_ll
+	packetOffHardware = 56 // u16, in sockaddr_ll
+	packetOffPktType  = 58 // u8, in sockaddr_ll
+	packetOffAddrLen  = 59 // u8, in sockaddr_ll
+	packetOffAddr     = 60 // 8 bytes, in sockaddr_ll
 
 	// PacketHeaderLen is the length in bytes of what precedes every packet:
 	// struct tpacket3_hdr and struct sockaddr_ll.
@@ -100,9 +111,9 @@ type Cursor struct {
 	left  int // packets not yet returned
 	lossy bool
 
-	// From and To bound the data of the packet that was returned last, from
-	// the block's start.
-	From, To int
+	// At is where the packet that was returned last begins, and From and To
+	// bound its data, all from the block's start.
+	At, From, To int
 }
 
 // Reset puts c at the first packet of block. With lossy set, the first frame is
@@ -156,58 +167,70 @@ func (c *Cursor) Next(f *link.Frame) (bool, error) {
 	if c.left == 0 {
 		return false, nil
 	}
-	if c.off > len(c.block)-PacketHeaderLen {
-		return false, c.fail("tp_next_offset", uint64(c.off), len(c.block)-PacketHeaderLen)
+	off := c.off
+	if off > len(c.block)-PacketHeaderLen {
+		return false, c.fail("tp_next_offset", uint64(off), len(c.block)-PacketHeaderLen)
 	}
-	h := c.block[c.off:]
-	_ = h[PacketHeaderLen-1]
+	p := c.block[off:]
+	// An array: that its fields are inside is known to the compiler.
+	h := (*[PacketHeaderLen]byte)(p)
 	snap := binary.NativeEndian.Uint32(h[packetOffSnapLen:])
 	wire := binary.NativeEndian.Uint32(h[packetOffLen:])
 	mac := int(binary.NativeEndian.Uint16(h[packetOffMac:]))
-	if mac < PacketHeaderLen || mac > len(h) {
-		return false, c.fail("tp_mac", uint64(mac), len(h))
+	if mac < PacketHeaderLen || mac > len(p) {
+		return false, c.fail("tp_mac", uint64(mac), len(p))
 	}
-	if uint64(snap) > uint64(len(h)-mac) {
-		return false, c.fail("tp_snaplen", uint64(snap), len(h)-mac)
+	if uint64(snap) > uint64(len(p)-mac) {
+		return false, c.fail("tp_snaplen", uint64(snap), len(p)-mac)
 	}
 	if wire < snap || wire > 1<<31-1 {
 		return false, c.fail("tp_len", uint64(wire), int(snap))
 	}
 	end := mac + int(snap)
 
-	f.Data = h[mac:end:end]
+	f.Data = p[mac:end:end]
 	f.WireLen = int(wire)
 	f.Time = time.Unix(int64(binary.NativeEndian.Uint32(h[packetOffSec:])),
 		int64(binary.NativeEndian.Uint32(h[packetOffNsec:])))
 	f.Interface = int(int32(binary.NativeEndian.Uint32(h[packetOffIfindex:])))
 	f.Direction = direction(h[packetOffPktType])
-	c.describe(f, h[:PacketHeaderLen])
-	c.From, c.To = c.off+mac, c.off+end
+	f.Hash = binary.NativeEndian.Uint32(h[packetOffHash:])
+	f.Flags = 0
+	if f.Hash != 0 {
+		f.Flags = link.InfoHash
+	}
+	f.VLANTCI, f.VLANTPID = 0, 0
+	f.Checksum = link.ChecksumUnknown
+	f.TimeSource = link.TimeSoftware
+	if status := binary.NativeEndian.Uint32(h[packetOffStatus:]); status&statusUnusual != 0 {
+		describe(f, h, status)
+	}
+	if c.lossy {
+		c.lossy = false
+		f.Flags |= link.InfoLossBefore
+	}
+	c.At, c.From, c.To = off, off+mac, off+end
 
 	c.left--
 	if c.left > 0 {
 		next := binary.NativeEndian.Uint32(h[packetOffNext:])
-		if next < PacketHeaderLen || uint64(next) > uint64(len(h)) {
+		if next < PacketHeaderLen || uint64(next) > uint64(len(p)) {
 			// The packet in hand is good: the chain ends behind it, and the
 			// next call says so.
 			c.off = len(c.block)
 			return true, nil
 		}
-		c.off += int(next)
+		c.off = off + int(next)
 	}
 	return true, nil
 }
 
+// statusUnusual are the bits of a packet's status that say more than that there
+// is a packet, with a time from the kernel's clock.
+const statusUnusual = statusCsumNotReady | statusVLANValid | statusCsumValid | statusTSSysHardware | statusTSRawHardware
+
 // describe fills those fields of f that hang on the packet's status.
-func (c *Cursor) describe(f *link.Frame, h []byte) {
-	_ = h[PacketHeaderLen-1]
-	status := binary.NativeEndian.Uint32(h[packetOffStatus:])
-	f.Hash = binary.NativeEndian.Uint32(h[packetOffHash:])
-	f.Flags = 0
-	if f.Hash != 0 {
-		f.Flags |= link.InfoHash
-	}
-	f.VLANTCI, f.VLANTPID = 0, 0
+func describe(f *link.Frame, h *[PacketHeaderLen]byte, status uint32) {
 	if status&statusVLANValid != 0 {
 		f.Flags |= link.InfoVLAN
 		f.VLANTCI = uint16(binary.NativeEndian.Uint32(h[packetOffTCI:]))
@@ -221,20 +244,12 @@ func (c *Cursor) describe(f *link.Frame, h []byte) {
 		f.Checksum = link.ChecksumPartial
 	case status&statusCsumValid != 0:
 		f.Checksum = link.ChecksumValid
-	default:
-		f.Checksum = link.ChecksumUnknown
 	}
 	switch {
 	case status&statusTSRawHardware != 0:
 		f.TimeSource = link.TimeHardware
 	case status&statusTSSysHardware != 0:
 		f.TimeSource = link.TimeHardwareSynced
-	default:
-		f.TimeSource = link.TimeSoftware
-	}
-	if c.lossy {
-		c.lossy = false
-		f.Flags |= link.InfoLossBefore
 	}
 }
 
@@ -261,4 +276,57 @@ func direction(pktType byte) link.Direction {
 	default:
 		return link.DirectionUnknown
 	}
+}
+
+// Bytes returns bytes [from, to) of the block.
+func (c *Cursor) Bytes(from, to int) []byte { return c.block[from:to:to] }
+
+// A PacketHeader is what the kernel puts before a packet, PacketHeaderLen bytes
+// or none.
+type PacketHeader []byte
+
+// Status returns tp_status.
+func (h PacketHeader) Status() uint32 { return binary.NativeEndian.Uint32(h[packetOffStatus:]) }
+
+// Net returns tp_net: from the start of h to the network header.
+func (h PacketHeader) Net() int { return int(binary.NativeEndian.Uint16(h[packetOffNet:])) }
+
+// Protocol returns sll_protocol, in host order.
+func (h PacketHeader) Protocol() uint16 { return binary.BigEndian.Uint16(h[packetOffProtocol:]) }
+
+// Hardware returns sll_hatype.
+func (h PacketHeader) Hardware() uint16 { return binary.NativeEndian.Uint16(h[packetOffHardware:]) }
+
+// PacketType returns sll_pkttype.
+func (h PacketHeader) PacketType() uint8 { return h[packetOffPktType] }
+
+// Addr returns the address of the sender, of at most eight bytes: sll_addr.
+func (h PacketHeader) Addr() []byte {
+	n := min(int(h[packetOffAddrLen]), PacketHeaderLen-packetOffAddr)
+	return h[packetOffAddr:][:n:n]
+}
+
+// A BlockHeader is a copy of a block's header.
+type BlockHeader [BlockHeaderLen]byte
+
+// Status returns block_status.
+func (h *BlockHeader) Status() uint32 { return binary.NativeEndian.Uint32(h[blockOffStatus:]) }
+
+// Packets returns num_pkts.
+func (h *BlockHeader) Packets() uint32 { return binary.NativeEndian.Uint32(h[blockOffPackets:]) }
+
+// Len returns blk_len.
+func (h *BlockHeader) Len() uint32 { return binary.NativeEndian.Uint32(h[blockOffLen:]) }
+
+// Seq returns seq_num.
+func (h *BlockHeader) Seq() uint64 { return binary.NativeEndian.Uint64(h[blockOffSeq:]) }
+
+// First returns ts_first_pkt.
+func (h *BlockHeader) First() time.Time { return h.time(blockOffFirstSec, blockOffFirstNsec) }
+
+// Last returns ts_last_pkt.
+func (h *BlockHeader) Last() time.Time { return h.time(blockOffLastSec, blockOffLastNsec) }
+
+func (h *BlockHeader) time(sec, nsec int) time.Time {
+	return time.Unix(int64(binary.NativeEndian.Uint32(h[sec:])), int64(binary.NativeEndian.Uint32(h[nsec:])))
 }

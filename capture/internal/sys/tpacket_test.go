@@ -60,8 +60,6 @@ func swap(b []byte) {
 	}
 }
 
-const blockOffLen = 20 // u32, bytes used
-
 func TestCursorKernelBlock(t *testing.T) {
 	const second = 0x6b06f9a6
 	out := link.Info{Interface: 2, Direction: link.DirectionOut, TimeSource: link.TimeSoftware, Flags: link.InfoHash}
