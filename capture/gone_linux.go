@@ -35,20 +35,27 @@ func (w *goneWatch) begin() {
 	}
 }
 
-// start is called when the interface went down.
-func (w *goneWatch) start() { w.down = true }
-
 // frame is called when a frame came: the interface is there.
 func (w *goneWatch) frame() { w.down = false }
 
-// interrupted is called when a wait was interrupted, and returns the error of
-// the read.
-func (w *goneWatch) interrupted() error {
-	if w.down && (w.gone || sys.Unbound(w.conn)) {
-		w.gone = true
+// readError translates an error of a read.
+func (w *goneWatch) readError(err error, name string) error {
+	switch err {
+	case sys.ErrInterrupted:
+		if w.down && (w.gone || sys.Unbound(w.conn)) {
+			w.gone = true
+			return ErrInterfaceGone
+		}
+		return ErrInterrupted
+	case sys.ErrDrained:
+		return ErrNotActive
+	case sys.ErrDown:
+		w.down = true
+		return &advice{ErrInterfaceDown, "ip link set " + name + " up"}
+	case sys.ErrGone:
 		return ErrInterfaceGone
 	}
-	return ErrInterrupted
+	return closedError(err)
 }
 
 // stop ends the watch.

@@ -13,14 +13,17 @@ import (
 
 // open chooses the backend.
 func open(ifi link.Interface, cfg *Config) (Backend, error) {
-	switch ifi.Link {
-	case link.TypeLinuxSLL2, link.TypeNetlink:
-		return nil, fmt.Errorf("%w: its frames have no header of their own: capture on the interface below it",
-			errors.ErrUnsupported)
-	}
 	switch cfg.Backend {
-	case BackendAuto, BackendRing:
+	case BackendAuto:
+		b, err := openRing(ifi, cfg)
+		if errors.Is(err, syscall.ENOMEM) {
+			return openMessages(ifi, cfg)
+		}
+		return b, err
+	case BackendRing:
 		return openRing(ifi, cfg)
+	case BackendMessages:
+		return openMessages(ifi, cfg)
 	default:
 		return nil, fmt.Errorf("%w: backend %v: use BackendRing", errors.ErrUnsupported, cfg.Backend)
 	}
@@ -89,8 +92,17 @@ func fanoutMode(f Fanout) int {
 	}
 }
 
-// pseudoInterface knows none.
-func pseudoInterface(string) (link.Interface, bool) { return link.Interface{}, false }
+// anyName is the name of all interfaces at once, as libpcap has it.
+const anyName = "any"
+
+// pseudoInterface returns what is opened like an interface and is none. It has
+// no index.
+func pseudoInterface(name string) (link.Interface, bool) {
+	if name != anyName {
+		return link.Interface{}, false
+	}
+	return link.Interface{Name: anyName, Flags: link.FlagUp | link.FlagRunning, Link: link.TypeLinuxSLL2}, true
+}
 
 // openAdvice adds to an error of opening what can be done about it.
 func openAdvice(err error) error {
@@ -113,4 +125,50 @@ func closedError(err error) error {
 		return net.ErrClosed
 	}
 	return err
+}
+
+// startError translates an error of starting the capture with a filter.
+func startError(err error) error {
+	if errors.Is(err, syscall.EINVAL) {
+		return fmt.Errorf("%w: refused by the kernel: %w", ErrFilter, err)
+	}
+	return filterError(err)
+}
+
+// filterError translates an error of setting a filter.
+func filterError(err error) error {
+	if errors.Is(err, syscall.EPERM) {
+		return fmt.Errorf("%w: %w", ErrLocked, err)
+	}
+	return closedError(err)
+}
+
+// sendError translates an error of sending a frame of size bytes.
+func sendError(err error, name string, size int) error {
+	switch {
+	case err == nil:
+		return nil
+	case err == sys.ErrNoHeader:
+		return fmt.Errorf("%w: %w: send on an interface whose frames have one", errors.ErrUnsupported, err)
+	case errors.Is(err, syscall.EMSGSIZE):
+		return fmt.Errorf("%w: %d bytes are more than its MTU allows: %w", ErrFrameSize, size, err)
+	case errors.Is(err, syscall.EINVAL):
+		return fmt.Errorf("%w: %d bytes do not hold its link header: %w", ErrFrameSize, size, err)
+	case errors.Is(err, syscall.ENETDOWN):
+		return &advice{fmt.Errorf("%w: %w", ErrInterfaceDown, err), "ip link set " + name + " up"}
+	case errors.Is(err, syscall.ENXIO), errors.Is(err, syscall.ENODEV):
+		return fmt.Errorf("%w: %w", ErrInterfaceGone, err)
+	}
+	return closedError(err)
+}
+
+// statsOf translates the kernel's counters.
+func statsOf(c sys.Counters) Stats {
+	return Stats{
+		// The kernel counts a frame that it dropped among the packets, too.
+		Received:         c.Packets - min(c.Drops, c.Packets),
+		Dropped:          c.Drops,
+		RingFreezes:      c.Freezes,
+		InterfaceDropped: c.Missed,
+	}
 }
