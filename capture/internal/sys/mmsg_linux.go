@@ -33,6 +33,13 @@ const (
 type Messages struct {
 	hdrs  []unix.Mmsghdr
 	slots []messageSlot
+
+	// What Recv and Send have to do, and the functions that do it: made once,
+	// so that a wait allocates nothing.
+	from, to   int
+	flags      int
+	err        error
+	recv, send func(fd uintptr) bool
 }
 
 // messageSlot is what the header of one message points to.
@@ -45,7 +52,9 @@ type messageSlot struct {
 
 // NewMessages returns room for n messages, from 1 to [MaxMessages].
 func NewMessages(n int) *Messages {
-	return &Messages{hdrs: make([]unix.Mmsghdr, n), slots: make([]messageSlot, n)}
+	m := &Messages{hdrs: make([]unix.Mmsghdr, n), slots: make([]messageSlot, n)}
+	m.recv, m.send = m.tryRecv, m.trySend
+	return m
 }
 
 // Cap returns the number of messages.
@@ -159,6 +168,47 @@ func (m *Messages) Forget(n int) {
 	}
 }
 
+// Recv waits for at least one message, receives at most n into m, and returns
+// how many there were. The error is that of [PacketSocket.Read] or an
+// [unix.Errno].
+func (m *Messages) Recv(s *PacketSocket, n, flags int) (int, error) {
+	m.from, m.to, m.flags, m.err = 0, n, flags, nil
+	if err := s.Read(m.recv); err != nil {
+		return 0, err
+	}
+	return m.from, m.err
+}
+
+func (m *Messages) tryRecv(fd uintptr) bool {
+	n, err := RecvMmsg(int(fd), m, 0, m.to, m.flags)
+	m.from, m.err = n, err
+	return err != unix.EAGAIN
+}
+
+// Send sends the first n messages of m, waits for room for them where there is
+// none, and returns how many went out. The error is that of
+// [PacketSocket.Write] or an [unix.Errno], about the message behind them.
+func (m *Messages) Send(s *PacketSocket, n, flags int) (int, error) {
+	m.from, m.to, m.flags, m.err = 0, n, flags, nil
+	if err := s.Write(m.send); err != nil {
+		return m.from, err
+	}
+	return m.from, m.err
+}
+
+func (m *Messages) trySend(fd uintptr) bool {
+	for m.from < m.to {
+		n, err := SendMmsg(int(fd), m, m.from, m.to, m.flags)
+		if err != nil {
+			m.err = err
+			return err != unix.EAGAIN
+		}
+		m.from += n
+	}
+	m.err = nil
+	return true
+}
+
 // RecvMmsg receives messages [from, to) of m with one recvmmsg(2) on a
 // descriptor that does not block, and returns how many there were. The error
 // is an [unix.Errno]: EAGAIN when there was none.
@@ -186,13 +236,8 @@ func mmsg(call uintptr, fd int, m *Messages, from, to, flags int) (int, error) {
 		case 0:
 			return int(n), nil
 		case unix.EINTR:
-		case unix.EAGAIN:
-			return 0, errAgain // made once: a conversion allocates
 		default:
 			return 0, errno
 		}
 	}
 }
-
-// errAgain is EAGAIN as an error.
-var errAgain error = unix.EAGAIN

@@ -105,21 +105,11 @@ func (s *PacketSocket) SetWriteDeadline(t time.Time) error { return s.f.SetWrite
 // Close closes the descriptor and ends all waits.
 func (s *PacketSocket) Close() error { return s.f.Close() }
 
-// SetInt sets an option that is an int. name is for the error.
-func (s *PacketSocket) SetInt(level, opt, value int, name string) error {
+// setInt sets an option that is an int. name is for the error.
+func (s *PacketSocket) setInt(level, opt, value int, name string) error {
 	return s.Control(func(fd int) error {
 		return os.NewSyscallError("setsockopt "+name, unix.SetsockoptInt(fd, level, opt, value))
 	})
-}
-
-// Int returns an option that is an int.
-func (s *PacketSocket) Int(level, opt int, name string) (int, error) {
-	var v int
-	err := s.Control(func(fd int) (err error) {
-		v, err = unix.GetsockoptInt(fd, level, opt)
-		return os.NewSyscallError("getsockopt "+name, err)
-	})
-	return v, err
 }
 
 // BindLink binds to an interface, or to all with ifindex 0, and to a protocol
@@ -154,18 +144,18 @@ func sockFilter(prog []bpf.RawInstruction) []unix.SockFilter {
 func (s *PacketSocket) DetachFilter() error {
 	// The value does not matter, but the kernel wants one: with none, or with
 	// fewer bytes than an int, it says EINVAL.
-	return s.SetInt(unix.SOL_SOCKET, unix.SO_DETACH_FILTER, 0, "SO_DETACH_FILTER")
+	return s.setInt(unix.SOL_SOCKET, unix.SO_DETACH_FILTER, 0, "SO_DETACH_FILTER")
 }
 
 // LockFilter makes the filter that is set the last one.
 func (s *PacketSocket) LockFilter() error {
-	return s.SetInt(unix.SOL_SOCKET, unix.SO_LOCK_FILTER, 1, "SO_LOCK_FILTER")
+	return s.setInt(unix.SOL_SOCKET, unix.SO_LOCK_FILTER, 1, "SO_LOCK_FILTER")
 }
 
 // AttachBPF sets an eBPF program of type BPF_PROG_TYPE_SOCKET_FILTER as the
 // filter.
 func (s *PacketSocket) AttachBPF(prog int) error {
-	return s.SetInt(unix.SOL_SOCKET, unix.SO_ATTACH_BPF, prog, "SO_ATTACH_BPF")
+	return s.setInt(unix.SOL_SOCKET, unix.SO_ATTACH_BPF, prog, "SO_ATTACH_BPF")
 }
 
 // Drain throws away what is queued for reading. The filter should reject
@@ -221,6 +211,23 @@ func (s *PacketSocket) InterfaceIndex(name string) (int, error) {
 	var index int
 	err := s.ifreq(unix.SIOCGIFINDEX, "SIOCGIFINDEX", name, func(r *unix.Ifreq) { index = int(int32(r.Uint32())) })
 	return index, err
+}
+
+// InterfaceName returns the name of the interface with an index. The error
+// wraps ENODEV when there is none.
+func (s *PacketSocket) InterfaceName(index int) (string, error) {
+	r, err := unix.NewIfreq("")
+	if err != nil {
+		return "", err
+	}
+	r.SetUint32(uint32(int32(index)))
+	var name string
+	err = s.Control(func(fd int) error {
+		err := unix.IoctlIfreq(fd, unix.SIOCGIFNAME, r)
+		name = r.Name()
+		return os.NewSyscallError("ioctl SIOCGIFNAME", err)
+	})
+	return name, err
 }
 
 // InterfaceHardware returns the ARP hardware type of the interface with a
