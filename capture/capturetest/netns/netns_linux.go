@@ -204,6 +204,29 @@ func (ns *NS) waitReady(name string) error {
 	}
 }
 
+// Tun makes a TUN interface, which is up, and returns its other end: packets
+// that are written there arrive at the interface, and what the host sends is
+// read from there. hardware is the type that the interface says it is of,
+// ARPHRD_ of linux/if_arp.h: 65534 is what a TUN interface usually is. The test
+// is skipped as by [Skip] where the kernel has no such interfaces.
+func (ns *NS) Tun(tb testing.TB, name string, hardware int) *os.File {
+	tb.Helper()
+	var f *os.File
+	err := ns.Do(func() (err error) {
+		f, err = sys.OpenTun(name, hardware)
+		return err
+	})
+	if errors.Is(err, os.ErrNotExist) || errors.Is(err, os.ErrPermission) {
+		Skip(tb, "no TUN interfaces: %v", err)
+	}
+	if err != nil {
+		tb.Fatalf("netns: make TUN interface %s: %v", name, err)
+	}
+	tb.Cleanup(func() { f.Close() })
+	ns.SetUp(tb, name, true)
+	return f
+}
+
 // AddAddress gives an interface an address with the length of its network, as
 // in "192.0.2.1/24".
 func (ns *NS) AddAddress(tb testing.TB, name, prefix string) {

@@ -4,6 +4,7 @@ package netns
 
 import (
 	"errors"
+	"os"
 	"os/exec"
 	"runtime"
 	"testing"
@@ -50,6 +51,9 @@ func (*NS) EnableIPv6(tb testing.TB) { New(tb) }
 
 // Connect skips the test as by [Skip].
 func Connect(tb testing.TB, _ *NS, _ string, _ *NS, _ string) { New(tb) }
+
+// Tun skips the test as by [Skip].
+func (*NS) Tun(tb testing.TB, _ string, _ int) *os.File { New(tb); return nil }
 
 // AddAddress skips the test as by [Skip].
 func (*NS) AddAddress(tb testing.TB, _, _ string) { New(tb) }

@@ -1,7 +1,6 @@
 package sys
 
 import (
-	"encoding/binary"
 	"errors"
 	"os"
 	"sync"
@@ -40,6 +39,8 @@ type Queue struct {
 	mem   []byte // for every message: room for a cooked header, and a frame
 	slot  int    // bytes of mem for a message
 	at, n int    // message to return next, and messages received
+
+	control Control // of the message that was returned last
 
 	stopped bool   // the filter rejects all, and nothing is in flight
 	gone    bool   // the interface was deleted
@@ -94,26 +95,23 @@ func (q *Queue) open(cfg *QueueConfig) error {
 		q.prefix = onlyOutgoing()
 	case cfg.NoOutgoing:
 		// Linux 4.20; before, the filter has to do it.
-		if q.rx.SetInt(unix.SOL_PACKET, unix.PACKET_IGNORE_OUTGOING, 1, "PACKET_IGNORE_OUTGOING") != nil {
+		if q.rx.Set(OptIgnoreOutgoing, 1) != nil {
 			q.prefix = onlyIncoming()
 		}
 	}
 	// More than the system's limit needs CAP_NET_ADMIN.
-	if q.rx.SetInt(unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, cfg.Buffer, "SO_RCVBUFFORCE") != nil {
-		if err := q.rx.SetInt(unix.SOL_SOCKET, unix.SO_RCVBUF, cfg.Buffer, "SO_RCVBUF"); err != nil {
+	if q.rx.Set(OptReadBufferForce, cfg.Buffer) != nil {
+		if err := q.rx.Set(OptReadBuffer, cfg.Buffer); err != nil {
 			return err
 		}
 	}
-	if err := q.rx.SetInt(unix.SOL_PACKET, unix.PACKET_AUXDATA, 1, "PACKET_AUXDATA"); err != nil {
+	if err := q.rx.Set(OptAuxdata, 1); err != nil {
 		return err
 	}
-	// With 64 bits for the seconds on every machine, since Linux 5.1.
-	if q.rx.SetInt(unix.SOL_SOCKET, unix.SO_TIMESTAMPNS_NEW, 1, "SO_TIMESTAMPNS_NEW") != nil {
-		if err := q.rx.SetInt(unix.SOL_SOCKET, unix.SO_TIMESTAMPNS, 1, "SO_TIMESTAMPNS"); err != nil {
-			return err
-		}
+	if err := q.rx.Set(OptDropCount, 1); err != nil {
+		return err
 	}
-	if err := q.rx.SetInt(unix.SOL_SOCKET, unix.SO_RXQ_OVFL, 1, "SO_RXQ_OVFL"); err != nil {
+	if err := q.rx.SetStamps(Stamps{}); err != nil {
 		return err
 	}
 	if err := q.rx.BindLink(unix.ETH_P_ALL, cfg.Interface); err != nil {
@@ -123,11 +121,7 @@ func (q *Queue) open(cfg *QueueConfig) error {
 		return nil
 	}
 	if cfg.Promiscuous {
-		mreq := unix.PacketMreq{Ifindex: int32(cfg.Interface), Type: unix.PACKET_MR_PROMISC}
-		if err := q.rx.Control(func(fd int) error {
-			return os.NewSyscallError("setsockopt PACKET_ADD_MEMBERSHIP",
-				unix.SetsockoptPacketMreq(fd, unix.SOL_PACKET, unix.PACKET_ADD_MEMBERSHIP, &mreq))
-		}); err != nil {
+		if err := q.rx.Membership(true, cfg.Interface, MembershipPromiscuous, nil); err != nil {
 			return err
 		}
 	}
@@ -151,7 +145,7 @@ func (q *Queue) open(cfg *QueueConfig) error {
 }
 
 // Buffer returns how many bytes the kernel keeps, its own overhead included.
-func (q *Queue) Buffer() (int, error) { return q.rx.Int(unix.SOL_SOCKET, unix.SO_RCVBUF, "SO_RCVBUF") }
+func (q *Queue) Buffer() (int, error) { return q.rx.Get(OptReadBuffer) }
 
 // FilterRoom returns how many instructions a filter may have at most.
 func (q *Queue) FilterRoom() int { return unix.BPF_MAXINSNS - len(q.prefix) }
@@ -279,15 +273,6 @@ func (q *Queue) receive(fd uintptr) bool {
 	}
 }
 
-// Layout of struct tpacket_auxdata, linux/if_packet.h.
-const (
-	auxOffStatus = 0  // u32, bits as in a ring
-	auxOffLen    = 4  // u32, bytes on the wire
-	auxOffTCI    = 16 // u16
-	auxOffTPID   = 18 // u16
-	auxLen       = 20
-)
-
 // frame fills f from message i.
 func (q *Queue) frame(i int, f *link.Frame) {
 	head := q.cooked.Len()
@@ -295,7 +280,7 @@ func (q *Queue) frame(i int, f *link.Frame) {
 	n := head + min(q.msgs.Len(i), q.slot-head)
 	f.Data = b[:n:n]
 	f.WireLen = head + q.msgs.Len(i)
-	f.Time, f.TimeSource = time.Time{}, link.TimeSoftware
+	f.TimeSource = link.TimeSoftware
 	f.Hash, f.VLANTCI, f.VLANTPID = 0, 0, 0
 	f.Checksum, f.Flags = link.ChecksumUnknown, 0
 	f.Interface, f.Direction = q.index, link.DirectionUnknown
@@ -303,51 +288,17 @@ func (q *Queue) frame(i int, f *link.Frame) {
 		f.Interface, f.Direction = from.Interface, direction(from.Type)
 		q.cooked.put(b, from.Protocol, from.Interface, from.Hardware, from.Type, uint8(len(from.Addr)), from.Addr)
 	}
-	lost := uint32(0)
-	for c := q.msgs.Control(i); len(c) > 0; {
-		h, data, rest, err := unix.ParseOneSocketControlMessage(c)
-		if err != nil {
-			break
-		}
-		c = rest
-		switch {
-		case h.Level == unix.SOL_PACKET && h.Type == unix.PACKET_AUXDATA && len(data) >= auxLen:
-			f.WireLen = head + int(binary.NativeEndian.Uint32(data[auxOffLen:]))
-			auxiliary(f, data)
-		case h.Level != unix.SOL_SOCKET:
-		case h.Type == unix.SO_TIMESTAMPNS_NEW || h.Type == unix.SO_TIMESTAMPNS:
-			switch len(data) {
-			case 16: // struct __kernel_timespec, and struct timespec of 64 bits
-				f.Time = time.Unix(int64(binary.NativeEndian.Uint64(data)), int64(binary.NativeEndian.Uint64(data[8:])))
-			case 8: // struct timespec of 32 bits
-				f.Time = time.Unix(int64(int32(binary.NativeEndian.Uint32(data))), int64(int32(binary.NativeEndian.Uint32(data[4:]))))
-			}
-		case h.Type == unix.SO_RXQ_OVFL && len(data) >= 4:
-			lost = binary.NativeEndian.Uint32(data)
-		}
+	c := &q.control
+	c.Parse(q.msgs.Control(i))
+	f.Time = c.Time
+	if c.HasAux {
+		f.WireLen = head + int(c.WireLen)
+		c.Describe(&f.Info)
 	}
-	if lost != q.lost {
-		q.lost = lost
+	// There is no count before the first drop.
+	if c.Drops != q.lost {
+		q.lost = c.Drops
 		f.Flags |= link.InfoLossBefore
-	}
-}
-
-// auxiliary fills those fields of f that a struct tpacket_auxdata tells.
-func auxiliary(f *link.Frame, b []byte) {
-	status := binary.NativeEndian.Uint32(b[auxOffStatus:])
-	if status&statusVLANValid != 0 {
-		f.Flags |= link.InfoVLAN
-		f.VLANTCI = binary.NativeEndian.Uint16(b[auxOffTCI:])
-		f.VLANTPID = etherTypeVLAN
-		if status&statusVLANTPIDValid != 0 {
-			f.VLANTPID = binary.NativeEndian.Uint16(b[auxOffTPID:])
-		}
-	}
-	switch {
-	case status&statusCsumNotReady != 0:
-		f.Checksum = link.ChecksumPartial
-	case status&statusCsumValid != 0:
-		f.Checksum = link.ChecksumValid
 	}
 }
 
