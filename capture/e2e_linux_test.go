@@ -558,41 +558,6 @@ func TestSyscallConn(t *testing.T) {
 	}
 }
 
-// TestNoLeak opens and closes, and fails to open, without losing descriptors.
-func TestNoLeak(t *testing.T) {
-	ns := netns.New(t)
-	count := func() int {
-		d, err := os.ReadDir("/proc/self/fd")
-		if err != nil {
-			t.Fatal(err)
-		}
-		return len(d)
-	}
-	cycle := func() {
-		s, err := openIn(ns, "lo", nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := s.Close(); err != nil {
-			t.Fatal(err)
-		}
-		if _, err := openIn(ns, "lo", &capture.Config{Ring: &capture.Ring{BlockSize: 1 << 30, BlockCount: 1}}); err == nil {
-			t.Fatal("opened with an illegal ring")
-		}
-		if _, err := openIn(ns, "nope", nil); err == nil {
-			t.Fatal("opened an interface that does not exist")
-		}
-	}
-	cycle()
-	before := count()
-	for range 20 {
-		cycle()
-	}
-	if after := count(); after != before {
-		t.Errorf("%d descriptors, before %d", after, before)
-	}
-}
-
 func TestOpenNoInterface(t *testing.T) {
 	ns := netns.New(t)
 	for _, name := range []string{"nope", "", "a name that is much longer than fifteen bytes", "a\x00b"} {
