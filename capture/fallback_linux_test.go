@@ -63,7 +63,9 @@ func TestFallback(t *testing.T) {
 	if got := drain(t, s); len(got) != 2 {
 		t.Errorf("%d frames, want one out and one in", len(got))
 	}
-	g := openGroupIn(t, ns, "lo", 2, cfg)
+	// The first of these rings can be had.
+	cfg.BufferSize = 64 << 20
+	g := openGroupIn(t, ns, "lo", 3, cfg)
 	if b := g.Backend(); b.Type != capture.BackendMessages {
 		t.Errorf("OpenGroup chose %v, want messages", b)
 	}

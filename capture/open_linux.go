@@ -25,13 +25,26 @@ func open(ifi link.Interface, cfg *Config) (Backend, error) {
 	case BackendMessages:
 		return openMessages(ifi, cfg)
 	default:
-		return nil, fmt.Errorf("%w: backend %v: use BackendRing", errors.ErrUnsupported, cfg.Backend)
+		return nil, fmt.Errorf("%w: backend %v: use BackendRing or BackendMessages", errors.ErrUnsupported, cfg.Backend)
 	}
 }
 
 // openGroup opens n backends that share the frames of an interface.
-func openGroup(ifi link.Interface, n int, cfg *Config) (all []Backend, err error) {
+func openGroup(ifi link.Interface, n int, cfg *Config) ([]Backend, error) {
 	c := *cfg
+	if c.Backend == BackendAuto {
+		c.Backend = BackendRing
+	}
+	all, err := openShared(ifi, n, &c)
+	if cfg.Backend == BackendAuto && errors.Is(err, syscall.ENOMEM) {
+		c.Backend = BackendMessages
+		return openShared(ifi, n, &c)
+	}
+	return all, err
+}
+
+// openShared is openGroup for one type of backend.
+func openShared(ifi link.Interface, n int, cfg *Config) (all []Backend, err error) {
 	defer func() {
 		if err != nil {
 			for _, b := range all {
@@ -40,8 +53,12 @@ func openGroup(ifi link.Interface, n int, cfg *Config) (all []Backend, err error
 			all = nil
 		}
 	}()
-	for group := 0; len(all) < n; {
-		b, err := open(ifi, &c)
+	if n > 1 && cfg.Backend != BackendRing && cfg.Backend != BackendMessages {
+		return nil, noFanout(cfg.Backend)
+	}
+	mode, group := fanoutMode(cfg.Fanout), 0
+	for range n {
+		b, err := open(ifi, cfg)
 		if err != nil {
 			return all, err
 		}
@@ -49,23 +66,15 @@ func openGroup(ifi link.Interface, n int, cfg *Config) (all []Backend, err error
 		if n == 1 {
 			break
 		}
-		// The kernel shares among sockets; they need not be of the same kind,
-		// but there is no sense in a group of several kinds.
-		if d, ok := b.(Describer); ok {
-			c.Backend = d.Describe().Type
-		}
-		if c.Backend != BackendRing && c.Backend != BackendMessages {
-			return all, noFanout(c.Backend)
-		}
 		// A new backend rejects everything: nothing is captured twice meanwhile.
 		conn, err := b.SyscallConn()
 		if err != nil {
 			return all, err
 		}
 		if len(all) == 1 {
-			group, err = sys.NewFanout(conn, fanoutMode(cfg.Fanout))
+			group, err = sys.NewFanout(conn, mode)
 		} else {
-			err = sys.JoinFanout(conn, group, fanoutMode(cfg.Fanout))
+			err = sys.JoinFanout(conn, group, mode)
 		}
 		if err != nil {
 			return all, err
