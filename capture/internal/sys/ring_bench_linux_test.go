@@ -18,7 +18,11 @@ type packetSocket struct {
 
 // openPacket opens a socket of type typ for whole frames or for packets, which
 // is not bound.
-func openPacket(tb testing.TB, ns *netns.NS, typ int) *packetSocket {
+func openPacket(tb interface {
+	Helper()
+	Fatal(args ...any)
+	Cleanup(f func())
+}, ns *netns.NS, typ int) *packetSocket {
 	tb.Helper()
 	s := new(packetSocket)
 	if err := ns.Do(func() error {

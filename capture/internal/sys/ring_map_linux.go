@@ -67,20 +67,6 @@ func (m *mapping) drop(s span) {
 	}
 }
 
-// unmapSpan gives back s, which is one of those that detach kept.
-func (m *mapping) unmapSpan(s span) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	s = s.pages()
-	for i, have := range m.live {
-		if have == s {
-			m.drop(s)
-			m.live = append(m.live[:i], m.live[i+1:]...)
-			return
-		}
-	}
-}
-
 // A keep is a part of a mapping that outlives it.
 type keep struct {
 	span         // stays readable and writable

@@ -36,7 +36,7 @@ type Rings struct {
 // geometry may be nil; both were checked by [CheckRings]. control runs a
 // function on the socket's descriptor. meter may be nil without a receive ring.
 func OpenRings(control func(f func(fd int) error) error, meter *Meter, rx *RxGeometry, tx *TxGeometry) (*Rings, error) {
-	r := new(Rings)
+	var m *mapping
 	length := 0
 	err := control(func(fd int) (err error) {
 		// The kernel does not change the version, the headroom, or what becomes
@@ -94,32 +94,40 @@ func OpenRings(control func(f func(fd int) error) error, meter *Meter, rx *RxGeo
 		}
 		// The kernel maps all rings of the socket or none, the receive ring
 		// first.
-		r.m, err = newMapping(fd, length)
+		m, err = newMapping(fd, length)
 		return err
 	})
 	if err != nil {
 		return nil, err
 	}
-	mem := r.m.bytes()
+	return newRings(m, control, meter, rx, tx), nil
+}
+
+// newRings makes rings of memory that has them.
+func newRings(m *mapping, control func(f func(fd int) error) error, meter *Meter, rx *RxGeometry, tx *TxGeometry) *Rings {
+	r := &Rings{m: m, HasRx: rx != nil, HasTx: tx != nil}
+	mem := m.bytes()
 	if rx != nil {
-		r.HasRx = true
-		r.Rx.init(mem[:rx.Len():rx.Len()], rx, r.m, control, meter)
+		r.Rx.init(mem[:rx.Len():rx.Len()], rx, control, meter)
 		mem = mem[rx.Len():]
 	}
 	if tx != nil {
-		r.HasTx = true
-		r.Tx.init(mem, tx, layoutV3, length-tx.Len())
+		base := 0
+		if rx != nil {
+			base = rx.Len()
+		}
+		r.Tx.init(mem, tx, layoutV3, base)
 	}
-	return r, nil
+	return r
 }
 
 func setInt(fd, opt, value int, name string) error {
 	return os.NewSyscallError("setsockopt "+name, unix.SetsockoptInt(fd, unix.SOL_PACKET, opt, value))
 }
 
-// Close takes the rings away from the kernel. Blocks and slots that are leased
-// stay readable and writable until they are given back, and in any case as long
-// as r can be reached: as private memory, in which the kernel has no part.
+// Close takes the rings away from the kernel. Blocks and slots that are leased,
+// and the frame that Next returned last, stay readable and writable as long as
+// r can be reached: as private memory, in which the kernel has no part.
 func (r *Rings) Close() error {
 	var err error
 	r.once.Do(func() {
@@ -153,7 +161,6 @@ type RxRing struct {
 	size    int // of a block
 	count   int // of blocks
 	private int // bytes of a block's private area
-	m       *mapping
 	control func(f func(fd int) error) error
 	meter   *Meter
 
@@ -162,7 +169,8 @@ type RxRing struct {
 	cur  Cursor
 	held int // block that cur walks, -1 when none
 
-	closed atomic.Bool // written with mu held
+	last   atomic.Int64 // block of the frame that Next returned last, -1 when none
+	closed atomic.Bool  // written with mu held
 
 	mu     sync.Mutex // per block, never per frame
 	at     int        // block that is taken next
@@ -170,10 +178,11 @@ type RxRing struct {
 	leased []bool     // by block
 }
 
-func (r *RxRing) init(mem []byte, g *RxGeometry, m *mapping, control func(f func(fd int) error) error, meter *Meter) {
+func (r *RxRing) init(mem []byte, g *RxGeometry, control func(f func(fd int) error) error, meter *Meter) {
 	r.mem, r.size, r.count, r.private = mem, g.BlockSize, g.BlockCount, g.Private
-	r.m, r.control, r.meter = m, control, meter
+	r.control, r.meter = control, meter
 	r.held = -1
+	r.last.Store(-1)
 	r.leased = make([]bool, g.BlockCount)
 }
 
@@ -202,6 +211,9 @@ func (r *RxRing) Closed() bool { return r.closed.Load() }
 
 // Next fills f with the next frame, and reports false when there is none yet.
 // f.Data aliases the ring until the next call. f.Link is not touched.
+//
+// Walking takes no lock and asks nothing of the kernel: a frame of a block that
+// was begun is still returned after [Rings.Close].
 //
 // The error is a [*BlockError], after which the rest of a block is skipped,
 // [ErrLeased] or [os.ErrClosed].
@@ -232,24 +244,17 @@ func (r *RxRing) nextBlock(f *link.Frame) (bool, error) {
 			return false, err
 		}
 		if ok, err := r.cur.Next(f); ok || err != nil {
+			if ok {
+				r.last.Store(int64(i))
+			}
 			return ok, err
 		}
 	}
 }
 
-// Packet returns the header of the frame that Next returned last, and how many
-// bytes between the header and the frame's data are free. It must not be asked
-// before Next has returned a frame.
-func (r *RxRing) Packet() (h PacketHeader, room []byte) { return r.cur.packet() }
-
-// packet returns the header of the packet that was returned last, and the room
-// behind it.
-func (c *Cursor) packet() (h PacketHeader, room []byte) {
-	if c.From == 0 {
-		return nil, nil
-	}
-	return PacketHeader(c.Bytes(c.At, c.At+PacketHeaderLen)), c.Bytes(c.At+PacketHeaderLen, c.To)
-}
+// Packet returns what is in the ring of the frame that Next returned last: see
+// [Cursor.Packet].
+func (r *RxRing) Packet() []byte { return r.cur.Packet() }
 
 // take leases the block that is next. It returns -1 when it is still the
 // kernel's. skip is how many of its frames are to be passed over.
@@ -332,8 +337,8 @@ func (r *RxRing) Leased(i int) bool {
 	return r.leased[i]
 }
 
-// Release gives block i back, to the kernel unless the ring is closed. Nothing
-// happens when it is not leased.
+// Release gives block i back to the kernel. Nothing happens when it is not
+// leased, or when the ring is closed.
 func (r *RxRing) Release(i int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -341,11 +346,9 @@ func (r *RxRing) Release(i int) {
 		return
 	}
 	r.leased[i] = false
-	if r.closed.Load() {
-		r.m.unmapSpan(span{i * r.size, (i + 1) * r.size})
-		return
+	if !r.closed.Load() {
+		r.release(i)
 	}
-	r.release(i)
 }
 
 // release gives block i to the kernel.
@@ -394,15 +397,36 @@ func (r *RxRing) Discard() {
 }
 
 // close makes every later call see that the ring is closed, and returns what of
-// it has to stay. The mutex is held.
+// it has to stay: what is leased, and what Next returned last. Its caller may
+// look at that also after a Next that came upon the end of the ring. The mutex
+// is held.
 func (r *RxRing) close() []keep {
 	r.closed.Store(true)
+	last := int(r.last.Load())
 	var keeps []keep
 	for i, leased := range r.leased {
-		if leased {
+		if leased || i == last {
 			s := span{i * r.size, (i + 1) * r.size}
 			keeps = append(keeps, keep{span: s, content: s})
 		}
 	}
 	return keeps
+}
+
+// BoundIndex returns the index of the interface that an AF_PACKET socket is
+// bound to: 0 when it is bound to none or to all, and -1 when it was bound to
+// one that was removed.
+func BoundIndex(control func(f func(fd int) error) error) (int, error) {
+	index := 0
+	err := control(func(fd int) error {
+		sa, err := unix.Getsockname(fd)
+		if err != nil {
+			return os.NewSyscallError("getsockname", err)
+		}
+		if ll, ok := sa.(*unix.SockaddrLinklayer); ok {
+			index = ll.Ifindex
+		}
+		return nil
+	})
+	return index, err
 }

@@ -289,12 +289,13 @@ func (s *Socket) Next(f *link.Frame) error {
 // bytes free there, between its own header and a frame without one of the link
 // (tpacket_rcv of net/packet/af_packet.c), so that nothing has to be moved.
 func (s *Socket) cook(f *link.Frame) error {
-	h, room := s.ring.Packet()
-	n, at := s.cooked.Len(), len(room)-len(f.Data)
-	if at < n {
-		return &BlockError{Field: "tp_mac", Value: uint64(PacketHeaderLen + at), Limit: PacketHeaderLen + n}
+	p := s.ring.Packet()
+	h := PacketHeader(p)
+	n, at := s.cooked.Len(), len(p)-len(f.Data)
+	if at-PacketHeaderLen < n {
+		return &BlockError{Field: "tp_mac", Value: uint64(at), Limit: PacketHeaderLen + n}
 	}
-	f.Data = room[at-n:]
+	f.Data = p[at-n:]
 	f.WireLen += n
 	s.cooked.put(f.Data, h.Protocol(), f.Interface, h.Hardware(), h.PacketType(), h[packetOffAddrLen], h.Addr())
 	return nil
@@ -345,9 +346,8 @@ func (s *Socket) isReady(fd uintptr) bool {
 	if !s.ring.Empty() {
 		return false // what was captured comes before what went wrong
 	}
-	errno, err := unix.GetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_ERROR)
-	if err == nil && errno != 0 {
-		s.sockErr = os.NewSyscallError("read", syscall.Errno(errno))
+	if err := SocketError(int(fd)); err != nil {
+		s.sockErr = os.NewSyscallError("read", err)
 		return true
 	}
 	return false
@@ -425,3 +425,13 @@ func PageSize() int { return os.Getpagesize() }
 
 // MaxMap returns the longest ring in bytes that this machine can address.
 func MaxMap() uint64 { return 1<<(bits.UintSize-1) - 1 }
+
+// SocketError returns the error that the kernel has noted for the socket, which
+// it then forgets, or nil: SO_ERROR of socket(7).
+func SocketError(fd int) error {
+	errno, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_ERROR)
+	if err != nil || errno == 0 {
+		return nil
+	}
+	return syscall.Errno(errno)
+}

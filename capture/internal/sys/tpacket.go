@@ -19,9 +19,9 @@ const (
 	blockOffFirst     = 16 // u32, offset of the first packet from the block's start
 	blockOffLen       = 20 // u32, bytes used, with the header and the private area
 	blockOffSeq       = 24 // u64, number of the block, from 1
-	blockOffFirstSec  = 32 // u32, when the first packet came
+	blockOffFirstSec  = 32 // u32, when the block was opened
 	blockOffFirstNsec = 36 // u32
-	blockOffLastSec   = 40 // u32, when the last packet came
+	blockOffLastSec   = 40 // u32, when the last packet came, or when the block was closed without one since
 	blockOffLastNsec  = 44 // u32
 
 	// BlockHeaderLen is the length of a block's header in bytes.
@@ -278,11 +278,13 @@ func direction(pktType byte) link.Direction {
 	}
 }
 
-// Bytes returns bytes [from, to) of the block.
-func (c *Cursor) Bytes(from, to int) []byte { return c.block[from:to:to] }
+// Packet returns the packet that was returned last as it lies in the block: a
+// [PacketHeader], room that is free, and the data. It aliases the block, and is
+// empty before the first packet.
+func (c *Cursor) Packet() []byte { return c.block[c.At:c.To:c.To] }
 
-// A PacketHeader is what the kernel puts before a packet, PacketHeaderLen bytes
-// or none.
+// A PacketHeader is what the kernel puts before a packet. It has PacketHeaderLen
+// bytes at least.
 type PacketHeader []byte
 
 // Status returns tp_status.
