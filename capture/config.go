@@ -32,7 +32,8 @@ type Config struct {
 	SnapLen int
 
 	// Promiscuous asks the interface for frames that are addressed to other
-	// hosts, too, as long as the Sniffer is open.
+	// hosts, too, as long as the Sniffer is open. It has no effect on the
+	// capture of all interfaces at once.
 	Promiscuous bool
 
 	// Direction limits the capture to one direction.
@@ -41,7 +42,7 @@ type Config struct {
 	// Timeout is how long the operating system may hold a frame back in order
 	// to deliver more of them at once, from 1 ms to 60 s in whole
 	// milliseconds. 0 means [DefaultTimeout]. The kernel may take twice as
-	// long.
+	// long. BackendMessages holds nothing back.
 	Timeout time.Duration
 
 	// Immediate asks for every frame as soon as the platform can deliver it,
@@ -51,7 +52,8 @@ type Config struct {
 
 	// BufferSize is how many bytes the operating system sets aside for frames
 	// that have not been read yet, headers included. 0 means
-	// [DefaultBufferSize]. It is rounded up to what the platform can do.
+	// [DefaultBufferSize]. It is rounded up to what the platform can do; with
+	// BackendMessages, the system may set a limit: [Sniffer.Backend] tells.
 	BufferSize int
 
 	// Backend is how the frames get from the kernel to the program, on
