@@ -55,24 +55,21 @@ const (
 	flagWake                // something else happened; until a reader has looked
 )
 
-// Open prepares the capture of the interface called name. A nil cfg asks for
-// the defaults. Nothing is captured before [Sniffer.Activate]; sending is
+// Open prepares the capture of the interface called name, on Linux also of all
+// interfaces as "any". A nil cfg asks for the defaults. Nothing is captured before [Sniffer.Activate]; sending is
 // possible at once. The caller must call [Sniffer.Close].
 //
 // The error is an [*OpError]. It wraps [ErrNoInterface] for an unknown name,
 // [ErrConfig] for an illegal configuration, [os.ErrPermission] where the
 // process lacks a privilege, and [errors.ErrUnsupported] on platforms without
-// a backend and on interfaces whose link type is not supported.
+// a backend and for a backend that the platform does not have.
 func Open(name string, cfg *Config) (*Sniffer, error) {
 	n, err := cfg.Normalize()
 	if err != nil {
 		return nil, opError("open", name, err)
 	}
-	ifi, err := link.InterfaceByName(name)
+	ifi, err := interfaceByName(name)
 	if err != nil {
-		if e, ok := errors.AsType[*link.InterfaceError](err); ok {
-			err = &noInterface{e}
-		}
 		return nil, opError("open", name, err)
 	}
 	b, err := open(ifi, &n)
@@ -80,6 +77,18 @@ func Open(name string, cfg *Config) (*Sniffer, error) {
 		return nil, opError("open", name, err)
 	}
 	return newSniffer(b, &n), nil
+}
+
+// interfaceByName finds the interface to open.
+func interfaceByName(name string) (link.Interface, error) {
+	if ifi, ok := pseudoInterface(name); ok {
+		return ifi, nil
+	}
+	ifi, err := link.InterfaceByName(name)
+	if e, ok := errors.AsType[*link.InterfaceError](err); ok {
+		err = &noInterface{e}
+	}
+	return ifi, err
 }
 
 // NewSniffer makes a Sniffer of a backend, which belongs to the Sniffer from
@@ -119,7 +128,8 @@ func (s *Sniffer) Link() link.Type { return s.ifi.Link }
 // empty filter, accepts all of them, in both directions. filter is a classic
 // BPF program, for instance what [bpf.Assemble] returns; the number that it
 // returns for a frame is how many of its bytes to keep, up to
-// [Config.SnapLen], and 0 is none of it.
+// [Config.SnapLen], and 0 is none of it. It is written for the frames as they are
+// read, also where a cooked header stands in for their own.
 //
 // Every frame read after Activate was accepted by filter, also when the
 // Sniffer was active before: Activate rejects everything, forgets what was
@@ -242,7 +252,8 @@ func (s *Sniffer) Frames(ctx context.Context) iter.Seq2[link.Frame, error] {
 // [link.DirectionOut].
 //
 // The error wraps [ErrFrameSize] when the interface does not take a frame of
-// this length, and [ErrInterfaceDown] when it is down.
+// this length, [ErrInterfaceDown] when it is down, and [errors.ErrUnsupported]
+// where frames have no header of their own.
 func (s *Sniffer) Send(b []byte) error {
 	if s.flags.Load()&flagClosed != 0 {
 		return opError("send", s.ifi.Name, net.ErrClosed)
@@ -430,6 +441,19 @@ func (s *Sniffer) exclusively(f func() error) error {
 		return net.ErrClosed
 	}
 	return f()
+}
+
+// reset ends the capture and forgets what was captured, as far as it can be
+// done.
+func (s *Sniffer) reset() {
+	// There is an error already, which says more.
+	_ = s.exclusively(func() error {
+		if err := s.b.Stop(); err != nil {
+			return err
+		}
+		s.state = idle
+		return s.b.Discard()
+	})
 }
 
 // interrupt makes a reader that waits in the backend look around.

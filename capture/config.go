@@ -32,7 +32,8 @@ type Config struct {
 	SnapLen int
 
 	// Promiscuous asks the interface for frames that are addressed to other
-	// hosts, too, as long as the Sniffer is open.
+	// hosts, too, as long as the Sniffer is open. It has no effect on the
+	// capture of all interfaces at once.
 	Promiscuous bool
 
 	// Direction limits the capture to one direction.
@@ -41,7 +42,7 @@ type Config struct {
 	// Timeout is how long the operating system may hold a frame back in order
 	// to deliver more of them at once, from 1 ms to 60 s in whole
 	// milliseconds. 0 means [DefaultTimeout]. The kernel may take twice as
-	// long.
+	// long. BackendMessages holds nothing back.
 	Timeout time.Duration
 
 	// Immediate asks for every frame as soon as the platform can deliver it,
@@ -51,13 +52,18 @@ type Config struct {
 
 	// BufferSize is how many bytes the operating system sets aside for frames
 	// that have not been read yet, headers included. 0 means
-	// [DefaultBufferSize]. It is rounded up to what the platform can do.
+	// [DefaultBufferSize]. It is rounded up to what the platform can do; with
+	// BackendMessages, the system may set a limit: [Sniffer.Backend] tells.
 	BufferSize int
 
 	// Backend is how the frames get from the kernel to the program, on
 	// platforms with more than one way. The zero value leaves the choice to
 	// [Open]; [Sniffer.Backend] tells what it was.
 	Backend BackendType
+
+	// Fanout is how [OpenGroup] shares the frames among its Sniffers; [Open]
+	// ignores it.
+	Fanout Fanout
 
 	// Ring is the exact shape of the buffer on platforms where frames lie in a
 	// ring that is shared with the kernel (Linux); others ignore it. nil means
@@ -171,6 +177,8 @@ func (c *Config) Normalize() (Config, error) {
 		return n, illegal("Direction is %d: must be Both, In or Out", n.Direction)
 	case int(n.Backend) >= len(backendNames):
 		return n, illegal("Backend is %d: must be one of the Backend constants", n.Backend)
+	case int(n.Fanout) >= len(fanoutNames):
+		return n, illegal("Fanout is %d: must be one of the Fanout constants", n.Fanout)
 	case n.BufferSize < 0:
 		return n, illegal("BufferSize is %d: must not be negative", n.BufferSize)
 	case n.Immediate && n.Timeout != 0:

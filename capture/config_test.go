@@ -70,6 +70,8 @@ func TestNormalizeErrors(t *testing.T) {
 	}{
 		{"snaplen", Config{SnapLen: -1}, "SnapLen is -1: must not be negative"},
 		{"direction", Config{Direction: 3}, "Direction is 3: must be Both, In or Out"},
+		{"backend", Config{Backend: 4}, "Backend is 4: must be one of the Backend constants"},
+		{"fanout", Config{Fanout: 6}, "Fanout is 6: must be one of the Fanout constants"},
 		{"buffer", Config{BufferSize: -1}, "BufferSize is -1: must not be negative"},
 		{"large buffer", Config{BufferSize: 1<<31 - 1}, "BufferSize is 2147483647: must be at most"},
 		{"timeout", Config{Timeout: -time.Second}, "Timeout is -1s: must be from 1ms to 1m0s"},

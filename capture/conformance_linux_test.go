@@ -26,53 +26,98 @@ func smallRing() *capture.Config {
 	return &capture.Config{Ring: &capture.Ring{BlockSize: 1 << 16, BlockCount: 4}, Timeout: 50 * time.Millisecond}
 }
 
+// conformers are the backends that the conformance suite runs on.
+var conformers = []struct {
+	backend   capture.BackendType
+	noFreezes bool
+}{
+	{capture.BackendRing, false},
+	{capture.BackendMessages, true},
+}
+
+// with returns cfg for a backend.
+func with(cfg *capture.Config, backend capture.BackendType) *capture.Config {
+	var c capture.Config
+	if cfg != nil {
+		c = *cfg
+	}
+	c.Backend = backend
+	return &c
+}
+
 func TestConformanceVeth(t *testing.T) {
-	conformance.Run(t, func(t *testing.T) *conformance.Fixture {
-		here, there := netns.New(t), netns.New(t)
-		netns.Connect(t, here, "veth0", there, "veth0")
-		peer := openPeer(t, there, "veth0")
-		return &conformance.Fixture{
-			Open:       func(cfg *capture.Config) (*capture.Sniffer, error) { return openIn(here, "veth0", cfg) },
-			Inject:     peer.Send,
-			Seen:       []link.Direction{link.DirectionIn},
-			SentSeen:   []link.Direction{link.DirectionOut},
-			Sent:       func() ([]byte, error) { return nextReceived(peer) },
-			MAC:        here.Interface(t, "veth0").MAC,
-			MaxFrame:   1514,
-			TooLong:    1600,
-			Small:      smallRing(),
-			SmallBytes: 1 << 18,
-			SetUp: func(up bool) {
-				here.SetUp(t, "veth0", up)
-				if up {
-					here.WaitReady(t, "veth0")
+	for _, b := range conformers {
+		t.Run(b.backend.String(), func(t *testing.T) {
+			conformance.Run(t, func(t *testing.T) *conformance.Fixture {
+				here, there := netns.New(t), netns.New(t)
+				netns.Connect(t, here, "veth0", there, "veth0")
+				peer := openPeer(t, there, "veth0")
+				ready := func(name string) {
+					here.WaitReady(t, name)
 					there.WaitReady(t, "veth0")
 				}
-			},
-			Remove:     func() { here.Delete(t, "veth0") },
-			CloseLoops: 200,
-		}
-	})
+				return &conformance.Fixture{
+					Open: func(cfg *capture.Config) (*capture.Sniffer, error) {
+						return openIn(here, "veth0", with(cfg, b.backend))
+					},
+					Inject:     peer.Send,
+					Seen:       []link.Direction{link.DirectionIn},
+					SentSeen:   []link.Direction{link.DirectionOut},
+					Sent:       func() ([]byte, error) { return nextReceived(peer) },
+					MAC:        here.Interface(t, "veth0").MAC,
+					MaxFrame:   1514,
+					TooLong:    1600,
+					Small:      smallRing(),
+					SmallBytes: 1 << 18,
+					SetUp: func(up bool) {
+						here.SetUp(t, "veth0", up)
+						if up {
+							ready("veth0")
+						}
+					},
+					Remove: func() { here.Delete(t, "veth0") },
+					// An interface that is up can be renamed since Linux 6.2.
+					Rename:   func() { here.Rename(t, "veth0", "renamed") },
+					MoveAway: func() { here.Move(t, "veth0", netns.New(t)) },
+					SetMTU: func(mtu int) {
+						here.SetMTU(t, "veth0", mtu)
+						there.SetMTU(t, "veth0", mtu)
+					},
+					NoFreezes:  b.noFreezes,
+					CloseLoops: 200,
+				}
+			})
+		})
+	}
 }
 
 func TestConformanceLoopback(t *testing.T) {
-	conformance.Run(t, func(t *testing.T) *conformance.Fixture {
-		here := netns.New(t)
-		peer := openPeer(t, here, "lo")
-		twice := []link.Direction{link.DirectionOut, link.DirectionIn}
-		return &conformance.Fixture{
-			Open:       func(cfg *capture.Config) (*capture.Sniffer, error) { return openIn(here, "lo", cfg) },
-			Inject:     peer.Send,
-			Seen:       twice,
-			SentSeen:   twice,
-			MaxFrame:   8192, // of 65550, so that the small ring holds some
-			TooLong:    66000,
-			Small:      smallRing(),
-			SmallBytes: 1 << 18,
-			SetUp:      func(up bool) { here.SetUp(t, "lo", up) },
-			CloseLoops: 200,
-		}
-	}, "Gone") // a namespace keeps its loopback interface
+	for _, b := range conformers {
+		t.Run(b.backend.String(), func(t *testing.T) {
+			conformance.Run(t, func(t *testing.T) *conformance.Fixture {
+				here := netns.New(t)
+				peer := openPeer(t, here, "lo")
+				twice := []link.Direction{link.DirectionOut, link.DirectionIn}
+				return &conformance.Fixture{
+					Open: func(cfg *capture.Config) (*capture.Sniffer, error) {
+						return openIn(here, "lo", with(cfg, b.backend))
+					},
+					Inject:     peer.Send,
+					Seen:       twice,
+					SentSeen:   twice,
+					MaxFrame:   8192, // of 65550, so that the small ring holds some
+					TooLong:    66000,
+					Small:      smallRing(),
+					SmallBytes: 1 << 18,
+					SetUp:      func(up bool) { here.SetUp(t, "lo", up) },
+					SetMTU:     func(mtu int) { here.SetMTU(t, "lo", mtu) },
+					NoFreezes:  b.noFreezes,
+					CloseLoops: 200,
+				}
+			}, "Gone", "GoneWhileReading", "GoneLate", "GoneWhenDown", // a namespace keeps its loopback interface
+				"MoveAway", "Rename")
+		})
+	}
 }
 
 // openPeer opens the Sniffer that plays the rest of the network.

@@ -26,8 +26,8 @@ var (
 	// again when the interface is back.
 	ErrInterfaceDown = errors.New("interface is down")
 
-	// ErrInterfaceGone says that the interface was removed. Nothing more will
-	// come.
+	// ErrInterfaceGone says that the interface was removed, or moved to another
+	// network namespace. Nothing more will come.
 	ErrInterfaceGone = errors.New("interface is gone")
 
 	// ErrFrameSize says that a frame is too short or too long for the

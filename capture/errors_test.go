@@ -62,13 +62,17 @@ func TestOpErrorIs(t *testing.T) {
 
 // TestOpenUnsupported wants every platform to say what it cannot do.
 func TestOpenUnsupported(t *testing.T) {
-	n, err := (*Config)(nil).Normalize()
+	n, err := (&Config{Backend: BackendXDP}).Normalize()
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := open(link.Interface{Name: "gre1", Index: 1, Link: link.TypeLinuxSLL2}, &n); !errors.Is(err, errors.ErrUnsupported) {
+	ifi := link.Interface{Name: "gre1", Index: 1, Link: link.TypeLinuxSLL2}
+	if _, err := open(ifi, &n); !errors.Is(err, errors.ErrUnsupported) {
 		t.Errorf("open = %v, want ErrUnsupported", err)
 	} else if runtime.GOOS != "linux" && !strings.Contains(err.Error(), runtime.GOOS) {
 		t.Errorf("open = %v, which does not name %s", err, runtime.GOOS)
+	}
+	if _, err := openGroup(ifi, 2, &n); !errors.Is(err, errors.ErrUnsupported) {
+		t.Errorf("openGroup = %v, want ErrUnsupported", err)
 	}
 }

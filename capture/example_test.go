@@ -7,6 +7,8 @@ import (
 	"log"
 	"os"
 	"os/signal"
+	"slices"
+	"sync"
 	"time"
 
 	"github.com/gopkts/gopkts/capture"
@@ -57,6 +59,52 @@ func ExampleOpen() {
 	case err == nil:
 		s.Close()
 	}
+}
+
+// Count frames with as many goroutines as there are processors. Both directions
+// of a connection are read by the same one.
+func ExampleOpenGroup() {
+	g, err := capture.OpenGroup("eth0", 0, nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer g.Close()
+	if err := g.Activate(nil); err != nil {
+		log.Fatal(err)
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	var wg sync.WaitGroup
+	for i, s := range g.Sniffers() {
+		wg.Go(func() {
+			n := 0
+			for _, err := range s.Frames(ctx) {
+				if err != nil {
+					break
+				}
+				n++
+			}
+			fmt.Println("reader", i, "has read", n)
+		})
+	}
+	wg.Wait()
+	if st, err := g.Stats(); err == nil {
+		fmt.Printf("%d received, %d dropped\n", st.Received, st.Dropped)
+	}
+}
+
+// Send the same frame a thousand times, with a system call for every 64 of them.
+func ExampleSniffer_SendBatch() {
+	eth0 := capturetest.New(link.Interface{Name: "eth0"})
+	s, err := eth0.Open(nil) // instead of capture.Open("eth0", nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer s.Close()
+	frame := make([]byte, 60)
+	n, err := s.SendBatch(slices.Repeat([][]byte{frame}, 1000))
+	fmt.Println(n, err, len(eth0.Sent()))
+	// Output: 1000 <nil> 1000
 }
 
 // Capture ARP only.

@@ -16,7 +16,7 @@ type Stats struct {
 	RingFreezes uint64
 	// InterfaceDropped is the number of frames that the interface lost before
 	// any filter saw them, whoever they were for. Most virtual interfaces
-	// lose none.
+	// lose none. It is not known for all interfaces at once.
 	InterfaceDropped uint64
 	// Truncated is the number of frames read of which the capture kept fewer
 	// bytes than were on the wire.

@@ -4,6 +4,7 @@
 //
 //	ifc := capturetest.New(link.Interface{Name: "eth0"})
 //	s, err := ifc.Open(nil)          // hand s to the code under test
+//	g, err := ifc.OpenGroup(4, nil)  // or a group of them
 //	ifc.Inject(frame)                // a frame arrives
 //	sent := ifc.Sent()               // what the code has sent
 //	ifc.Lose(3)                      // the next three are dropped and counted
@@ -20,6 +21,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"hash/fnv"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -38,6 +40,7 @@ type Interface struct {
 
 	mu      sync.Mutex
 	ports   []*port
+	frames  uint64 // so far, in both directions
 	sent    [][]byte
 	peer    *Interface
 	down    bool
@@ -81,8 +84,92 @@ func Connect(a, b *Interface) {
 }
 
 // Open opens a Sniffer, as [capture.Open] does.
-func (i *Interface) Open(cfg *capture.Config) (*capture.Sniffer, error) {
-	p := &port{i: i, stopped: true}
+func (i *Interface) Open(cfg *capture.Config) (*capture.Sniffer, error) { return i.open(cfg, nil) }
+
+// OpenGroup opens a group of n Sniffers, as [capture.OpenGroup] does; n of 0
+// asks for two. With [capture.FanoutHash], a flow stays in one Sniffer, which
+// need not be the one that an operating system would choose; with everything
+// else, the Sniffers take turns.
+func (i *Interface) OpenGroup(n int, cfg *capture.Config) (*capture.Group, error) {
+	switch {
+	case n < 0:
+		return nil, &capture.OpError{Op: "open", Interface: i.ifi.Name,
+			Err: fmt.Errorf("%w: a group of %d Sniffers", capture.ErrConfig, n)}
+	case n == 0:
+		n = 2
+	}
+	g := new(group)
+	var all []*capture.Sniffer
+	for range n {
+		s, err := i.open(cfg, g)
+		if err != nil {
+			return nil, errors.Join(err, capture.NewGroup(all...).Close())
+		}
+		all = append(all, s)
+	}
+	return capture.NewGroup(all...), nil
+}
+
+// group is the ports that share the frames. Its fields are guarded by the
+// Interface's mu.
+type group struct {
+	ports []*port
+	mode  capture.Fanout
+}
+
+// choose returns the port for a frame, which is the n-th of the interface.
+func (g *group) choose(f link.Frame, n uint64) *port {
+	if g.mode == capture.FanoutHash {
+		n = flowHash(f)
+	}
+	return g.ports[n%uint64(len(g.ports))]
+}
+
+// flowHash returns the same number for all frames of a flow, in both
+// directions.
+func flowHash(f link.Frame) uint64 {
+	b := f.Data
+	if f.Link == link.TypeEthernet && len(b) >= ethernetHeaderLen {
+		b = b[ethernetHeaderLen:]
+	}
+	// IP addresses, RFC 791 and RFC 8200, and behind them two ports, RFC 9293
+	// and RFC 768. What is none of these is one flow.
+	var src, dst, ports []byte
+	switch {
+	case len(b) >= 20 && b[0]>>4 == 4:
+		src, dst = b[12:16], b[16:20]
+		fragment := (b[6]&0x3f | b[7]) != 0
+		if n := int(b[0]&15) * 4; hasPorts(b[9]) && !fragment && len(b) >= n+4 {
+			ports = b[n : n+4]
+		}
+	case len(b) >= 40 && b[0]>>4 == 6:
+		src, dst = b[8:24], b[24:40]
+		if hasPorts(b[6]) && len(b) >= 44 {
+			ports = b[40:44]
+		}
+	default:
+		return 0
+	}
+	if len(ports) == 4 {
+		return endpointHash(src, ports[:2]) ^ endpointHash(dst, ports[2:])
+	}
+	return endpointHash(src, nil) ^ endpointHash(dst, nil)
+}
+
+// hasPorts reports whether an IP protocol begins with two ports: TCP, UDP, SCTP.
+func hasPorts(proto byte) bool { return proto == 6 || proto == 17 || proto == 132 }
+
+// endpointHash is FNV-1a of an address and a port.
+func endpointHash(addr, port []byte) uint64 {
+	h := fnv.New64a()
+	h.Write(addr)
+	h.Write(port)
+	// The lowest bits of FNV mix little.
+	return h.Sum64() >> 7
+}
+
+func (i *Interface) open(cfg *capture.Config, g *group) (*capture.Sniffer, error) {
+	p := &port{i: i, group: g, stopped: true}
 	p.cond.L = &p.mu
 	n, err := cfg.Normalize()
 	if err == nil {
@@ -101,6 +188,9 @@ func (i *Interface) Open(cfg *capture.Config) (*capture.Sniffer, error) {
 		p.put(entry{err: capture.ErrInterfaceDown})
 	}
 	i.ports = append(i.ports, p)
+	if g != nil {
+		g.ports, g.mode = append(g.ports, p), n.Fanout
+	}
 	return s, nil
 }
 
@@ -228,7 +318,11 @@ func (i *Interface) deliver(f link.Frame) {
 	f.WireLen = max(f.WireLen, len(f.Data))
 	f.Link, f.Interface = i.ifi.Link, i.ifi.Index
 	lost := false
+	i.frames++
 	for _, p := range i.ports {
+		if p.group != nil && p.group.choose(f, i.frames) != p {
+			continue
+		}
 		if p.capture(f, now.Add(i.delay), i.lose > 0) {
 			lost = true
 		}
@@ -273,7 +367,11 @@ func (i *Interface) accept(b []byte) (*Interface, []byte, error) {
 func (i *Interface) forget(p *port) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	i.ports = slices.DeleteFunc(i.ports, func(q *port) bool { return q == p })
+	closed := func(q *port) bool { return q == p }
+	i.ports = slices.DeleteFunc(i.ports, closed)
+	if p.group != nil {
+		p.group.ports = slices.DeleteFunc(p.group.ports, closed)
+	}
 }
 
 // frameOverhead is what a frame takes in the buffer besides its bytes, as
@@ -293,7 +391,8 @@ type entry struct {
 // port is the capture.Backend of one Sniffer.
 type port struct {
 	i         *Interface
-	limit     int // bytes that may be waiting
+	group     *group // nil when it shares with nobody
+	limit     int    // bytes that may be waiting
 	direction capture.Direction
 	locked    atomic.Bool
 

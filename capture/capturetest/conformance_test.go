@@ -48,5 +48,6 @@ func TestConformance(t *testing.T) {
 			},
 			CloseLoops: 3000,
 		}
-	}, "NoAllocs") // it copies every frame
+	}, "NoAllocs", // it copies every frame
+		"Rename", "MoveAway", "SetMTU") // it stays what it was made
 }

@@ -204,6 +204,29 @@ func (ns *NS) waitReady(name string) error {
 	}
 }
 
+// Tun makes a TUN interface, which is up, and returns its other end: packets
+// that are written there arrive at the interface, and what the host sends is
+// read from there. hardware is the type that the interface says it is of,
+// ARPHRD_ of linux/if_arp.h: 65534 is what a TUN interface usually is. The test
+// is skipped as by [Skip] where the kernel has no such interfaces.
+func (ns *NS) Tun(tb testing.TB, name string, hardware int) *os.File {
+	tb.Helper()
+	var f *os.File
+	err := ns.Do(func() (err error) {
+		f, err = sys.OpenTun(name, hardware)
+		return err
+	})
+	if errors.Is(err, os.ErrNotExist) || errors.Is(err, os.ErrPermission) {
+		Skip(tb, "no TUN interfaces: %v", err)
+	}
+	if err != nil {
+		tb.Fatalf("netns: make TUN interface %s: %v", name, err)
+	}
+	tb.Cleanup(func() { f.Close() })
+	ns.SetUp(tb, name, true)
+	return f
+}
+
 // AddAddress gives an interface an address with the length of its network, as
 // in "192.0.2.1/24".
 func (ns *NS) AddAddress(tb testing.TB, name, prefix string) {
@@ -239,6 +262,22 @@ func (ns *NS) SetMTU(tb testing.TB, name string, mtu int) {
 	tb.Helper()
 	if err := ns.link(name, func(index int) error { return ns.rtnl.SetMTU(index, mtu) }); err != nil {
 		tb.Fatalf("netns: set MTU of %s to %d: %v", name, mtu, err)
+	}
+}
+
+// Rename gives an interface another name.
+func (ns *NS) Rename(tb testing.TB, name, to string) {
+	tb.Helper()
+	if err := ns.link(name, func(index int) error { return ns.rtnl.SetName(index, to) }); err != nil {
+		tb.Fatalf("netns: rename %s to %s: %v", name, to, err)
+	}
+}
+
+// Move moves an interface into another namespace, where it is down.
+func (ns *NS) Move(tb testing.TB, name string, to *NS) {
+	tb.Helper()
+	if err := ns.link(name, func(index int) error { return ns.rtnl.SetNS(index, int(to.file.Fd())) }); err != nil {
+		tb.Fatalf("netns: move %s: %v", name, err)
 	}
 }
 

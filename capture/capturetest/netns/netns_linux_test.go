@@ -35,7 +35,14 @@ func TestNamespace(t *testing.T) {
 	a.WaitReady(t, "one")
 	b.WaitReady(t, "two")
 	a.Run(t, "ping", "-c", "1", "-W", "5", "192.0.2.2")
-	a.Delete(t, "one")
+	a.SetUp(t, "one", false)
+	a.Rename(t, "one", "three")
+	c := netns.New(t)
+	a.Move(t, "three", c)
+	if three := c.Interface(t, "three"); three.Flags.Has(link.FlagUp) {
+		t.Errorf("interface %+v, want it down", three)
+	}
+	c.Delete(t, "three")
 	if err := b.Do(func() error { _, err := link.InterfaceByName("two"); return err }); !errors.Is(err, link.ErrNoInterface) {
 		t.Errorf("the other end after Delete: %v, want ErrNoInterface", err)
 	}

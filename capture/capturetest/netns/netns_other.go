@@ -4,6 +4,7 @@ package netns
 
 import (
 	"errors"
+	"os"
 	"os/exec"
 	"runtime"
 	"testing"
@@ -51,6 +52,9 @@ func (*NS) EnableIPv6(tb testing.TB) { New(tb) }
 // Connect skips the test as by [Skip].
 func Connect(tb testing.TB, _ *NS, _ string, _ *NS, _ string) { New(tb) }
 
+// Tun skips the test as by [Skip].
+func (*NS) Tun(tb testing.TB, _ string, _ int) *os.File { New(tb); return nil }
+
 // AddAddress skips the test as by [Skip].
 func (*NS) AddAddress(tb testing.TB, _, _ string) { New(tb) }
 
@@ -62,6 +66,12 @@ func (*NS) WaitReady(tb testing.TB, _ string) { New(tb) }
 
 // SetMTU skips the test as by [Skip].
 func (*NS) SetMTU(tb testing.TB, _ string, _ int) { New(tb) }
+
+// Rename skips the test as by [Skip].
+func (*NS) Rename(tb testing.TB, _, _ string) { New(tb) }
+
+// Move skips the test as by [Skip].
+func (*NS) Move(tb testing.TB, _ string, _ *NS) { New(tb) }
 
 // Delete skips the test as by [Skip].
 func (*NS) Delete(tb testing.TB, _ string) { New(tb) }

@@ -49,6 +49,15 @@ type Fixture struct {
 	SetUp func(up bool)
 	// Remove deletes the interface. Optional.
 	Remove func()
+	// Rename gives the interface another name. Optional.
+	Rename func()
+	// MoveAway moves the interface to another network namespace. Optional.
+	MoveAway func()
+	// SetMTU sets the MTU of the interface, and of what injects. Optional.
+	SetMTU func(mtu int)
+	// NoFreezes says that the backend does not count how often its buffer was
+	// full.
+	NoFreezes bool
 	// CloseLoops is how often the race of Close against readers is run.
 	CloseLoops int
 }
@@ -97,6 +106,14 @@ func Run(t *testing.T, fixture func(t *testing.T) *Fixture, except ...string) {
 		{"Lock", testLock},
 		{"Down", testDown},
 		{"Gone", testGone},
+		{"GoneWhileReading", testGoneWhileReading},
+		{"GoneLate", testGoneLate},
+		{"GoneWhenDown", testGoneWhenDown},
+		{"Rename", testRename},
+		{"MoveAway", testMoveAway},
+		{"SetMTU", testSetMTU},
+		{"Idle", testIdle},
+		{"SendBatch", testSendBatch},
 		{"NoAllocs", testNoAllocs},
 	} {
 		if slices.Contains(except, c.name) {
@@ -710,7 +727,7 @@ func testLoss(t *testing.T, x *Fixture) {
 	}
 	all := uint64(sent * len(x.Seen))
 	st := waitStats(t, s, "every frame counted", func(st capture.Stats) bool { return st.Received+st.Dropped == all })
-	if st.Dropped == 0 || st.Received == 0 || st.RingFreezes == 0 {
+	if st.Dropped == 0 || st.Received == 0 || (st.RingFreezes == 0) != x.NoFreezes {
 		t.Errorf("Stats = %+v, want some frames received, some dropped, and freezes", st)
 	}
 	// What is there can be read, is in order, and is not marked.
@@ -1299,13 +1316,7 @@ func testGone(t *testing.T, x *Fixture) {
 	x.Remove()
 	// What was captured comes first.
 	x.expect(t, s, 'a', 1)
-	deadline(t, s, patience)
-	var f link.Frame
-	for range 3 {
-		if err := s.Next(&f); !errors.Is(err, capture.ErrInterfaceGone) {
-			t.Fatalf("Next = %v, want ErrInterfaceGone", err)
-		}
-	}
+	expectGone(t, s)
 	if err := s.Send(x.frame('s', 1, minFrame)); !errors.Is(err, capture.ErrInterfaceGone) {
 		t.Errorf("Send = %v, want ErrInterfaceGone", err)
 	}
@@ -1314,6 +1325,265 @@ func testGone(t *testing.T, x *Fixture) {
 	}
 	if _, err := x.Open(nil); !errors.Is(err, capture.ErrNoInterface) {
 		t.Errorf("Open = %v, want ErrNoInterface", err)
+	}
+}
+
+// expectGone wants reads to say that the interface is gone, now and later.
+func expectGone(t *testing.T, s *capture.Sniffer) {
+	t.Helper()
+	deadline(t, s, patience)
+	var f link.Frame
+	for range 3 {
+		if err := s.Next(&f); !errors.Is(err, capture.ErrInterfaceGone) {
+			t.Fatalf("Next = %v, want ErrInterfaceGone", err)
+		}
+	}
+	deadline(t, s, 0)
+}
+
+// testGoneWhileReading removes the interface under a reader.
+func testGoneWhileReading(t *testing.T, x *Fixture) {
+	s := x.openActive(t, nil)
+	done := make(chan error, 1)
+	go func() {
+		var f link.Frame
+		for {
+			if err := s.Next(&f); err != nil {
+				done <- err
+				return
+			}
+		}
+	}()
+	time.Sleep(10 * time.Millisecond)
+	x.Remove()
+	select {
+	case err := <-done:
+		if !errors.Is(err, capture.ErrInterfaceGone) {
+			t.Fatalf("Next = %v, want ErrInterfaceGone", err)
+		}
+	case <-time.After(patience):
+		t.Fatal("the reader did not notice")
+	}
+	expectGone(t, s)
+}
+
+// testGoneLate wants what was captured before the error, also when the system
+// is in no hurry to deliver it.
+func testGoneLate(t *testing.T, x *Fixture) {
+	s := x.openActive(t, &capture.Config{Timeout: time.Second})
+	x.injectN(t, 'a', 1, 1)
+	x.waitReceived(t, s, 1)
+	x.Remove()
+	x.expect(t, s, 'a', 1)
+	expectGone(t, s)
+}
+
+// testGoneWhenDown removes an interface that went down before.
+func testGoneWhenDown(t *testing.T, x *Fixture) {
+	s := x.openActive(t, nil)
+	x.SetUp(false)
+	deadline(t, s, patience)
+	var f link.Frame
+	if err := s.Next(&f); !errors.Is(err, capture.ErrInterfaceDown) {
+		t.Fatalf("Next = %v, want ErrInterfaceDown", err)
+	}
+	done := make(chan error, 1)
+	go func() {
+		var f link.Frame
+		done <- s.Next(&f)
+	}()
+	time.Sleep(10 * time.Millisecond)
+	x.Remove()
+	if err := <-done; !errors.Is(err, capture.ErrInterfaceGone) {
+		t.Fatalf("Next = %v, want ErrInterfaceGone", err)
+	}
+	expectGone(t, s)
+}
+
+// testRename renames the interface: the capture goes on, under the old name.
+func testRename(t *testing.T, x *Fixture) {
+	s := x.openActive(t, nil)
+	name := s.Interface().Name
+	x.injectN(t, 'a', 1, 1)
+	x.Rename()
+	x.injectN(t, 'a', 2, 1)
+	x.expect(t, s, 'a', 1)
+	x.expect(t, s, 'a', 2)
+	if err := s.Send(x.frame('s', 3, minFrame)); err != nil {
+		t.Errorf("Send = %v", err)
+	}
+	x.expectSeen(t, s, 's', 3, x.SentSeen)
+	if got := s.Interface().Name; got != name {
+		t.Errorf("Interface is now %q, want still %q", got, name)
+	}
+	if _, err := s.Stats(); err != nil {
+		t.Errorf("Stats = %v", err)
+	}
+	if _, err := x.Open(nil); !errors.Is(err, capture.ErrNoInterface) {
+		t.Errorf("Open of the old name = %v, want ErrNoInterface", err)
+	}
+	expectIdle(t, s)
+}
+
+// testMoveAway moves the interface to another namespace, which is like removing
+// it.
+func testMoveAway(t *testing.T, x *Fixture) {
+	s := x.openActive(t, nil)
+	x.injectN(t, 'a', 1, 1)
+	x.MoveAway()
+	x.expect(t, s, 'a', 1)
+	expectGone(t, s)
+	if err := s.Send(x.frame('s', 1, minFrame)); !errors.Is(err, capture.ErrInterfaceGone) {
+		t.Errorf("Send = %v, want ErrInterfaceGone", err)
+	}
+	if _, err := s.Stats(); err != nil {
+		t.Errorf("Stats = %v", err)
+	}
+	if err := s.Deactivate(); err != nil {
+		t.Errorf("Deactivate = %v", err)
+	}
+	if err := s.Activate(nil); err != nil {
+		t.Errorf("Activate = %v", err)
+	}
+	expectGone(t, s)
+}
+
+// testSetMTU changes the MTU under the capture: frames of the new length come
+// whole and can be sent, and longer ones cannot.
+func testSetMTU(t *testing.T, x *Fixture) {
+	s := x.openActive(t, nil)
+	for i, mtu := range []int{600, 5000, 1500} {
+		x.SetMTU(mtu)
+		want := x.frame('a', uint32(i), etherHeader+mtu)
+		x.inject(t, want)
+		deadline(t, s, patience)
+		for range x.Seen {
+			var f link.Frame
+			if err := s.Next(&f); err != nil {
+				t.Fatal(err)
+			}
+			if !bytes.Equal(f.Data, want) || f.Truncated() {
+				t.Errorf("MTU %d: got %d bytes of %d, want %d", mtu, len(f.Data), f.WireLen, len(want))
+			}
+		}
+		if err := s.Send(x.frame('s', uint32(i), etherHeader+mtu)); err != nil {
+			t.Errorf("MTU %d: Send = %v", mtu, err)
+		}
+		x.expectSeen(t, s, 's', uint32(i), x.SentSeen)
+		// The kernel leaves room for a VLAN tag.
+		if err := s.Send(x.frame('s', 0, etherHeader+mtu+5)); !errors.Is(err, capture.ErrFrameSize) {
+			t.Errorf("MTU %d: Send of a longer frame = %v, want ErrFrameSize", mtu, err)
+		}
+	}
+	expectIdle(t, s)
+}
+
+// etherHeader is the length of an Ethernet header in bytes.
+const etherHeader = 14
+
+// testIdle wants a reader that waits to use no processor, whatever happened to
+// the interface before.
+func testIdle(t *testing.T, x *Fixture) {
+	s := x.openActive(t, nil)
+	expectIdle(t, s)
+	x.injectN(t, 'a', 1, 1)
+	x.expect(t, s, 'a', 1)
+	expectIdle(t, s)
+	if x.SetUp == nil {
+		return
+	}
+	x.SetUp(false)
+	deadline(t, s, patience)
+	var f link.Frame
+	if err := s.Next(&f); !errors.Is(err, capture.ErrInterfaceDown) {
+		t.Fatalf("Next = %v, want ErrInterfaceDown", err)
+	}
+	deadline(t, s, 0)
+	expectIdle(t, s)
+	x.SetUp(true)
+	expectIdle(t, s)
+	x.injectN(t, 'a', 2, 1)
+	x.expect(t, s, 'a', 2)
+}
+
+// expectIdle wants a reader of s to wait for nothing and to use no processor
+// meanwhile. Whatever else the machine and the runtime do may be in the way, but
+// not each time.
+func expectIdle(t *testing.T, s *capture.Sniffer) {
+	t.Helper()
+	const wait = 200 * time.Millisecond
+	var took []time.Duration
+	for range 3 {
+		deadline(t, s, wait)
+		before, ok := cpuTime()
+		var f link.Frame
+		if err := s.Next(&f); !errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Fatalf("Next = %v, frame % x, want nothing", err, f.Data)
+		}
+		after, _ := cpuTime()
+		if !ok || after-before < wait/4 {
+			deadline(t, s, 0)
+			return
+		}
+		took = append(took, after-before)
+	}
+	t.Errorf("waiting for %v used the processor for %v", wait, took)
+}
+
+// testSendBatch sends many frames at once, and finds out how far it came when
+// one of them is bad.
+func testSendBatch(t *testing.T, x *Fixture) {
+	s := x.openActive(t, slow())
+	if n, err := s.SendBatch(nil); n != 0 || err != nil {
+		t.Errorf("SendBatch of nothing = %d, %v", n, err)
+	}
+	const total = 150 // more than two system calls take
+	var frames [][]byte
+	for i := range uint32(total) {
+		frames = append(frames, x.frame('s', i, minFrame+int(i)))
+	}
+	if n, err := s.SendBatch(frames); n != total || err != nil {
+		t.Fatalf("SendBatch = %d, %v, want %d", n, err, total)
+	}
+	if x.Sent != nil {
+		for i, want := range frames {
+			got, err := x.Sent()
+			if err != nil || !bytes.Equal(got, want) {
+				t.Fatalf("sent % x, %v, want frame %d", got, err, i)
+			}
+		}
+	}
+	for i := range uint32(total) {
+		x.expectSeen(t, s, 's', i, x.SentSeen)
+	}
+	// The first, one in the middle of what a system call takes, the first of
+	// another call, the last.
+	for _, bad := range []int{0, 10, 64, 100, total - 1} {
+		for _, size := range []int{0, 5, x.TooLong} {
+			batch := slices.Clone(frames)
+			batch[bad] = make([]byte, size)
+			n, err := s.SendBatch(batch)
+			if n != bad || !errors.Is(err, capture.ErrFrameSize) {
+				t.Fatalf("SendBatch with frame %d of %d bytes = %d, %v, want %d and ErrFrameSize", bad, size, n, err, bad)
+			}
+			checkError(t, "send", err)
+			for i := range bad {
+				x.expectSeen(t, s, 's', uint32(i), x.SentSeen)
+			}
+		}
+	}
+	expectNothing(t, s)
+	if x.SetUp != nil {
+		x.SetUp(false)
+		if n, err := s.SendBatch(frames); n != 0 || !errors.Is(err, capture.ErrInterfaceDown) {
+			t.Errorf("SendBatch = %d, %v, want 0 and ErrInterfaceDown", n, err)
+		}
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if n, err := s.SendBatch(frames); n != 0 || !errors.Is(err, net.ErrClosed) {
+		t.Errorf("SendBatch = %d, %v, want 0 and net.ErrClosed", n, err)
 	}
 }
 
@@ -1338,11 +1608,17 @@ func testNoAllocs(t *testing.T, x *Fixture) {
 		}
 	}
 	b := x.frame('s', 0, minFrame)
-	if got := testing.AllocsPerRun(100, func() {
-		if err := s.Send(b); err != nil {
-			t.Fatal(err)
+	batch := slices.Repeat([][]byte{b}, 10)
+	for name, send := range map[string]func() error{
+		"Send":      func() error { return s.Send(b) },
+		"SendBatch": func() error { _, err := s.SendBatch(batch); return err },
+	} {
+		if got := testing.AllocsPerRun(100, func() {
+			if err := send(); err != nil {
+				t.Fatal(err)
+			}
+		}); got != 0 {
+			t.Errorf("%s allocates %v times, want 0", name, got)
 		}
-	}); got != 0 {
-		t.Errorf("Send allocates %v times, want 0", got)
 	}
 }

@@ -134,6 +134,25 @@ func (r *Rtnl) SetMTU(index, mtu int) error {
 	return err
 }
 
+// SetName renames an interface.
+func (r *Rtnl) SetName(index int, name string) error {
+	var m message
+	m.ifinfo(int32(index), 0, 0)
+	m.str(unix.IFLA_IFNAME, name)
+	_, err := r.request(unix.RTM_NEWLINK, 0, m)
+	return err
+}
+
+// SetNS moves an interface into the network namespace that ns is a descriptor
+// of.
+func (r *Rtnl) SetNS(index, ns int) error {
+	var m message
+	m.ifinfo(int32(index), 0, 0)
+	m.u32(unix.IFLA_NET_NS_FD, uint32(ns))
+	_, err := r.request(unix.RTM_NEWLINK, 0, m)
+	return err
+}
+
 // AddAddress gives an interface an address.
 func (r *Rtnl) AddAddress(index int, p netip.Prefix) error {
 	var m message

@@ -27,7 +27,7 @@ var (
 
 // Config is what [Open] has to know. Its caller has checked the geometry.
 type Config struct {
-	Interface   int // index
+	Interface   int // index; 0 for all
 	Name        string
 	BlockSize   int
 	BlockCount  int
@@ -36,6 +36,7 @@ type Config struct {
 	Promiscuous bool
 	NoOutgoing  bool // only frames that this host received
 	NoIncoming  bool // only frames that this host sent
+	Cooked      Cooked
 }
 
 // A Socket is an AF_PACKET socket with a TPACKET_V3 receive ring, and a second
@@ -46,9 +47,12 @@ type Config struct {
 // with each other; every other method may run at any time.
 type Socket struct {
 	rx, tx *os.File
+	txRaw  syscall.RawConn
+	batch  Batch // for txRaw
 	raw    syscall.RawConn
 	rtnl   *Rtnl
 	index  int
+	cooked Cooked
 
 	rings *Rings
 	ring  *RxRing // of rings
@@ -77,7 +81,7 @@ func rejectAll() []bpf.RawInstruction {
 // the only point of the sequence where the kernel accepts it: the filter
 // before the ring and the ring before bind, because a bound socket captures.
 func Open(cfg *Config) (*Socket, error) {
-	s := &Socket{index: cfg.Interface, stopped: true}
+	s := &Socket{index: cfg.Interface, cooked: cfg.Cooked, stopped: true}
 	if err := s.open(cfg); err != nil {
 		s.Close()
 		return nil, err
@@ -86,8 +90,12 @@ func Open(cfg *Config) (*Socket, error) {
 }
 
 func (s *Socket) open(cfg *Config) error {
+	typ := unix.SOCK_RAW
+	if cfg.Cooked != 0 {
+		typ = unix.SOCK_DGRAM
+	}
 	// Protocol 0: the socket receives nothing until it is bound.
-	fd, err := unix.Socket(unix.AF_PACKET, unix.SOCK_RAW|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
+	fd, err := unix.Socket(unix.AF_PACKET, typ|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
 	if err != nil {
 		return os.NewSyscallError("socket", err)
 	}
@@ -124,6 +132,9 @@ func (s *Socket) open(cfg *Config) error {
 	if err := unix.Bind(fd, &ll); err != nil {
 		return os.NewSyscallError("bind", err)
 	}
+	if cfg.Interface == 0 {
+		return nil // nothing to be promiscuous, to send on, or to ask for
+	}
 	if cfg.Promiscuous {
 		mreq := unix.PacketMreq{Ifindex: int32(cfg.Interface), Type: unix.PACKET_MR_PROMISC}
 		if err := unix.SetsockoptPacketMreq(fd, unix.SOL_PACKET, unix.PACKET_ADD_MEMBERSHIP, &mreq); err != nil {
@@ -131,15 +142,19 @@ func (s *Socket) open(cfg *Config) error {
 		}
 	}
 
-	out, err := unix.Socket(unix.AF_PACKET, unix.SOCK_RAW|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
-	if err != nil {
-		return os.NewSyscallError("socket", err)
+	if cfg.Cooked == 0 {
+		out, err := unix.Socket(unix.AF_PACKET, unix.SOCK_RAW|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
+		if err != nil {
+			return os.NewSyscallError("socket", err)
+		}
+		s.tx = os.NewFile(uintptr(out), cfg.Name)
+		if s.txRaw, err = s.tx.SyscallConn(); err != nil {
+			return err
+		}
+		if err := unix.Bind(out, &unix.SockaddrLinklayer{Ifindex: cfg.Interface}); err != nil {
+			return os.NewSyscallError("bind", err)
+		}
 	}
-	s.tx = os.NewFile(uintptr(out), cfg.Name)
-	if err := unix.Bind(out, &unix.SockaddrLinklayer{Ifindex: cfg.Interface}); err != nil {
-		return os.NewSyscallError("bind", err)
-	}
-
 	if s.rtnl, err = OpenRtnl(); err != nil {
 		return err
 	}
@@ -258,17 +273,37 @@ func (s *Socket) LockFilter() error {
 // until the next call. f.Link is not touched.
 func (s *Socket) Next(f *link.Frame) error {
 	// Within a block, which is nearly always, there is nothing else to do.
-	if ok, err := s.ring.cur.Next(f); ok || err != nil {
+	ok, err := s.ring.cur.Next(f)
+	for !ok && err == nil {
+		if ok, err = s.ring.nextBlock(f); ok || err != nil {
+			break
+		}
+		err = s.wait()
+	}
+	if err != nil {
 		return err
 	}
-	for {
-		if ok, err := s.ring.nextBlock(f); ok || err != nil {
-			return err
-		}
-		if err := s.wait(); err != nil {
-			return err
-		}
+	if s.cooked != 0 {
+		return s.cook(f)
 	}
+	return nil
+}
+
+// cook puts the header of a cooked frame before its data. The kernel leaves 28
+// bytes free there, between its own header and a frame without one of the link
+// (tpacket_rcv of net/packet/af_packet.c), so that nothing has to be moved.
+func (s *Socket) cook(f *link.Frame) error {
+	p := s.ring.Packet()
+	h := PacketHeader(p)
+	n, at := s.cooked.Len(), len(p)-len(f.Data)
+	if at-PacketHeaderLen < n {
+		return &BlockError{Field: "tp_mac", Value: uint64(at), Limit: PacketHeaderLen + n}
+	}
+	f.Data = p[at-n:]
+	f.WireLen += n
+	length, addr := h.Addr()
+	s.cooked.put(f.Data, h.Protocol(), f.Interface, h.Hardware(), h.PacketType(), length, addr)
+	return nil
 }
 
 // wait returns nil when the block that is next is ours.
@@ -313,6 +348,9 @@ func (s *Socket) isReady(fd uintptr) bool {
 		s.drained = true
 		return true
 	}
+	if !s.ring.Empty() {
+		return false // what was captured comes before what went wrong
+	}
 	if err := SocketError(int(fd)); err != nil {
 		s.sockErr = os.NewSyscallError("read", err)
 		return true
@@ -329,8 +367,19 @@ func (s *Socket) Interrupt() {
 
 // Send transmits one frame.
 func (s *Socket) Send(b []byte) error {
+	if s.tx == nil {
+		return ErrNoHeader
+	}
 	_, err := s.tx.Write(b)
 	return err
+}
+
+// SendBatch transmits frames in order and returns how many went out.
+func (s *Socket) SendBatch(frames [][]byte) (int, error) {
+	if s.tx == nil {
+		return 0, ErrNoHeader
+	}
+	return s.batch.Send(s.txRaw, frames)
 }
 
 // Stats returns the counters.
@@ -338,6 +387,9 @@ func (s *Socket) Stats() (Counters, error) {
 	c, err := s.meter.Read(s.control)
 	if err != nil {
 		return Counters{}, err
+	}
+	if s.index == 0 {
+		return c, nil
 	}
 	l, err := s.rtnl.Link(s.index)
 	if err != nil && !errors.Is(err, unix.ENODEV) {

@@ -1,0 +1,368 @@
+package sys
+
+import (
+	"errors"
+	"os"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/gopkts/gopkts/common/link"
+	"golang.org/x/net/bpf"
+	"golang.org/x/sys/unix"
+)
+
+// QueueConfig is what [OpenQueue] has to know.
+type QueueConfig struct {
+	Interface   int // index; 0 for all
+	Name        string
+	Buffer      int // bytes that the kernel may keep
+	Longest     int // bytes of a frame to receive at most
+	Messages    int // to receive at once
+	Promiscuous bool
+	NoOutgoing  bool   // only frames that this host received
+	NoIncoming  bool   // only frames that this host sent
+	Cooked      Cooked // the header that frames get instead of their own
+}
+
+// A Queue is an AF_PACKET socket that is read with recvmmsg(2) into memory of
+// its own, and a second socket to send with, as [Socket] has one. The rules of
+// Socket's methods hold for those of the same name.
+type Queue struct {
+	rx, tx *PacketSocket
+	batch  Batch
+	rtnl   *Rtnl
+	index  int
+	cooked Cooked
+
+	msgs  *Messages
+	mem   []byte // for every message: room for a cooked header, and a frame
+	slot  int    // bytes of mem for a message
+	at, n int    // message to return next, and messages received
+
+	control Control // of the message that was returned last
+
+	stopped bool   // the filter rejects all, and nothing is in flight
+	gone    bool   // the interface was deleted
+	lost    uint32 // value of SO_RXQ_OVFL that came last
+
+	ready   func(fd uintptr) bool // made once, so that a wait does not allocate
+	drained bool                  // written by ready
+	sockErr error                 // written by ready; reported when the queue is empty
+
+	prefix []bpf.RawInstruction // put before every filter
+
+	mu           sync.Mutex // guards missed
+	missedBefore uint64     // of the interface, when the socket was opened
+	missed       uint64     // of the interface, since then
+}
+
+// OpenQueue makes a socket that captures nothing yet.
+func OpenQueue(cfg *QueueConfig) (*Queue, error) {
+	q := &Queue{
+		index:   cfg.Interface,
+		cooked:  cfg.Cooked,
+		msgs:    NewMessages(cfg.Messages),
+		slot:    cfg.Cooked.Len() + cfg.Longest,
+		stopped: true,
+	}
+	q.mem = make([]byte, q.slot*cfg.Messages)
+	q.n = cfg.Messages // all of them have to be made ready
+	q.at = q.n
+	if err := q.open(cfg); err != nil {
+		q.Close()
+		return nil, err
+	}
+	return q, nil
+}
+
+func (q *Queue) open(cfg *QueueConfig) error {
+	typ := unix.SOCK_RAW
+	if cfg.Cooked != 0 {
+		typ = unix.SOCK_DGRAM
+	}
+	var err error
+	// Protocol 0: the socket receives nothing until it is bound.
+	if q.rx, err = OpenPacket(unix.AF_PACKET, typ, 0, cfg.Name); err != nil {
+		return err
+	}
+	q.ready = q.receive
+	if err := q.rx.AttachFilter(rejectAll()); err != nil {
+		return err
+	}
+	switch {
+	case cfg.NoIncoming:
+		q.prefix = onlyOutgoing()
+	case cfg.NoOutgoing:
+		// Linux 4.20; before, the filter has to do it.
+		if q.rx.Set(OptIgnoreOutgoing, 1) != nil {
+			q.prefix = onlyIncoming()
+		}
+	}
+	// More than the system's limit needs CAP_NET_ADMIN.
+	if q.rx.Set(OptReadBufferForce, cfg.Buffer) != nil {
+		if err := q.rx.Set(OptReadBuffer, cfg.Buffer); err != nil {
+			return err
+		}
+	}
+	if err := q.rx.Set(OptAuxdata, 1); err != nil {
+		return err
+	}
+	if err := q.rx.Set(OptDropCount, 1); err != nil {
+		return err
+	}
+	if err := q.rx.SetStamps(Stamps{}); err != nil {
+		return err
+	}
+	if err := q.rx.BindLink(unix.ETH_P_ALL, cfg.Interface); err != nil {
+		return err
+	}
+	if cfg.Interface == 0 {
+		return nil
+	}
+	if cfg.Promiscuous {
+		if err := q.rx.Membership(true, cfg.Interface, MembershipPromiscuous, nil); err != nil {
+			return err
+		}
+	}
+	if cfg.Cooked == 0 {
+		if q.tx, err = OpenPacket(unix.AF_PACKET, unix.SOCK_RAW, 0, cfg.Name); err != nil {
+			return err
+		}
+		if err := q.tx.BindLink(0, cfg.Interface); err != nil {
+			return err
+		}
+	}
+	if q.rtnl, err = OpenRtnl(); err != nil {
+		return err
+	}
+	l, err := q.rtnl.Link(cfg.Interface)
+	if err != nil {
+		return err
+	}
+	q.missedBefore = l.Missed
+	return nil
+}
+
+// Buffer returns how many bytes the kernel keeps, its own overhead included.
+func (q *Queue) Buffer() (int, error) { return q.rx.Get(OptReadBuffer) }
+
+// FilterRoom returns how many instructions a filter may have at most.
+func (q *Queue) FilterRoom() int { return unix.BPF_MAXINSNS - len(q.prefix) }
+
+// Start captures from now on what prog, which must not be empty, accepts.
+func (q *Queue) Start(prog []bpf.RawInstruction) error {
+	if err := q.rx.AttachFilter(append(q.prefix[:len(q.prefix):len(q.prefix)], prog...)); err != nil {
+		return err
+	}
+	q.stopped = false
+	return nil
+}
+
+// Stop captures nothing any more.
+func (q *Queue) Stop() error {
+	if q.stopped {
+		return nil
+	}
+	if err := q.rx.AttachFilter(rejectAll()); err != nil {
+		return err
+	}
+	Barrier()
+	q.stopped = true
+	return nil
+}
+
+// Discard forgets what was captured before Stop. The frame that Next returned
+// last stays valid.
+func (q *Queue) Discard() error {
+	st, err := q.rx.Stats()
+	if err != nil {
+		return err
+	}
+	// What was lost so far was lost before frames that nobody wants.
+	q.lost = uint32(st.Drops)
+	q.at = q.n
+	return q.rx.Control(func(fd int) error {
+		for {
+			_, _, err := unix.Recvfrom(fd, nil, unix.MSG_DONTWAIT|unix.MSG_TRUNC)
+			switch err {
+			case nil, unix.EINTR:
+			case unix.EAGAIN:
+				return nil
+			default:
+				q.sockErr = err // reading takes it off the socket
+			}
+		}
+	})
+}
+
+// LockFilter makes the filter that is set the last one.
+func (q *Queue) LockFilter() error { return q.rx.LockFilter() }
+
+// Next fills f with the next frame, and waits for it. f.Data is valid until the
+// next call. f.Link is not touched.
+func (q *Queue) Next(f *link.Frame) error {
+	for q.at == q.n {
+		if err := q.wait(); err != nil {
+			return err
+		}
+	}
+	q.frame(q.at, f)
+	q.at++
+	return nil
+}
+
+// wait returns nil when there are messages.
+func (q *Queue) wait() error {
+	if q.gone {
+		return ErrGone
+	}
+	for i := range q.n {
+		q.msgs.SetRecv(i, 0, q.mem[i*q.slot:][q.cooked.Len():q.slot:q.slot])
+	}
+	q.at, q.n = 0, 0
+	q.drained = false
+	if err := q.rx.Read(q.ready); err != nil {
+		if !errors.Is(err, os.ErrDeadlineExceeded) {
+			return err
+		}
+		// Interrupt sets a deadline for lack of anything else that wakes the
+		// poller. The caller looks at why only after this.
+		if err := q.rx.SetReadDeadline(time.Time{}); err != nil {
+			return err
+		}
+		return ErrInterrupted
+	}
+	switch err := q.sockErr; {
+	case q.n > 0:
+		return nil
+	case q.drained:
+		return ErrDrained
+	case err == unix.ENETDOWN:
+		q.sockErr = nil
+		// The kernel says it once, also when the interface was deleted, and is
+		// silent from then on. Asking for the interface waits until a deletion
+		// that goes on has ended.
+		if _, err := q.rtnl.Link(q.index); errors.Is(err, unix.ENODEV) {
+			q.gone = true
+			return ErrGone
+		}
+		return ErrDown
+	default:
+		q.sockErr = nil
+		return os.NewSyscallError("recvmmsg", err)
+	}
+}
+
+// receive tells the poller whether a wait is over.
+func (q *Queue) receive(fd uintptr) bool {
+	for {
+		n, err := RecvMmsg(int(fd), q.msgs, 0, q.msgs.Cap(), unix.MSG_DONTWAIT|unix.MSG_TRUNC)
+		switch {
+		case err == nil:
+			q.n = n
+			return true
+		case err == unix.EAGAIN && q.stopped:
+			q.drained = true
+			return true
+		case err == unix.EAGAIN:
+			return q.sockErr != nil
+		}
+		// What was captured comes before what went wrong.
+		q.sockErr = err
+	}
+}
+
+// frame fills f from message i.
+func (q *Queue) frame(i int, f *link.Frame) {
+	head := q.cooked.Len()
+	b := q.mem[i*q.slot:][:q.slot:q.slot]
+	n := head + min(q.msgs.Len(i), q.slot-head)
+	f.Data = b[:n:n]
+	f.WireLen = head + q.msgs.Len(i)
+	f.TimeSource = link.TimeSoftware
+	f.Hash, f.VLANTCI, f.VLANTPID = 0, 0, 0
+	f.Checksum, f.Flags = link.ChecksumUnknown, 0
+	f.Interface, f.Direction = q.index, link.DirectionUnknown
+	if from, ok := ParseLinkName(q.msgs.Name(i)); ok {
+		f.Interface, f.Direction = from.Interface, direction(from.Type)
+		q.cooked.put(b, from.Protocol, from.Interface, from.Hardware, from.Type, uint8(len(from.Addr)), from.Addr)
+	}
+	c := &q.control
+	c.Parse(q.msgs.Control(i))
+	f.Time = c.Time
+	if c.HasAux {
+		f.WireLen = head + int(c.WireLen)
+		c.Describe(&f.Info)
+	}
+	// There is no count before the first drop.
+	if c.Drops != q.lost {
+		q.lost = c.Drops
+		f.Flags |= link.InfoLossBefore
+	}
+}
+
+// Interrupt makes a waiting Next, or else the next one that has to wait, return
+// ErrInterrupted.
+func (q *Queue) Interrupt() {
+	// A closed file has no waiter: the error says nothing.
+	_ = q.rx.SetReadDeadline(time.Unix(1, 0))
+}
+
+// Send transmits one frame.
+func (q *Queue) Send(b []byte) error {
+	if q.tx == nil {
+		return ErrNoHeader
+	}
+	_, err := q.tx.f.Write(b)
+	return err
+}
+
+// SendBatch transmits frames in order and returns how many went out.
+func (q *Queue) SendBatch(frames [][]byte) (int, error) {
+	if q.tx == nil {
+		return 0, ErrNoHeader
+	}
+	return q.batch.Send(q.tx, frames)
+}
+
+// Stats returns the counters.
+func (q *Queue) Stats() (Counters, error) {
+	st, err := q.rx.Stats()
+	if err != nil {
+		return Counters{}, err
+	}
+	c := Counters{Packets: st.Packets, Drops: st.Drops}
+	if q.index == 0 {
+		return c, nil
+	}
+	l, err := q.rtnl.Link(q.index)
+	if err != nil && !errors.Is(err, unix.ENODEV) {
+		return Counters{}, err
+	}
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if l.Missed > q.missedBefore+q.missed { // not when the interface is gone
+		q.missed = l.Missed - q.missedBefore
+	}
+	c.Missed = q.missed
+	return c, nil
+}
+
+// SyscallConn returns the receiving socket.
+func (q *Queue) SyscallConn() (syscall.RawConn, error) { return q.rx.f.SyscallConn() }
+
+// Close gives everything back to the kernel. The frame that Next returned last
+// can be read as long as somebody has it.
+func (q *Queue) Close() error {
+	var errs []error
+	for _, p := range []*PacketSocket{q.rx, q.tx} {
+		if p != nil {
+			errs = append(errs, p.Close())
+		}
+	}
+	if q.rtnl != nil {
+		errs = append(errs, q.rtnl.Close())
+	}
+	return errors.Join(errs...)
+}
