@@ -20,6 +20,8 @@ func open(ifi link.Interface, cfg *Config) (Backend, error) {
 	switch cfg.Backend {
 	case BackendAuto, BackendRing:
 		return openRing(ifi, cfg)
+	case BackendXDP:
+		return openXDP(ifi, cfg)
 	default:
 		return nil, fmt.Errorf("%w: backend %v: use BackendRing", errors.ErrUnsupported, cfg.Backend)
 	}

@@ -50,8 +50,9 @@ type XDPConfig struct {
 	Queues      []int // nil for all that the interface has
 	Mode        XDPMode
 	ChunkSize   int // a power of two from 2048 to the page size
-	RxChunks    int // altogether; none for a socket that only sends
-	TxChunks    int // of each queue; none for a socket that only receives
+	RxChunks    int // altogether; none for sockets that only send
+	TxChunks    int // of each queue that sends
+	TxQueues    int // how many queues send, from the first; none for sockets that only receive
 	Promiscuous bool
 	// Ready, if it is set, is asked for another reason for [XDP.Wait] to
 	// return, besides frames.
@@ -226,8 +227,13 @@ func loadXDP(name string, p *ebpf.Program) (*BPFProgram, error) {
 // bindAll makes the sockets of all queues. The first one has the memory, the
 // others share it.
 func (x *XDP) bindAll(m XDPMode) error {
-	perQueue := x.cfg.RxChunks / len(x.cfg.Queues)
-	chunks := (perQueue + x.cfg.TxChunks) * len(x.cfg.Queues)
+	rx := 0
+	if x.cfg.RxChunks > 0 {
+		rx = max(xdpMinChunks, x.cfg.RxChunks/len(x.cfg.Queues))
+	}
+	txQueues := min(x.cfg.TxQueues, len(x.cfg.Queues))
+	chunks := rx*len(x.cfg.Queues) + x.cfg.TxChunks*txQueues
+	first := uint64(0)
 	var err error
 	if x.mem == nil {
 		if x.mem, err = newUMEM(x.cfg.ChunkSize, chunks); err != nil {
@@ -245,20 +251,25 @@ func (x *XDP) bindAll(m XDPMode) error {
 				return err
 			}
 		}
-		if err := q.open(perQueue, x.cfg.TxChunks); err != nil {
+		tx := 0
+		if i < txQueues {
+			tx = x.cfg.TxChunks
+		}
+		if err := q.open(rx, tx); err != nil {
 			return err
 		}
 		q.chunk = uint64(x.cfg.ChunkSize)
-		first := uint64(i*(perQueue+x.cfg.TxChunks)) * q.chunk
-		q.gaps = make([]uint64, 0, 64)
-		q.give(first, perQueue)
-		q.first = first + uint64(perQueue)*q.chunk
-		q.busy = make([]bool, x.cfg.TxChunks)
-		q.free = make([]uint64, 0, x.cfg.TxChunks)
-		for j := range x.cfg.TxChunks {
-			q.free = append(q.free, q.first+uint64(j)*q.chunk)
+		q.gaps = make([]uint64, 0, maxGaps)
+		q.give(first, rx)
+		first += uint64(rx) * q.chunk
+		q.first = first
+		q.busy = make([]bool, tx)
+		q.free = make([]uint64, 0, tx)
+		q.cancelled = make([]txCancelled, 0, tx)
+		for range tx {
+			q.free = append(q.free, first)
+			first += q.chunk
 		}
-		q.cancelled = make([]txCancelled, 0, x.cfg.TxChunks)
 
 		sa := unix.SockaddrXDP{Ifindex: uint32(x.cfg.Interface), QueueID: uint32(id)}
 		switch {
@@ -287,6 +298,14 @@ func (x *XDP) bindAll(m XDPMode) error {
 	}
 	return nil
 }
+
+const (
+	// xdpMinChunks is how many frames each queue has room for at least.
+	xdpMinChunks = 16
+	// maxGaps is how many places of losses are known at a time; of those that
+	// come when there are so many, only the number of lost frames is.
+	maxGaps = 64
+)
 
 // closeSockets undoes bindAll, except for the memory.
 func (x *XDP) closeSockets() error {
@@ -383,6 +402,10 @@ func (x *XDP) Queues() []int { return x.cfg.Queues }
 // Start receives from now on the frames that filter accepts, and all for nil.
 // The host goes on receiving the others.
 func (x *XDP) Start(filter *cbpf.Program) error {
+	if x.gate == nil { // receives nothing
+		x.stopped = false
+		return nil
+	}
 	if filter == nil {
 		var err error
 		if filter, err = cbpf.New([]bpf.RawInstruction{{Op: unix.BPF_RET | unix.BPF_K, K: 1}}); err != nil {
@@ -428,6 +451,10 @@ func (x *XDP) Stop() error {
 	if x.stopped {
 		return nil
 	}
+	if x.gate == nil {
+		x.stopped = true
+		return nil
+	}
 	if err := x.gate.Delete(0); err != nil {
 		return err
 	}
@@ -443,7 +470,24 @@ func (x *XDP) Stop() error {
 
 // Freeze makes the filter that is set the last one: Start and Stop fail with
 // EPERM.
-func (x *XDP) Freeze() error { return x.gate.Freeze() }
+func (x *XDP) Freeze() error {
+	if x.gate == nil {
+		return nil
+	}
+	return x.gate.Freeze()
+}
+
+// MTU returns the MTU of the interface in bytes, as it is now.
+func (x *XDP) MTU() (int, error) {
+	req, err := unix.NewIfreq(x.cfg.Name)
+	if err != nil {
+		return 0, err
+	}
+	if err := unix.IoctlIfreq(x.monitor, unix.SIOCGIFMTU, req); err != nil {
+		return 0, os.NewSyscallError("ioctl SIOCGIFMTU", err)
+	}
+	return int(req.Uint32()), nil
+}
 
 // XDPFrame is a frame that was received: where it lies.
 type XDPFrame struct {
@@ -470,6 +514,9 @@ func (x *XDP) Receive(dst []XDPFrame) (int, error) {
 		q, index := x.queues[x.next], x.next
 		if x.next++; x.next == len(x.queues) {
 			x.next = 0
+		}
+		if q.rx.size == 0 {
+			continue
 		}
 		taken := q.taken.Load()
 		at := uint32(taken)

@@ -81,8 +81,8 @@ func TestXDP(t *testing.T) {
 			here, there := netns.New(t), netns.New(t)
 			netns.Connect(t, here, "veth0", there, "veth0")
 			mac := here.Interface(t, "veth0").MAC
-			a := openXDP(t, here, "veth0", sys.XDPConfig{Mode: c.mode, RxChunks: 64, TxChunks: 32})
-			b := openXDP(t, there, "veth0", sys.XDPConfig{Mode: c.mode, RxChunks: 64, TxChunks: 32})
+			a := openXDP(t, here, "veth0", sys.XDPConfig{Mode: c.mode, RxChunks: 64, TxChunks: 32, TxQueues: 1})
+			b := openXDP(t, there, "veth0", sys.XDPConfig{Mode: c.mode, RxChunks: 64, TxChunks: 32, TxQueues: 1})
 			if a.Mode() != c.want {
 				t.Fatalf("mode %d, want %d", a.Mode(), c.want)
 			}
