@@ -102,14 +102,23 @@ func openXDP(ifi link.Interface, cfg *Config) (Backend, error) {
 		return nil, xdpAdvice(err)
 	}
 	b.own.size = chunk
-	plural := "s"
-	if len(b.x.Queues()) == 1 {
-		plural = ""
+	b.detail = "AF_XDP, sends only"
+	if c.RxChunks > 0 {
+		plural := "s"
+		if len(b.x.Queues()) == 1 {
+			plural = ""
+		}
+		b.detail = fmt.Sprintf("AF_XDP, %s, %d queue%s, %d frames of %d KiB", xdpModes[b.x.Mode()],
+			len(b.x.Queues()), plural, c.RxChunks, chunk>>10)
 	}
-	b.detail = fmt.Sprintf("AF_XDP, %s, %d queue%s, %d frames of %d KiB",
-		[...]string{sys.XDPZeroCopy: "zero copy", sys.XDPCopy: "copies in the driver", sys.XDPGeneric: "generic"}[b.x.Mode()],
-		len(b.x.Queues()), plural, c.RxChunks, chunk>>10)
 	return b, nil
+}
+
+// xdpModes says how the frames come, for people.
+var xdpModes = [...]string{
+	sys.XDPZeroCopy: "zero copy",
+	sys.XDPCopy:     "copies in the driver",
+	sys.XDPGeneric:  "generic",
 }
 
 // etherHatype is ARPHRD_ETHER of linux/if_arp.h.

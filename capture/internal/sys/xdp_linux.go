@@ -62,10 +62,9 @@ type XDPConfig struct {
 // XDP is the AF_XDP sockets of the queues of one interface, on common memory,
 // and the program that sends frames to them.
 //
-// Three groups of methods may run at the same time, each by one goroutine: to
-// receive (Receive, Data, Release, Wait, Start, Stop, Discard), to send
-// (Transmit), and Stats. Close excludes them all. Interrupt may be called at
-// any time.
+// These groups of methods may run at the same time, each by one goroutine:
+// Receive, Release and Discard; Wait; Start, Stop and Freeze; Transmit and MTU;
+// Stats. Close excludes them all. The others may be called at any time.
 type XDP struct {
 	cfg    XDPConfig
 	mode   XDPMode
@@ -84,7 +83,7 @@ type XDP struct {
 	buf     []byte // for the monitor
 
 	next    int  // queue to look at first
-	stopped bool // the gate is closed, and nothing is in flight
+	stopped atomic.Bool // the gate is closed, and nothing is in flight
 	gone    bool
 	down    bool // to be reported
 
@@ -96,7 +95,8 @@ type XDP struct {
 
 // OpenXDP opens sockets that receive nothing yet.
 func OpenXDP(cfg *XDPConfig) (*XDP, error) {
-	x := &XDP{cfg: *cfg, monitor: -1, promisc: -1, stopped: true}
+	x := &XDP{cfg: *cfg, monitor: -1, promisc: -1}
+	x.stopped.Store(true)
 	x.ready = x.isReady
 	err := x.open()
 	if err == nil {
@@ -204,7 +204,8 @@ func (x *XDP) attach(m XDPMode) error {
 	// A link that was closed just now may still be there.
 	for end := time.Now().Add(busyPatience); ; time.Sleep(5 * time.Millisecond) {
 		x.link, err = prog.AttachXDP(x.cfg.Interface, m == XDPGeneric)
-		if !errors.Is(err, unix.EBUSY) {
+		// The second one is for a program of the other kind, generic or not.
+		if !errors.Is(err, unix.EBUSY) && !errors.Is(err, unix.EEXIST) {
 			return err
 		}
 		if time.Now().After(end) {
@@ -403,7 +404,7 @@ func (x *XDP) Queues() []int { return x.cfg.Queues }
 // The host goes on receiving the others.
 func (x *XDP) Start(filter *cbpf.Program) error {
 	if x.gate == nil { // receives nothing
-		x.stopped = false
+		x.stopped.Store(false)
 		return nil
 	}
 	if filter == nil {
@@ -438,7 +439,7 @@ func (x *XDP) Start(filter *cbpf.Program) error {
 	if err := x.gate.Set(0, prog.FD()); err != nil {
 		return err
 	}
-	x.stopped = false
+	x.stopped.Store(false)
 	return nil
 }
 
@@ -448,11 +449,11 @@ const xdpMDQueue = 16
 // Stop receives nothing any more. When it returns, no frame that passed an
 // earlier filter is still on its way.
 func (x *XDP) Stop() error {
-	if x.stopped {
+	if x.stopped.Load() {
 		return nil
 	}
 	if x.gate == nil {
-		x.stopped = true
+		x.stopped.Store(true)
 		return nil
 	}
 	if err := x.gate.Delete(0); err != nil {
@@ -464,7 +465,7 @@ func (x *XDP) Stop() error {
 	if _, _, errno := unix.Syscall(unix.SYS_MEMBARRIER, membarrierGlobal, 0, 0); errno != 0 {
 		time.Sleep(10 * time.Millisecond)
 	}
-	x.stopped = true
+	x.stopped.Store(true)
 	return nil
 }
 
@@ -610,7 +611,7 @@ func (x *XDP) pending() bool {
 // Ready says so.
 func (x *XDP) Wait() error {
 	for _, q := range x.queues {
-		if q.fill.needWakeup() {
+		if q.rx.size > 0 && q.fill.needWakeup() {
 			x.wake(q)
 		}
 	}
@@ -634,7 +635,7 @@ func (x *XDP) isReady(uintptr) bool {
 	switch {
 	case x.pending() || x.cfg.Ready != nil && x.cfg.Ready():
 		return true
-	case x.stopped:
+	case x.stopped.Load():
 		x.outcome = ErrDrained
 		return true
 	}
@@ -708,6 +709,7 @@ func (x *XDP) Transmit(queue int, frames [][]byte) (int, error) {
 	q := x.queues[queue]
 	sent := 0
 	var since time.Time
+	skip := len(q.cancelled) // as in push
 	for sent < len(frames) {
 		q.reap()
 		at := atomic.LoadUint32(q.tx.prod)
@@ -716,6 +718,10 @@ func (x *XDP) Transmit(queue int, frames [][]byte) (int, error) {
 		if n == 0 {
 			if err := x.kick(q); err != nil {
 				return sent, err
+			}
+			if skip > 0 {
+				skip--
+				continue
 			}
 			if !pause(&since) {
 				return sent, os.NewSyscallError("sendto", unix.EAGAIN)
@@ -754,6 +760,7 @@ func (x *XDP) push(q *xskQueue, from, to uint32) (int, error) {
 		return int(to - from), nil
 	}
 	var since time.Time
+	skip := len(q.cancelled) // the kernel skips one each time, and does not say so
 	for at := from; ; {
 		err := x.kick(q)
 		now := atomic.LoadUint32(q.tx.cons)
@@ -764,6 +771,8 @@ func (x *XDP) push(q *xskQueue, from, to uint32) (int, error) {
 			return int(max(0, int32(now-from))), x.cancel(q, now, to, err)
 		case now != at:
 			at, since = now, time.Time{}
+		case skip > 0:
+			skip--
 		case !pause(&since):
 			return int(max(0, int32(now-from))), x.cancel(q, now, to, os.NewSyscallError("sendto", unix.EAGAIN))
 		}
@@ -776,8 +785,9 @@ func (x *XDP) push(q *xskQueue, from, to uint32) (int, error) {
 func (x *XDP) cancel(q *xskQueue, from, to uint32, err error) error {
 	for i := from; i != to; i++ {
 		d := q.tx.desc(i)
-		// Options that do not exist make a descriptor invalid.
-		atomic.StoreUint32(&d.Options, 1<<32-1)
+		// An option that does not exist makes a descriptor invalid. It must not
+		// be XDP_PKT_CONTD, which would take the next one along.
+		atomic.StoreUint32(&d.Options, 1<<31)
 		q.cancelled = append(q.cancelled, txCancelled{i, d.Addr})
 	}
 	return err
@@ -854,6 +864,15 @@ func (x *XDP) SyscallConn() (syscall.RawConn, error) { return x.file.SyscallConn
 // Close gives everything back to the kernel. The bytes of the frame kept can be
 // read as long as x is reachable; the zero XDPFrame keeps none.
 func (x *XDP) Close(kept XDPFrame) error {
+	err := x.CloseKeep()
+	if x.mem != nil {
+		err = errors.Join(err, x.mem.mem.shrink(int(kept.addr), int(kept.addr)+int(kept.size)))
+	}
+	return err
+}
+
+// CloseKeep is Close that keeps all frames.
+func (x *XDP) CloseKeep() error {
 	var errs []error
 	if x.file != nil {
 		errs = append(errs, x.file.Close())
@@ -876,7 +895,7 @@ func (x *XDP) Close(kept XDPFrame) error {
 		errs = append(errs, x.rtnl.Close())
 	}
 	if x.mem != nil {
-		errs = append(errs, x.mem.mem.shrink(int(kept.addr), int(kept.addr)+int(kept.size)))
+		// This memory, unlike the rings, does not keep the sockets alive.
 		runtime.AddCleanup(x, (*mapping).unmap, x.mem.mem)
 	}
 	return errors.Join(errs...)
