@@ -396,7 +396,7 @@ func (b *xdpBackend) Stats() (Stats, error) {
 	return Stats{
 		Received:         c.Received + b.own.received.Load(),
 		Dropped:          c.Dropped + b.own.dropped.Load(),
-		RingFreezes:      c.Full,
+		RingFreezes:      c.FillEmpty + c.RingFull,
 		InterfaceDropped: c.Missed,
 	}, nil
 }

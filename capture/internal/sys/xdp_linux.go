@@ -82,7 +82,7 @@ type XDP struct {
 	rtnl    *Rtnl
 	buf     []byte // for the monitor
 
-	next    int  // queue to look at first
+	next    int         // queue to look at first
 	stopped atomic.Bool // the gate is closed, and nothing is in flight
 	gone    bool
 	down    bool // to be reported
@@ -826,7 +826,8 @@ func pause(since *time.Time) bool {
 type XDPCounters struct {
 	Received  uint64 // found room
 	Dropped   uint64 // accepted by the filter, and no room in memory or ring
-	Full      uint64 // times that there was no chunk to receive into
+	FillEmpty uint64 // times that there was no chunk to receive into
+	RingFull  uint64 // times that there was no place in the ring
 	Missed    uint64 // lost by the interface before the program saw them
 	TxInvalid uint64 // descriptors that the kernel refused to send
 }
@@ -843,7 +844,8 @@ func (x *XDP) Stats() (XDPCounters, error) {
 			c.Received += q.received()
 		}
 		c.Dropped += st.Rx_dropped + st.Rx_ring_full
-		c.Full += st.Rx_fill_ring_empty_descs + st.Rx_ring_full
+		c.FillEmpty += st.Rx_fill_ring_empty_descs
+		c.RingFull += st.Rx_ring_full
 		c.TxInvalid += st.Tx_invalid_descs
 	}
 	l, err := x.rtnl.Link(x.cfg.Interface)
