@@ -601,3 +601,38 @@ func TestNoAllocs(t *testing.T) {
 		t.Errorf("sending and receiving allocates %v times, want 0", n)
 	}
 }
+
+// TestNoAllocsWaiting is TestNoAllocs for a reader that has to wait.
+func TestNoAllocsWaiting(t *testing.T) {
+	here, there := cable(t, 1)
+	a := open(t, here, "veth0", nil)
+	b := open(t, there, "veth1", nil)
+	frames := [][]byte{frame(a.Interface().MAC, 0, 60)}
+	ask := make(chan bool)
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		for range ask {
+			time.Sleep(time.Millisecond)
+			if _, err := b.Send(0, frames); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+	defer wg.Wait()
+	defer close(ask)
+	batch := make([]afxdp.Frame, 16)
+	a.SetReadDeadline(time.Now().Add(patience))
+	if n := testing.AllocsPerRun(100, func() {
+		ask <- true
+		n, err := a.Receive(batch)
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		if err := a.Release(batch[:n]); err != nil {
+			t.Error(err)
+		}
+	}); n != 0 {
+		t.Errorf("waiting for a frame allocates %v times, want 0", n)
+	}
+}

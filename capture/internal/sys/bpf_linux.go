@@ -215,23 +215,17 @@ type BPFLink struct{ fd int }
 // Close detaches the program.
 func (l *BPFLink) Close() error { return closeDescriptor(&l.fd) }
 
-// RunLive has the kernel run the program on repeat copies of frame, as if the
-// interface with the given index had received each of them, and do with them
-// what it returns: BPF_PROG_TEST_RUN with BPF_F_TEST_XDP_LIVE_FRAMES, Linux
-// 5.18. That makes it a generator of frames. batch is how many of them go at
-// once, 0 for the kernel's choice.
-func (p *BPFProgram) RunLive(index int, frame []byte, repeat, batch int) error {
-	ctx := make([]byte, 24) // struct xdp_md
-	binary.NativeEndian.PutUint32(ctx[4:], uint32(len(frame)))
-	binary.NativeEndian.PutUint32(ctx[12:], uint32(index))
-	var pin1 runtime.Pinner
-	defer pin1.Unpin()
+// RunLive has the kernel run the program on repeat copies of frame, of at
+// least 14 bytes, and do with each what it returns: BPF_PROG_TEST_RUN with
+// BPF_F_TEST_XDP_LIVE_FRAMES, Linux 5.18. batch is how many of them go at once,
+// up to 256, and 0 for the kernel's choice, 64.
+func (p *BPFProgram) RunLive(frame []byte, repeat, batch int) error {
+	var pins runtime.Pinner
+	defer pins.Unpin()
 	_, err := bpfCall(unix.BPF_PROG_TEST_RUN, &bpfTestRun{
 		progFD:     uint32(p.fd),
 		dataSizeIn: uint32(len(frame)),
-		dataIn:     pin(&pin1, frame),
-		ctxSizeIn:  uint32(len(ctx)),
-		ctxIn:      pin(&pin1, ctx),
+		dataIn:     pin(&pins, frame),
 		repeat:     uint32(repeat),
 		batchSize:  uint32(batch),
 		flags:      unix.BPF_F_TEST_XDP_LIVE_FRAMES,
@@ -243,14 +237,14 @@ func (p *BPFProgram) RunLive(index int, frame []byte, repeat, batch int) error {
 // program returned, XDP_* of linux/bpf.h.
 func (p *BPFProgram) Run(frame []byte) (uint32, error) {
 	out := make([]byte, len(frame)+256)
-	var pin1 runtime.Pinner
-	defer pin1.Unpin()
+	var pins runtime.Pinner
+	defer pins.Unpin()
 	attr := &bpfTestRun{
 		progFD:      uint32(p.fd),
 		dataSizeIn:  uint32(len(frame)),
-		dataIn:      pin(&pin1, frame),
+		dataIn:      pin(&pins, frame),
 		dataSizeOut: uint32(len(out)),
-		dataOut:     pin(&pin1, out),
+		dataOut:     pin(&pins, out),
 		repeat:      1,
 	}
 	_, err := bpfCall(unix.BPF_PROG_TEST_RUN, attr)

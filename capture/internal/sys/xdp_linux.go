@@ -580,7 +580,7 @@ func (x *XDP) Release(frames []XDPFrame) error {
 func (x *XDP) wake(q *xskQueue) {
 	// A frame is never received this way; errors say that the interface is
 	// down, which the monitor knows, too.
-	_, _, _ = unix.Recvfrom(q.fd, nil, unix.MSG_DONTWAIT)
+	_, _, _ = unix.Syscall6(unix.SYS_RECVFROM, uintptr(q.fd), 0, 0, unix.MSG_DONTWAIT, 0, 0)
 }
 
 // Discard forgets the frames that are there.
@@ -661,7 +661,7 @@ func (x *XDP) isReady(uintptr) bool {
 // watch reads what the monitor has to say.
 func (x *XDP) watch() {
 	for {
-		n, _, err := unix.Recvfrom(x.monitor, x.buf, unix.MSG_DONTWAIT)
+		n, err := unix.Read(x.monitor, x.buf)
 		switch {
 		case err == unix.EINTR:
 			continue

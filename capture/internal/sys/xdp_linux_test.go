@@ -136,3 +136,52 @@ func TestXDPZeroCopyRefused(t *testing.T) {
 		t.Errorf("zero copy on veth: %v, want EOPNOTSUPP", err)
 	}
 }
+
+// TestXDPGenerator has the kernel make frames, and accounts for every one.
+func TestXDPGenerator(t *testing.T) {
+	here, there := netns.New(t), netns.New(t)
+	netns.Connect(t, here, "veth0", there, "veth0")
+	a := openXDP(t, here, "veth0", sys.XDPConfig{Mode: sys.XDPCopy, RxChunks: 1024})
+	if err := a.Start(nil); err != nil {
+		t.Fatal(err)
+	}
+	var g *sys.XDPGenerator
+	index := there.Interface(t, "veth0").Index
+	if err := there.Do(func() (err error) {
+		g, err = sys.NewXDPGenerator(index)
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	defer g.Close()
+	want := xdpFrame(here.Interface(t, "veth0").MAC, 7, 60)
+	const rounds, each = 20, 64
+	for range rounds {
+		if err := g.Generate(want, each); err != nil {
+			t.Fatal(err)
+		}
+		receiveXDP(t, a, each, func(i int, f sys.XDPFrame) {
+			if !bytes.Equal(a.Data(f), want) {
+				t.Fatalf("frame %d: % x", i, a.Data(f))
+			}
+		})
+	}
+	// More than there is room for.
+	if err := g.Generate(want, 5000); err != nil {
+		t.Fatal(err)
+	}
+	var st sys.XDPCounters
+	for end := time.Now().Add(20 * time.Second); ; time.Sleep(time.Millisecond) {
+		var err error
+		if st, err = a.Stats(); err != nil {
+			t.Fatal(err)
+		}
+		// What the cable has no room for comes to no socket.
+		if st.Received == rounds*each+1024 && st.Dropped > 0 {
+			break
+		}
+		if time.Now().After(end) {
+			t.Fatalf("Stats = %+v, want %d received, and some dropped", st, rounds*each+1024)
+		}
+	}
+}
