@@ -29,9 +29,12 @@ type xdpBackend struct {
 	dir    Direction
 	locked bool
 
+	longest int // frame that there is memory for
+
 	// What the reader has.
 	batch   [64]sys.XDPFrame
-	at, n   int // of batch: the frame that is next, and the end
+	at, n   int    // of batch: the frame that is next, and the end
+	joined  []byte // the last frame, when it came in pieces
 	time    time.Time
 	keep    uint32        // how many bytes of a frame to keep,
 	run     *cbpf.Program // unless this has to tell
@@ -45,7 +48,7 @@ type xdpBackend struct {
 	filter *cbpf.Program // of their frames; nil when none is captured
 	closed bool
 	one    [1][]byte
-	limit  int // of a frame without a VLAN tag
+	limit  int // of a frame without a VLAN tag, by the MTU
 
 	statsMu sync.Mutex
 }
@@ -61,21 +64,27 @@ const (
 	vlanLen  = 4
 	// xdpMinChunk is the smallest chunk that the kernel accepts.
 	xdpMinChunk = 2048
-	// xdpSend is how many frames may be on their way out.
+	// xdpSend is how many frames, or pieces, may be on their way out.
 	xdpSend = 256
+	// xdpMaxPieces is how many pieces a frame may have: MAX_SKB_FRAGS and one.
+	xdpMaxPieces = 18
 )
 
 func openXDP(ifi link.Interface, cfg *Config) (Backend, error) {
 	if ifi.Link != link.TypeEthernet {
 		return nil, fmt.Errorf("%w: AF_XDP on an interface that is not Ethernet: use BackendRing", errors.ErrUnsupported)
 	}
+	// A chunk for the longest frame; a frame that does not fit the largest
+	// chunk, which is a page, takes several.
 	chunk := xdpMinChunk
 	longest := ifi.MTU + etherLen + vlanLen
-	for sys.XDPRoom(chunk) < longest {
-		if chunk *= 2; chunk > sys.PageSize() {
-			return nil, fmt.Errorf("%w: %w: AF_XDP takes frames of at most %d bytes, and an MTU of %d allows longer ones: use BackendRing, or an MTU of at most %d",
-				errors.ErrUnsupported, ErrFrameSize, sys.XDPRoom(chunk/2), ifi.MTU, sys.XDPRoom(chunk/2)-etherLen-vlanLen)
-		}
+	for sys.XDPRoom(chunk) < longest && chunk < sys.PageSize() {
+		chunk *= 2
+	}
+	pieces := sys.XDPRoom(chunk) < longest
+	if longest > xdpMaxPieces*sys.XDPRoom(chunk) {
+		return nil, fmt.Errorf("%w: %w: AF_XDP takes frames of at most %d bytes, and an MTU of %d allows longer ones: use BackendRing",
+			errors.ErrUnsupported, ErrFrameSize, xdpMaxPieces*sys.XDPRoom(chunk), ifi.MTU)
 	}
 	b := &xdpBackend{
 		ifi:   ifi,
@@ -92,6 +101,7 @@ func openXDP(ifi link.Interface, cfg *Config) (Backend, error) {
 		TxChunks:    xdpSend,
 		TxQueues:    1, // frames that are sent stay in order
 		Promiscuous: cfg.Promiscuous,
+		Pieces:      pieces,
 		Ready:       b.own.pending,
 	}
 	if cfg.Direction == Out {
@@ -101,7 +111,11 @@ func openXDP(ifi link.Interface, cfg *Config) (Backend, error) {
 	if b.x, err = sys.OpenXDP(c); err != nil {
 		return nil, xdpAdvice(err)
 	}
-	b.own.size = chunk
+	b.longest = chunk
+	if pieces {
+		b.longest = longest
+	}
+	b.own.init(b.longest)
 	b.detail = "AF_XDP, sends only"
 	if c.RxChunks > 0 {
 		plural := "s"
@@ -267,9 +281,17 @@ func (b *xdpBackend) Next(f *link.Frame) error {
 	}
 }
 
-// fill fills f from a received frame.
+// fill fills f from a received frame, of which the first piece is given.
 func (b *xdpBackend) fill(f *link.Frame, frame sys.XDPFrame) {
 	data := b.x.Data(frame)
+	if frame.More() {
+		b.joined = append(b.joined[:0], data...)
+		for more := true; more && b.at < b.n; b.at++ {
+			more = b.batch[b.at].More()
+			b.joined = append(b.joined, b.x.Data(b.batch[b.at])...)
+		}
+		data = b.joined[:len(b.joined):len(b.joined)]
+	}
 	*f = link.Frame{Data: data, Info: link.Info{
 		Time:       b.time,
 		TimeSource: link.TimeUser,
@@ -352,7 +374,7 @@ func (b *xdpBackend) send(frames [][]byte) (int, error) {
 // fits reports whether the interface takes a frame: drivers drop those that
 // are too long without a word.
 func (b *xdpBackend) fits(p []byte) bool {
-	if len(p) < etherLen || len(p) > b.own.size {
+	if len(p) < etherLen || len(p) > b.longest {
 		return false
 	}
 	limit := func() int {
@@ -423,6 +445,7 @@ func (b *xdpBackend) Close() error {
 // one reader.
 type xdpEchoes struct {
 	slots      []xdpEcho
+	count      uint32        // of slots, a power of two
 	size       int           // of the longest frame
 	head, tail atomic.Uint32 // the reader's and the sender's count, on and on
 	next       uint32        // what head will be when the first frame is forgotten
@@ -439,8 +462,14 @@ type xdpEcho struct {
 	lost bool // others before it
 }
 
-// xdpEchoSlots is how many own frames wait for the reader: a power of two.
-const xdpEchoSlots = 256
+// init prepares for frames of up to size bytes: 256 of them, but no more than
+// a megabyte as long as it is 16.
+func (e *xdpEchoes) init(size int) {
+	e.size, e.count = size, 256
+	for e.count > 16 && int(e.count)*size > 1<<20 {
+		e.count /= 2
+	}
+}
 
 // len returns how many frames there are.
 func (e *xdpEchoes) len() int { return int(e.tail.Load() - e.head.Load()) }
@@ -451,18 +480,18 @@ func (e *xdpEchoes) pending() bool { return e.len() > 0 }
 // push appends a frame, of which keep bytes are kept.
 func (e *xdpEchoes) push(p []byte, keep uint32, now time.Time) {
 	if e.slots == nil {
-		e.slots = make([]xdpEcho, xdpEchoSlots)
-		mem := make([]byte, xdpEchoSlots*e.size)
+		e.slots = make([]xdpEcho, e.count)
+		mem := make([]byte, int(e.count)*e.size)
 		for i := range e.slots {
 			e.slots[i].data = mem[i*e.size:][:0:e.size]
 		}
 	}
-	if e.len() == xdpEchoSlots {
+	if e.len() == int(e.count) {
 		e.lost = true
 		e.dropped.Add(1)
 		return
 	}
-	s := &e.slots[e.tail.Load()%xdpEchoSlots]
+	s := &e.slots[e.tail.Load()%e.count]
 	s.data = append(s.data[:0], p[:min(uint64(keep), uint64(len(p)))]...)
 	s.wire, s.time, s.lost = len(p), now, e.lost
 	e.lost = false
@@ -474,7 +503,7 @@ func (e *xdpEchoes) push(p []byte, keep uint32, now time.Time) {
 func (e *xdpEchoes) first(f *link.Frame, index int) {
 	head := e.head.Load()
 	e.next = head + 1
-	s := &e.slots[head%xdpEchoSlots]
+	s := &e.slots[head%e.count]
 	*f = link.Frame{Data: s.data[:len(s.data):len(s.data)], Info: link.Info{
 		Time:       s.time,
 		TimeSource: link.TimeUser,

@@ -10,8 +10,11 @@ import (
 	"github.com/gopkts/gopkts/common/link"
 )
 
-// xdpFixture is a pair of interfaces, of which one is captured with AF_XDP: in
-// the driver, or by generic code where the MTU is more than veth's can do.
+// xdpGenericMTU is more than veth's driver can do with a program that does not
+// know of pieces, and less than what needs them.
+const xdpGenericMTU = 3600
+
+// xdpFixture is a pair of interfaces, of which one is captured with AF_XDP.
 func xdpFixture(t *testing.T, mtu int) (*conformance.Fixture, *netns.NS, *netns.NS) {
 	here, there := netns.New(t), netns.New(t)
 	netns.Connect(t, here, "veth0", there, "veth0")
@@ -19,7 +22,10 @@ func xdpFixture(t *testing.T, mtu int) (*conformance.Fixture, *netns.NS, *netns.
 	if mtu != 1500 {
 		here.SetMTU(t, "veth0", mtu)
 		there.SetMTU(t, "veth0", mtu)
-		want, chunk = "generic", 4096
+		chunk = 4096
+	}
+	if mtu == xdpGenericMTU {
+		want = "generic"
 	}
 	peer := openPeer(t, there, "veth0")
 	// A queue belongs to one socket: the one that a test has opened before must
@@ -76,7 +82,15 @@ func TestConformanceXDP(t *testing.T) {
 
 func TestConformanceXDPGeneric(t *testing.T) {
 	conformance.Run(t, func(t *testing.T) *conformance.Fixture {
-		x, _, _ := xdpFixture(t, 3600)
+		x, _, _ := xdpFixture(t, xdpGenericMTU)
+		return x
+	}, "Down")
+}
+
+// TestConformanceXDPPieces has frames that take several chunks.
+func TestConformanceXDPPieces(t *testing.T) {
+	conformance.Run(t, func(t *testing.T) *conformance.Fixture {
+		x, _, _ := xdpFixture(t, 9000)
 		return x
 	}, "Down")
 }

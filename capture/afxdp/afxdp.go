@@ -51,8 +51,14 @@ type Config struct {
 
 	// FrameSize is how many bytes of memory a frame has: a power of two from
 	// 2048 to the size of a page. 256 of them are the kernel's, before a frame
-	// that is received. 0 means the smallest that the interface's MTU fits.
+	// that is received. 0 means the smallest that the interface's MTU fits or,
+	// with Pieces, at most a page.
 	FrameSize int
+
+	// Pieces allows frames that do not fit FrameSize: they are received in
+	// several pieces, each of them a [Frame], of which all but the last have
+	// More set. XDP_USE_SG, Linux 6.6.
+	Pieces bool
 
 	// Receive is how many frames all queues have room for together, rounded up
 	// to 16 for each. 0 means 4096, and -1 receives nothing: no program is
@@ -99,6 +105,9 @@ type Frame struct {
 	Data []byte
 	// Queue is the number of the queue that received it.
 	Queue int
+	// More says that the frame goes on in the next element, which is always
+	// from the same call of Receive. Only with Config.Pieces.
+	More bool
 	// LossBefore says that frames of this queue were lost directly before.
 	LossBefore bool
 

@@ -55,6 +55,8 @@ const (
 	maxSend        = 1 << 16
 	maxMemory      = 1<<31 - 1 // fits an int on every machine
 
+	maxPieces = 17 // MAX_SKB_FRAGS, at least
+
 	etherLen = 14
 	vlanLen  = 4
 )
@@ -108,6 +110,7 @@ func open(name string, cfg *Config) (*Socket, error) {
 		TxChunks:    s.cfg.Send,
 		TxQueues:    1 << 30, // all
 		Promiscuous: s.cfg.Promiscuous,
+		Pieces:      s.cfg.Pieces,
 	}
 	if s.x, err = sys.OpenXDP(c); err != nil {
 		return nil, openError(err)
@@ -153,11 +156,12 @@ func (s *Socket) normalize() error {
 	c.Receive, c.Send = max(c.Receive, 0), max(c.Send, 0)
 	if c.FrameSize == 0 {
 		c.FrameSize = minFrameSize
-		for sys.XDPRoom(c.FrameSize) < s.ifi.MTU+etherLen+vlanLen {
-			if c.FrameSize *= 2; c.FrameSize > page {
-				return fmt.Errorf("%w: %w: AF_XDP takes frames of at most %d bytes, and an MTU of %d allows longer ones: lower it, or set FrameSize and lose them",
-					errors.ErrUnsupported, capture.ErrFrameSize, sys.XDPRoom(page), s.ifi.MTU)
-			}
+		for sys.XDPRoom(c.FrameSize) < s.ifi.MTU+etherLen+vlanLen && c.FrameSize < page {
+			c.FrameSize *= 2
+		}
+		if sys.XDPRoom(c.FrameSize) < s.ifi.MTU+etherLen+vlanLen && !c.Pieces {
+			return fmt.Errorf("%w: %w: a frame of at most %d bytes fits a page, and an MTU of %d allows longer ones: set Pieces, or set FrameSize and lose them",
+				errors.ErrUnsupported, capture.ErrFrameSize, sys.XDPRoom(page), s.ifi.MTU)
 		}
 	}
 	if uint64(c.FrameSize)*(uint64(c.Receive)+uint64(c.Send)*uint64(max(1, len(c.Queues)))) > maxMemory {
@@ -269,7 +273,8 @@ func (s *Socket) LockFilter() error {
 // Receive waits for frames, fills the first elements of frames with as many as
 // there are, and returns how many. They lie in the shared memory, and must be
 // given back with [Socket.Release]; as long as all of it is with the program,
-// nothing is received. Frames of one queue are in order.
+// nothing is received. Frames of one queue are in order. With Config.Pieces,
+// there must be room for all pieces of a frame, of which there are up to 18.
 //
 // The error is [net.ErrClosed], [os.ErrDeadlineExceeded],
 // [capture.ErrInterfaceDown], once each time, [capture.ErrInterfaceGone] or
@@ -304,7 +309,7 @@ func (s *Socket) take(frames []Frame) (int, error) {
 	}
 	n, err := s.x.Receive(s.places[:len(frames)])
 	for i, p := range s.places[:n] {
-		frames[i] = Frame{Data: s.x.Data(p), Queue: s.x.Queue(p), LossBefore: p.LossBefore(), place: p}
+		frames[i] = Frame{Data: s.x.Data(p), Queue: s.x.Queue(p), More: p.More(), LossBefore: p.LossBefore(), place: p}
 	}
 	s.leased.Add(int64(n))
 	return n, err
@@ -417,7 +422,7 @@ func (s *Socket) Send(queue int, frames [][]byte) (int, error) {
 // fits reports whether the interface takes a frame: drivers drop those that
 // are too long without a word.
 func (s *Socket) fits(b []byte) bool {
-	if len(b) < etherLen || len(b) > s.cfg.FrameSize {
+	if len(b) < etherLen || len(b) > s.cfg.FrameSize && (!s.cfg.Pieces || len(b) > maxPieces*s.cfg.FrameSize) {
 		return false
 	}
 	tag := 0

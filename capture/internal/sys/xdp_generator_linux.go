@@ -33,7 +33,7 @@ func NewXDPGenerator(index int) (*XDPGenerator, error) {
 	p.ALU32Imm(ebpf.Mov, ebpf.R3, 0)
 	p.Call(ebpf.RedirectMap)
 	p.Exit()
-	if g.prog, err = loadXDP("gopkts_gen", &p); err != nil {
+	if g.prog, err = loadXDP("gopkts_gen", &p, false); err != nil {
 		return nil, errors.Join(err, g.Close())
 	}
 	return g, nil

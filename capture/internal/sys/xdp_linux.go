@@ -54,6 +54,9 @@ type XDPConfig struct {
 	TxChunks    int // of each queue that sends
 	TxQueues    int // how many queues send, from the first; none for sockets that only receive
 	Promiscuous bool
+	// Pieces says that frames which do not fit a chunk may take several:
+	// XDP_USE_SG, Linux 6.6.
+	Pieces bool
 	// Ready, if it is set, is asked for another reason for [XDP.Wait] to
 	// return, besides frames.
 	Ready func() bool
@@ -196,7 +199,7 @@ func (x *XDP) attach(m XDPMode) error {
 	p.Call(ebpf.TailCall)
 	p.ALU32Imm(ebpf.Mov, ebpf.R0, xdpPass)
 	p.Exit()
-	prog, err := loadXDP("gopkts_gate", &p)
+	prog, err := loadXDP("gopkts_gate", &p, x.cfg.Pieces)
 	if err != nil {
 		return err
 	}
@@ -217,12 +220,12 @@ func (x *XDP) attach(m XDPMode) error {
 // xdpPass is XDP_PASS of linux/bpf.h.
 const xdpPass = 2
 
-func loadXDP(name string, p *ebpf.Program) (*BPFProgram, error) {
+func loadXDP(name string, p *ebpf.Program, frags bool) (*BPFProgram, error) {
 	code, err := p.Assemble(binary.NativeEndian)
 	if err != nil {
 		return nil, err
 	}
-	return LoadXDP(name, code, false)
+	return LoadXDP(name, code, frags)
 }
 
 // bindAll makes the sockets of all queues. The first one has the memory, the
@@ -280,6 +283,9 @@ func (x *XDP) bindAll(m XDPMode) error {
 			sa.Flags = unix.XDP_ZEROCOPY | unix.XDP_USE_NEED_WAKEUP
 		default:
 			sa.Flags = unix.XDP_COPY | unix.XDP_USE_NEED_WAKEUP
+		}
+		if x.cfg.Pieces && i == 0 {
+			sa.Flags |= unix.XDP_USE_SG
 		}
 		if err := q.bind(&sa); err != nil {
 			if errors.Is(err, unix.EBUSY) {
@@ -416,6 +422,7 @@ func (x *XDP) Start(filter *cbpf.Program) error {
 	code, err := filter.Compile(&cbpf.Target{
 		MAC:    x.cfg.MAC,
 		Hatype: unix.ARPHRD_ETHER,
+		Frags:  x.cfg.Pieces,
 		Accept: func(p *ebpf.Program) {
 			p.LoadMap(ebpf.R1, x.sockets.FD())
 			p.Load(ebpf.Word, ebpf.R2, ebpf.R6, xdpMDQueue)
@@ -431,7 +438,7 @@ func (x *XDP) Start(filter *cbpf.Program) error {
 	if err != nil {
 		return err
 	}
-	prog, err := LoadXDP("gopkts_filter", code, false)
+	prog, err := LoadXDP("gopkts_filter", code, x.cfg.Pieces)
 	if err != nil {
 		return err
 	}
@@ -490,16 +497,17 @@ func (x *XDP) MTU() (int, error) {
 	return int(req.Uint32()), nil
 }
 
-// XDPFrame is a frame that was received: where it lies.
+// XDPFrame is a frame that was received, or a piece of one: where it lies.
 type XDPFrame struct {
 	addr  uint64
 	size  uint32
 	queue uint16 // index into the queues
 	lost  bool
+	more  bool
 }
 
-// Len returns the length of the frame.
-func (f XDPFrame) Len() int { return int(f.size) }
+// More reports whether the frame goes on with the next piece.
+func (f XDPFrame) More() bool { return f.more }
 
 // LossBefore reports whether frames were lost directly before this one.
 func (f XDPFrame) LossBefore() bool { return f.lost }
@@ -508,7 +516,8 @@ func (f XDPFrame) LossBefore() bool { return f.lost }
 func (x *XDP) Queue(f XDPFrame) int { return x.queues[f.queue].id }
 
 // Receive fills dst with frames that are there, and returns how many. They are
-// the caller's until he releases them.
+// the caller's until he releases them. A frame in pieces is one element each,
+// all of them in the same call; dst must have room for the longest frame.
 func (x *XDP) Receive(dst []XDPFrame) (int, error) {
 	got := 0
 	for range x.queues {
@@ -522,6 +531,11 @@ func (x *XDP) Receive(dst []XDPFrame) (int, error) {
 		taken := q.taken.Load()
 		at := uint32(taken)
 		n := min(int(atomic.LoadUint32(q.rx.prod)-at), len(dst)-got)
+		if x.cfg.Pieces && n > 0 {
+			if n = q.whole(at, n); n == 0 && got == 0 {
+				return 0, fmt.Errorf("frame of more than %d pieces: %w", len(dst), unix.EMSGSIZE)
+			}
+		}
 		if n == 0 {
 			continue
 		}
@@ -531,14 +545,18 @@ func (x *XDP) Receive(dst []XDPFrame) (int, error) {
 			if d.Addr > uint64(len(x.mem.data)) || uint64(d.Len) > uint64(len(x.mem.data))-d.Addr {
 				return got, fmt.Errorf("frame of %d bytes at %#x, which is no memory of its own: %w", d.Len, d.Addr, unix.EBADMSG)
 			}
-			f := XDPFrame{addr: d.Addr, size: d.Len, queue: uint16(index)}
+			f := XDPFrame{addr: d.Addr, size: d.Len, queue: uint16(index), more: d.Options&unix.XDP_PKT_CONTD != 0}
 			if len(q.gaps) > 0 {
 				f.lost = q.gap(taken + uint64(i))
 			}
 			dst[got] = f
 			got++
 		}
-		q.taken.Store(taken + uint64(n))
+		if x.cfg.Pieces {
+			q.count(taken, dst[got-n:got])
+		} else {
+			q.taken.Store(taken + uint64(n))
+		}
 		atomic.StoreUint32(q.rx.cons, at+uint32(n))
 		if got == len(dst) {
 			break
@@ -702,9 +720,9 @@ func (x *XDP) Interrupt() { _ = x.file.SetReadDeadline(time.Unix(1, 0)) }
 const txPatience = time.Second
 
 // Transmit sends frames in order on a queue, by its index in Queues, and
-// returns how many went out. Each must fit a chunk. The error, nil when all did,
-// is ENETDOWN for an interface that is down, ENXIO for one that is gone, and
-// EAGAIN for one that takes nothing.
+// returns how many went out. Each must fit a chunk, or the ring when there may
+// be pieces. The error, nil when all did, is ENETDOWN for an interface that is
+// down, ENXIO for one that is gone, and EAGAIN for one that takes nothing.
 func (x *XDP) Transmit(queue int, frames [][]byte) (int, error) {
 	q := x.queues[queue]
 	sent := 0
@@ -713,8 +731,17 @@ func (x *XDP) Transmit(queue int, frames [][]byte) (int, error) {
 	for sent < len(frames) {
 		q.reap()
 		at := atomic.LoadUint32(q.tx.prod)
-		room := int(q.tx.size - (at - atomic.LoadUint32(q.tx.cons)))
-		n := min(len(q.free), room, len(frames)-sent)
+		room := min(len(q.free), int(q.tx.size-(at-atomic.LoadUint32(q.tx.cons))))
+		n, used := 0, 0
+		for _, b := range frames[sent:] {
+			need := q.pieces(b)
+			if used+need > room {
+				break
+			}
+			x.fill(q, at+uint32(used), b)
+			used += need
+			n++
+		}
 		if n == 0 {
 			if err := x.kick(q); err != nil {
 				return sent, err
@@ -729,22 +756,40 @@ func (x *XDP) Transmit(queue int, frames [][]byte) (int, error) {
 			continue
 		}
 		since = time.Time{}
-		for i, b := range frames[sent : sent+n] {
-			last := len(q.free) - 1
-			addr := q.free[last]
-			q.free = q.free[:last]
-			q.busy[(addr-q.first)/q.chunk] = true
-			d := q.tx.desc(at + uint32(i))
-			d.Addr, d.Len, d.Options = addr, uint32(copy(x.mem.data[addr:addr+q.chunk], b)), 0
+		atomic.StoreUint32(q.tx.prod, at+uint32(used))
+		done, err := x.push(q, at, at+uint32(used))
+		if err == nil {
+			sent += n
+			continue
 		}
-		atomic.StoreUint32(q.tx.prod, at+uint32(n))
-		done, err := x.push(q, at, at+uint32(n))
-		sent += done
-		if err != nil {
-			return sent, err
+		for _, b := range frames[sent : sent+n] { // those that went out whole
+			if done -= q.pieces(b); done < 0 {
+				break
+			}
+			sent++
 		}
+		return sent, err
 	}
 	return sent, nil
+}
+
+// fill writes the descriptors of a frame, for which there is room.
+func (x *XDP) fill(q *xskQueue, at uint32, b []byte) {
+	for {
+		last := len(q.free) - 1
+		addr := q.free[last]
+		q.free = q.free[:last]
+		q.busy[(addr-q.first)/q.chunk] = true
+		n := copy(x.mem.data[addr:addr+q.chunk], b)
+		b = b[n:]
+		d := q.tx.desc(at)
+		d.Addr, d.Len, d.Options = addr, uint32(n), 0
+		if len(b) == 0 {
+			return
+		}
+		d.Options = unix.XDP_PKT_CONTD
+		at++
+	}
 }
 
 // push makes the kernel take the descriptors from one index of the transmit
@@ -840,7 +885,11 @@ func (x *XDP) Stats() (XDPCounters, error) {
 		if err != nil {
 			return c, err
 		}
-		if q.rx.size > 0 {
+		switch {
+		case q.rx.size == 0:
+		case x.cfg.Pieces:
+			c.Received += q.frames()
+		default:
 			c.Received += q.received()
 		}
 		c.Dropped += st.Rx_dropped + st.Rx_ring_full

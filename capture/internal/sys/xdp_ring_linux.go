@@ -3,6 +3,7 @@ package sys
 import (
 	"fmt"
 	"os"
+	"sync"
 	"sync/atomic"
 	"time"
 	"unsafe"
@@ -56,13 +57,17 @@ type xskQueue struct {
 	// were not asked for have no memory.
 	rx, fill, tx, comp xskRing
 
-	taken    atomic.Uint64 // frames taken from rx; its consumer's index, widened
+	taken    atomic.Uint64 // entries taken from rx; its consumer's index, widened
 	released uint32        // producer's index of fill, with what is not published yet
 
 	// gaps are the places in rx, counted like taken, before which frames were
 	// lost, in order.
 	gaps    []uint64
 	dropped uint64 // of the frames that gaps tells
+
+	// Where an entry may be a piece of a frame, frames are counted as well.
+	countMu sync.Mutex // guards taken, too, except against being read
+	ended   uint64     // frames taken, all their pieces
 
 	chunk     uint64   // size of a chunk
 	first     uint64   // address of the sender's first one
@@ -251,6 +256,50 @@ func (q *xskQueue) received() uint64 {
 	// ring holds plus what was taken in between.
 	taken := q.taken.Load()
 	return taken + uint64(atomic.LoadUint32(q.rx.prod)-uint32(taken))
+}
+
+// whole returns how many of the n entries from at on are whole frames, and does
+// not count the beginning of one.
+func (q *xskQueue) whole(at uint32, n int) int {
+	for n > 0 && q.more(at+uint32(n-1)) {
+		n--
+	}
+	return n
+}
+
+// more reports whether the frame of an entry goes on with the next one.
+func (q *xskQueue) more(i uint32) bool { return q.rx.desc(i).Options&unix.XDP_PKT_CONTD != 0 }
+
+// count adds entries to those that were taken.
+func (q *xskQueue) count(taken uint64, entries []XDPFrame) {
+	q.countMu.Lock()
+	defer q.countMu.Unlock()
+	q.taken.Store(taken + uint64(len(entries)))
+	for _, f := range entries {
+		if !f.more {
+			q.ended++
+		}
+	}
+}
+
+// frames returns how many frames the kernel has put into rx so far, where that
+// is not the number of entries.
+func (q *xskQueue) frames() uint64 {
+	// Entries that were not taken stay what they are.
+	q.countMu.Lock()
+	defer q.countMu.Unlock()
+	n := q.ended
+	for i := uint32(q.taken.Load()); i != atomic.LoadUint32(q.rx.prod); i++ {
+		if !q.more(i) {
+			n++
+		}
+	}
+	return n
+}
+
+// pieces returns how many chunks a frame takes to send.
+func (q *xskQueue) pieces(b []byte) int {
+	return max(1, (len(b)+int(q.chunk)-1)/int(q.chunk))
 }
 
 // gap reports whether frames were lost before frame number at.
