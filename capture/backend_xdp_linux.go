@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -43,6 +44,7 @@ type xdpBackend struct {
 	ownTurn int         // own frames to read before the next batch
 	ownHeld bool        // the last frame was one of them
 	waiting atomic.Bool // a sender must wake the reader
+	sending atomic.Bool // the reader should wait a moment for the sender
 
 	mu     sync.Mutex    // what senders have
 	filter *cbpf.Program // of their frames; nil when none is captured
@@ -201,7 +203,7 @@ func (b *xdpBackend) Discard() error {
 	b.own.discard(b.ownHeld)
 	b.ownTurn = 0
 	// The frame before at is the one that stays.
-	if b.n > 0 {
+	if b.at > 0 {
 		last := b.batch[b.at-1]
 		if err := b.x.Release(b.batch[:b.at-1]); err != nil {
 			return err
@@ -210,6 +212,12 @@ func (b *xdpBackend) Discard() error {
 			return err
 		}
 		b.batch[0], b.at, b.n = last, 1, 1
+	} else {
+		n := b.n
+		b.n = 0
+		if err := b.x.Release(b.batch[:n]); err != nil {
+			return err
+		}
 	}
 	return b.x.Discard()
 }
@@ -230,25 +238,22 @@ func (b *xdpBackend) Next(f *link.Frame) error {
 		b.ownHeld = false
 	}
 	for {
+		if b.ownTurn > 0 {
+			b.ownTurn--
+			b.own.first(f, b.ifi.Index)
+			b.ownHeld = true
+			return nil
+		}
 		if b.at < b.n {
 			frame := b.batch[b.at]
 			b.at++
 			b.fill(f, frame)
 			return nil
 		}
-		if b.n > 0 {
-			n := b.n
-			b.at, b.n = 0, 0
-			if err := b.x.Release(b.batch[:n]); err != nil {
-				return err
-			}
-			b.ownTurn = b.own.len()
-		}
-		if b.ownTurn > 0 {
-			b.ownTurn--
-			b.own.first(f, b.ifi.Index)
-			b.ownHeld = true
-			return nil
+		n := b.n
+		b.at, b.n = 0, 0
+		if err := b.x.Release(b.batch[:n]); err != nil {
+			return err
 		}
 		n, err := b.x.Receive(b.batch[:])
 		if err != nil {
@@ -257,9 +262,13 @@ func (b *xdpBackend) Next(f *link.Frame) error {
 		if n > 0 {
 			b.n = n
 			b.time = time.Now()
-			continue
+			// An answer comes behind what it answers, which its sender may be
+			// about to capture; but nobody waits long for a device.
+			for b.sending.Load() && time.Since(b.time) < time.Millisecond {
+				runtime.Gosched()
+			}
 		}
-		if b.ownTurn = b.own.len(); b.ownTurn > 0 {
+		if b.ownTurn = b.own.len(); n > 0 || b.ownTurn > 0 {
 			continue
 		}
 		b.waiting.Store(true)
@@ -350,6 +359,8 @@ func (b *xdpBackend) send(frames [][]byte) (int, error) {
 	for good < len(frames) && b.fits(frames[good]) {
 		good++
 	}
+	b.sending.Store(b.filter != nil)
+	defer b.sending.Store(false)
 	sent, err := b.x.Transmit(0, frames[:good])
 	if b.filter != nil && sent > 0 {
 		now := time.Now()
@@ -435,7 +446,7 @@ func (b *xdpBackend) Close() error {
 	defer b.statsMu.Unlock()
 	b.closed = true
 	var last sys.XDPFrame
-	if b.n > 0 && !b.ownHeld {
+	if b.at > 0 && !b.ownHeld {
 		last = b.batch[b.at-1]
 	}
 	return b.x.Close(last)

@@ -14,6 +14,36 @@ import (
 // know of pieces, and less than what needs them.
 const xdpGenericMTU = 3600
 
+// xdpOpener returns a function that opens Sniffers with AF_XDP on an interface,
+// one after the other: a queue belongs to one socket, so the one that a test has
+// opened before must go. Closing it again is no mistake for the suite.
+func xdpOpener(t *testing.T, ns *netns.NS, name, want string) func(*capture.Config) (*capture.Sniffer, error) {
+	var last *capture.Sniffer
+	return func(cfg *capture.Config) (*capture.Sniffer, error) {
+		if last != nil {
+			last.Close()
+		}
+		var c capture.Config
+		if cfg != nil {
+			c = *cfg
+		}
+		c.Backend = capture.BackendXDP
+		s, err := openIn(ns, name, &c)
+		if err != nil {
+			return nil, err
+		}
+		last = s
+		want := want
+		if c.Direction == capture.Out {
+			want = "sends only"
+		}
+		if b := s.Backend(); b.Type != capture.BackendXDP || !strings.Contains(b.Detail, want) {
+			t.Errorf("backend %v, want xdp, %s", b, want)
+		}
+		return s, nil
+	}
+}
+
 // xdpFixture is a pair of interfaces, of which one is captured with AF_XDP.
 func xdpFixture(t *testing.T, mtu int) (*conformance.Fixture, *netns.NS, *netns.NS) {
 	here, there := netns.New(t), netns.New(t)
@@ -28,34 +58,8 @@ func xdpFixture(t *testing.T, mtu int) (*conformance.Fixture, *netns.NS, *netns.
 		want = "generic"
 	}
 	peer := openPeer(t, there, "veth0")
-	// A queue belongs to one socket: the one that a test has opened before must
-	// go. Closing it again is no mistake for the suite.
-	var last *capture.Sniffer
-	open := func(cfg *capture.Config) (*capture.Sniffer, error) {
-		if last != nil {
-			last.Close()
-		}
-		var c capture.Config
-		if cfg != nil {
-			c = *cfg
-		}
-		c.Backend = capture.BackendXDP
-		s, err := openIn(here, "veth0", &c)
-		if err != nil {
-			return nil, err
-		}
-		last = s
-		want := want
-		if c.Direction == capture.Out {
-			want = "sends only"
-		}
-		if b := s.Backend(); b.Type != capture.BackendXDP || !strings.Contains(b.Detail, want) {
-			t.Errorf("backend %v, want xdp, %s", b, want)
-		}
-		return s, nil
-	}
 	return &conformance.Fixture{
-		Open:       open,
+		Open:       xdpOpener(t, here, "veth0", want),
 		Inject:     peer.Send,
 		Seen:       []link.Direction{link.DirectionIn},
 		SentSeen:   []link.Direction{link.DirectionOut},
@@ -63,7 +67,7 @@ func xdpFixture(t *testing.T, mtu int) (*conformance.Fixture, *netns.NS, *netns.
 		MAC:        here.Interface(t, "veth0").MAC,
 		MaxFrame:   mtu + 14,
 		TooLong:    mtu + 100,
-		Small:      &capture.Config{BufferSize: 256 * chunk}, // frames of any length,
+		Small:      &capture.Config{BufferSize: 256 * chunk}, // frames of any length
 		SmallBytes: 256 * 1024,                               // by the lengths that the suite has
 		Remove:     func() { here.Delete(t, "veth0") },
 		CloseLoops: 50, // the kernel takes 40 ms to give a queue back
@@ -93,4 +97,24 @@ func TestConformanceXDPPieces(t *testing.T) {
 		x, _, _ := xdpFixture(t, 9000)
 		return x
 	}, "Down")
+}
+
+// TestConformanceXDPLoopback has the longest frames, through generic XDP.
+func TestConformanceXDPLoopback(t *testing.T) {
+	conformance.Run(t, func(t *testing.T) *conformance.Fixture {
+		here := netns.New(t)
+		peer := openPeer(t, here, "lo")
+		return &conformance.Fixture{
+			Open:   xdpOpener(t, here, "lo", "generic"),
+			Inject: peer.Send,
+			// What others send is not seen before it arrives.
+			Seen:       []link.Direction{link.DirectionIn},
+			SentSeen:   []link.Direction{link.DirectionOut, link.DirectionIn},
+			MaxFrame:   65550,
+			TooLong:    66000,
+			Small:      &capture.Config{BufferSize: 256 * 4096},
+			SmallBytes: 256 * 1024,
+			CloseLoops: 50,
+		}
+	}, "Down", "Gone") // a namespace keeps its loopback interface
 }

@@ -213,6 +213,64 @@ func TestQueues(t *testing.T) {
 	}
 }
 
+// TestPieces has frames of which some do not fit a chunk.
+func TestPieces(t *testing.T) {
+	for _, mode := range []afxdp.Mode{afxdp.Copy, afxdp.Generic} {
+		here, there := cable(t, 1)
+		here.SetMTU(t, "veth0", 9000)
+		there.SetMTU(t, "veth1", 9000)
+		cfg := &afxdp.Config{Mode: mode, Pieces: true, FrameSize: 2048, Receive: 512, Send: 64}
+		a, b := open(t, here, "veth0", cfg), open(t, there, "veth1", cfg)
+		if err := a.SetFilter(only(t, 1000)); err != nil {
+			t.Fatal(err)
+		}
+		mac := a.Interface().MAC
+		for round := range 20 {
+			var frames [][]byte
+			var want [][]byte
+			for i := range 30 { // some 90 pieces, more than the ring of the sender holds
+				f := frame(mac, i, 60+(i*997+round*101)%8955)
+				frames = append(frames, f, frame(mac, 2000, 4000)) // the second is filtered
+				want = append(want, f)
+			}
+			if n, err := b.Send(0, frames); n != len(frames) || err != nil {
+				t.Fatalf("%v: Send = %d, %v", mode, n, err)
+			}
+			var got []byte
+			batch := make([]afxdp.Frame, 32)
+			a.SetReadDeadline(time.Now().Add(patience))
+			for i := 0; i < len(want); {
+				n, err := a.Receive(batch)
+				if err != nil {
+					t.Fatalf("%v: Receive: %v, after %d frames", mode, err, i)
+				}
+				if batch[n-1].More {
+					t.Fatalf("%v: the last of %d pieces is not the end of its frame", mode, n)
+				}
+				for _, f := range batch[:n] {
+					if got = append(got, f.Data...); f.More {
+						continue
+					}
+					if !bytes.Equal(got, want[i]) {
+						t.Fatalf("%v: frame %d has %d bytes, want %d", mode, i, len(got), len(want[i]))
+					}
+					got = got[:0]
+					i++
+				}
+				if err := a.Release(batch[:n]); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		if st, err := a.Stats(); err != nil || st.Received != 20*30 || st.Dropped != 0 {
+			t.Errorf("%v: Stats = %+v, %v, want %d received", mode, st, err, 20*30)
+		}
+		if _, err := b.Send(0, [][]byte{make([]byte, 9015)}); !errors.Is(err, capture.ErrFrameSize) {
+			t.Errorf("%v: Send of a frame that is too long = %v, want ErrFrameSize", mode, err)
+		}
+	}
+}
+
 // only is a filter that accepts frames with a number below n.
 func only(t testing.TB, n uint32) []bpf.RawInstruction {
 	t.Helper()
