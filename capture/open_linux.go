@@ -24,8 +24,10 @@ func open(ifi link.Interface, cfg *Config) (Backend, error) {
 		return openRing(ifi, cfg)
 	case BackendMessages:
 		return openMessages(ifi, cfg)
+	case BackendXDP:
+		return openXDP(ifi, cfg)
 	default:
-		return nil, fmt.Errorf("%w: backend %v: use BackendRing or BackendMessages", errors.ErrUnsupported, cfg.Backend)
+		return nil, fmt.Errorf("%w: backend %v: use BackendRing, BackendMessages or BackendXDP", errors.ErrUnsupported, cfg.Backend)
 	}
 }
 

@@ -36,7 +36,12 @@ func newMapping(fd, length int) (*mapping, error) {
 	if err != nil {
 		return nil, os.NewSyscallError("mmap", err)
 	}
-	return &mapping{base: base, live: []span{{0, length}}}, nil
+	return mapped(base, uintptr(length)), nil
+}
+
+// mapped returns the mapping of length bytes at base.
+func mapped(base unsafe.Pointer, length uintptr) *mapping {
+	return &mapping{base: base, live: []span{{0, int(length)}}}
 }
 
 // bytes returns the memory. Nothing but the owner's care keeps it mapped.

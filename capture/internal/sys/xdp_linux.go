@@ -1,0 +1,958 @@
+package sys
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"os"
+	"runtime"
+	"sync/atomic"
+	"syscall"
+	"time"
+	"unsafe"
+
+	"github.com/gopkts/gopkts/capture/internal/cbpf"
+	"github.com/gopkts/gopkts/capture/internal/ebpf"
+	"golang.org/x/net/bpf"
+	"golang.org/x/sys/unix"
+)
+
+// XDPMode is how an AF_XDP socket gets its frames.
+type XDPMode uint8
+
+// The modes, from the one that is tried first.
+const (
+	XDPAuto     XDPMode = iota
+	XDPZeroCopy         // the device writes into the memory of the socket
+	XDPCopy             // the driver runs the program, the kernel copies
+	XDPGeneric          // the network stack runs the program, the kernel copies
+)
+
+var (
+	// ErrXDPAttached says that another XDP program is attached.
+	ErrXDPAttached = errors.New("another XDP program is attached to the interface")
+	// ErrXDPQueue says that another AF_XDP socket has the queue.
+	ErrXDPQueue = errors.New("another AF_XDP socket has the queue")
+)
+
+// xdpHeadroom is what the kernel keeps free before a frame in its chunk:
+// XDP_PACKET_HEADROOM.
+const xdpHeadroom = 256
+
+// XDPRoom returns the longest frame that a chunk of the given size receives.
+func XDPRoom(chunk int) int { return chunk - xdpHeadroom }
+
+// XDPConfig is what [OpenXDP] has to know. Its caller has checked the sizes.
+type XDPConfig struct {
+	Interface   int // index
+	Name        string
+	MAC         [6]byte
+	Queues      []int // nil for all that the interface has
+	Mode        XDPMode
+	ChunkSize   int // a power of two from 2048 to the page size
+	RxChunks    int // altogether; none for sockets that only send
+	TxChunks    int // of each queue that sends
+	TxQueues    int // how many queues send, from the first; none for sockets that only receive
+	Promiscuous bool
+	// Pieces says that frames which do not fit a chunk may take several:
+	// XDP_USE_SG, Linux 6.6.
+	Pieces bool
+	// Ready, if it is set, is asked for another reason for [XDP.Wait] to
+	// return, besides frames.
+	Ready func() bool
+}
+
+// XDP is the AF_XDP sockets of the queues of one interface, on common memory,
+// and the program that sends frames to them.
+//
+// These groups of methods may run at the same time, each by one goroutine:
+// Receive, Release and Discard; Wait; Start, Stop and Freeze; Transmit and MTU;
+// Stats. Close excludes them all. The others may be called at any time.
+type XDP struct {
+	cfg    XDPConfig
+	mode   XDPMode
+	queues []*xskQueue
+	mem    *umem
+
+	link    *BPFLink
+	gate    *BPFMap // what the attached program goes on with: nothing, or a filter
+	sockets *BPFMap // by queue
+
+	file    *os.File // an epoll set of the sockets and the monitor
+	raw     syscall.RawConn
+	monitor int // rtnetlink socket that says what happens to interfaces
+	promisc int // AF_PACKET socket that has the membership
+	rtnl    *Rtnl
+	buf     []byte // for the monitor
+
+	next    int         // queue to look at first
+	stopped atomic.Bool // the gate is closed, and nothing is in flight
+	gone    bool
+	down    bool // to be reported
+
+	ready        func(fd uintptr) bool // made once, so that a wait does not allocate
+	outcome      error                 // written by ready
+	missedBefore uint64                // of the interface, when it was opened
+	missed       uint64                // since then
+}
+
+// OpenXDP opens sockets that receive nothing yet.
+func OpenXDP(cfg *XDPConfig) (*XDP, error) {
+	x := &XDP{cfg: *cfg, monitor: -1, promisc: -1}
+	x.stopped.Store(true)
+	x.ready = x.isReady
+	err := x.open()
+	if err == nil {
+		return x, nil
+	}
+	x.Close(XDPFrame{})
+	return nil, err
+}
+
+func (x *XDP) open() error {
+	var err error
+	if x.rtnl, err = OpenRtnl(); err != nil {
+		return err
+	}
+	if x.cfg.Queues == nil {
+		n := xdpQueues(x.cfg.Name)
+		for i := range n {
+			x.cfg.Queues = append(x.cfg.Queues, i)
+		}
+	}
+	if err := x.openSockets(); err != nil {
+		return err
+	}
+	if x.cfg.Promiscuous {
+		x.promisc, err = unix.Socket(unix.AF_PACKET, unix.SOCK_RAW|unix.SOCK_CLOEXEC, 0)
+		if err != nil {
+			return os.NewSyscallError("socket AF_PACKET", err)
+		}
+		mreq := unix.PacketMreq{Ifindex: int32(x.cfg.Interface), Type: unix.PACKET_MR_PROMISC}
+		if err := unix.SetsockoptPacketMreq(x.promisc, unix.SOL_PACKET, unix.PACKET_ADD_MEMBERSHIP, &mreq); err != nil {
+			return os.NewSyscallError("setsockopt PACKET_ADD_MEMBERSHIP", err)
+		}
+	}
+	return x.openPoller()
+}
+
+// openSockets tries the modes in their order.
+func (x *XDP) openSockets() error {
+	modes := []XDPMode{x.cfg.Mode}
+	if x.cfg.Mode == XDPAuto {
+		modes = []XDPMode{XDPZeroCopy, XDPCopy, XDPGeneric}
+	}
+	var first error
+	for _, m := range modes {
+		err := x.attach(m)
+		if err == nil {
+			err = x.bindAll(m)
+		}
+		if err == nil {
+			x.mode = m
+			return nil
+		}
+		if first == nil || !notSupported(err) {
+			first = err
+		}
+		if !notSupported(err) {
+			break
+		}
+		if err := x.closeSockets(); err != nil {
+			return err
+		}
+	}
+	return first
+}
+
+// attach puts the program in place, unless it is there.
+func (x *XDP) attach(m XDPMode) error {
+	if x.cfg.RxChunks == 0 || x.link != nil && m != XDPGeneric {
+		return nil
+	}
+	var err error
+	if x.sockets == nil {
+		queues := 0
+		for _, q := range x.cfg.Queues {
+			queues = max(queues, q+1)
+		}
+		if x.sockets, err = NewXSKMap(queues); err != nil {
+			return err
+		}
+		if x.gate, err = NewProgramMap(1); err != nil {
+			return err
+		}
+	}
+	if x.link != nil {
+		link := x.link
+		x.link = nil
+		if err := link.Close(); err != nil {
+			return err
+		}
+	}
+	// The program that is attached never changes: for some drivers that means
+	// to start the device anew. It goes on with the filter that lies in the
+	// gate, or passes the frame to the host when there is none.
+	var p ebpf.Program
+	p.LoadMap(ebpf.R2, x.gate.FD())
+	p.ALU32Imm(ebpf.Mov, ebpf.R3, 0)
+	p.Call(ebpf.TailCall)
+	p.ALU32Imm(ebpf.Mov, ebpf.R0, xdpPass)
+	p.Exit()
+	prog, err := loadXDP("gopkts_gate", &p, x.cfg.Pieces)
+	if err != nil {
+		return err
+	}
+	defer prog.Close()
+	// A link that was closed just now may still be there.
+	for end := time.Now().Add(busyPatience); ; time.Sleep(5 * time.Millisecond) {
+		x.link, err = prog.AttachXDP(x.cfg.Interface, m == XDPGeneric)
+		// The second one is for a program of the other kind, generic or not.
+		if !errors.Is(err, unix.EBUSY) && !errors.Is(err, unix.EEXIST) {
+			return err
+		}
+		if time.Now().After(end) {
+			return fmt.Errorf("%w: %w", ErrXDPAttached, err)
+		}
+	}
+}
+
+// xdpPass is XDP_PASS of linux/bpf.h.
+const xdpPass = 2
+
+func loadXDP(name string, p *ebpf.Program, frags bool) (*BPFProgram, error) {
+	code, err := p.Assemble(binary.NativeEndian)
+	if err != nil {
+		return nil, err
+	}
+	return LoadXDP(name, code, frags)
+}
+
+// bindAll makes the sockets of all queues. The first one has the memory, the
+// others share it.
+func (x *XDP) bindAll(m XDPMode) error {
+	rx := 0
+	if x.cfg.RxChunks > 0 {
+		rx = max(xdpMinChunks, x.cfg.RxChunks/len(x.cfg.Queues))
+	}
+	txQueues := min(x.cfg.TxQueues, len(x.cfg.Queues))
+	chunks := rx*len(x.cfg.Queues) + x.cfg.TxChunks*txQueues
+	first := uint64(0)
+	var err error
+	if x.mem == nil {
+		if x.mem, err = newUMEM(x.cfg.ChunkSize, chunks); err != nil {
+			return err
+		}
+	}
+	for i, id := range x.cfg.Queues {
+		q, err := newXSK(id)
+		if err != nil {
+			return err
+		}
+		x.queues = append(x.queues, q)
+		if i == 0 {
+			if err := x.mem.register(q.fd); err != nil {
+				return err
+			}
+		}
+		tx := 0
+		if i < txQueues {
+			tx = x.cfg.TxChunks
+		}
+		if err := q.open(rx, tx); err != nil {
+			return err
+		}
+		q.chunk = uint64(x.cfg.ChunkSize)
+		q.gaps = make([]uint64, 0, maxGaps)
+		q.give(first, rx)
+		first += uint64(rx) * q.chunk
+		q.first = first
+		q.busy = make([]bool, tx)
+		q.free = make([]uint64, 0, tx)
+		q.cancelled = make([]txCancelled, 0, tx)
+		for range tx {
+			q.free = append(q.free, first)
+			first += q.chunk
+		}
+
+		sa := unix.SockaddrXDP{Ifindex: uint32(x.cfg.Interface), QueueID: uint32(id)}
+		switch {
+		case i > 0:
+			sa.Flags, sa.SharedUmemFD = unix.XDP_SHARED_UMEM, uint32(x.queues[0].fd)
+		case m == XDPZeroCopy:
+			sa.Flags = unix.XDP_ZEROCOPY | unix.XDP_USE_NEED_WAKEUP
+		default:
+			sa.Flags = unix.XDP_COPY | unix.XDP_USE_NEED_WAKEUP
+		}
+		if x.cfg.Pieces && i == 0 {
+			sa.Flags |= unix.XDP_USE_SG
+		}
+		if err := q.bind(&sa); err != nil {
+			if errors.Is(err, unix.EBUSY) {
+				err = fmt.Errorf("%w: %w", ErrXDPQueue, err)
+			}
+			return err
+		}
+		// As many frames for a system call as the ring has. Linux 6.17; before,
+		// it is 32.
+		budget := int32(max(32, x.cfg.TxChunks))
+		_ = setsockoptXDP(q.fd, unix.XDP_MAX_TX_SKB_BUDGET, &budget)
+		if x.sockets != nil {
+			if err := x.sockets.Set(uint32(id), q.fd); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+const (
+	// xdpMinChunks is how many frames each queue has room for at least.
+	xdpMinChunks = 16
+	// maxGaps is how many places of losses are known at a time; of those that
+	// come when there are so many, only the number of lost frames is.
+	maxGaps = 64
+)
+
+// closeSockets undoes bindAll, except for the memory.
+func (x *XDP) closeSockets() error {
+	var errs []error
+	for _, q := range x.queues {
+		errs = append(errs, q.close())
+	}
+	x.queues = nil
+	return errors.Join(errs...)
+}
+
+// openPoller makes what Wait waits for. A file of the runtime's poller is one
+// descriptor, so it is an epoll set of the others.
+func (x *XDP) openPoller() error {
+	fd, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, unix.NETLINK_ROUTE)
+	if err != nil {
+		return os.NewSyscallError("socket AF_NETLINK", err)
+	}
+	x.monitor = fd
+	if err := unix.Bind(fd, &unix.SockaddrNetlink{Family: unix.AF_NETLINK, Groups: unix.RTMGRP_LINK}); err != nil {
+		return os.NewSyscallError("bind AF_NETLINK", err)
+	}
+	x.buf = make([]byte, 16<<10)
+	// What happened before the monitor was there.
+	l, err := x.rtnl.Link(x.cfg.Interface)
+	if err != nil {
+		return err
+	}
+	x.missedBefore = l.Missed
+	x.down = l.Flags&unix.IFF_UP == 0
+
+	set, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
+	if err != nil {
+		return os.NewSyscallError("epoll_create1", err)
+	}
+	// NewFile gives to the poller what does not block.
+	err = unix.SetNonblock(set, true)
+	x.file = os.NewFile(uintptr(set), x.cfg.Name)
+	if err != nil {
+		return os.NewSyscallError("fcntl O_NONBLOCK", err)
+	}
+	if x.raw, err = x.file.SyscallConn(); err != nil {
+		return err
+	}
+	add := func(fd int) error {
+		return os.NewSyscallError("epoll_ctl",
+			unix.EpollCtl(set, unix.EPOLL_CTL_ADD, fd, &unix.EpollEvent{Events: unix.EPOLLIN, Fd: int32(fd)}))
+	}
+	if err := add(x.monitor); err != nil {
+		return err
+	}
+	if x.cfg.RxChunks > 0 {
+		for _, q := range x.queues {
+			if err := add(q.fd); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// xdpQueues returns how many queues an interface receives on: ethtool -l, and
+// 1 where the driver does not say.
+func xdpQueues(name string) int {
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return 1
+	}
+	defer unix.Close(fd)
+	// struct ethtool_channels of linux/ethtool.h: the command, four maxima, and
+	// the numbers of receive, transmit, other and combined channels.
+	channels := [9]uint32{unix.ETHTOOL_GCHANNELS}
+	var req struct {
+		name [unix.IFNAMSIZ]byte
+		data unsafe.Pointer
+		_    [24 - unsafe.Sizeof(uintptr(0))]byte // of the union of struct ifreq
+	}
+	copy(req.name[:len(req.name)-1], name)
+	req.data = unsafe.Pointer(&channels)
+	_, _, errno := unix.Syscall(unix.SYS_IOCTL, uintptr(fd), unix.SIOCETHTOOL, uintptr(unsafe.Pointer(&req)))
+	runtime.KeepAlive(&channels)
+	if errno != 0 {
+		return 1
+	}
+	return int(max(1, channels[5]+channels[8]))
+}
+
+// Mode returns how the sockets get their frames.
+func (x *XDP) Mode() XDPMode { return x.mode }
+
+// Queues returns the queues, which must not be changed.
+func (x *XDP) Queues() []int { return x.cfg.Queues }
+
+// Start receives from now on the frames that filter accepts, and all for nil.
+// The host goes on receiving the others.
+func (x *XDP) Start(filter *cbpf.Program) error {
+	if x.gate == nil { // receives nothing
+		x.stopped.Store(false)
+		return nil
+	}
+	if filter == nil {
+		var err error
+		if filter, err = cbpf.New([]bpf.RawInstruction{{Op: unix.BPF_RET | unix.BPF_K, K: 1}}); err != nil {
+			return err
+		}
+	}
+	code, err := filter.Compile(&cbpf.Target{
+		MAC:    x.cfg.MAC,
+		Hatype: unix.ARPHRD_ETHER,
+		Frags:  x.cfg.Pieces,
+		Accept: func(p *ebpf.Program) {
+			p.LoadMap(ebpf.R1, x.sockets.FD())
+			p.Load(ebpf.Word, ebpf.R2, ebpf.R6, xdpMDQueue)
+			p.ALU32Imm(ebpf.Mov, ebpf.R3, xdpPass) // where no socket is
+			p.Call(ebpf.RedirectMap)
+			p.Exit()
+		},
+		Reject: func(p *ebpf.Program) {
+			p.ALU32Imm(ebpf.Mov, ebpf.R0, xdpPass)
+			p.Exit()
+		},
+	}, binary.NativeEndian)
+	if err != nil {
+		return err
+	}
+	prog, err := LoadXDP("gopkts_filter", code, x.cfg.Pieces)
+	if err != nil {
+		return err
+	}
+	defer prog.Close()
+	if err := x.gate.Set(0, prog.FD()); err != nil {
+		return err
+	}
+	x.stopped.Store(false)
+	return nil
+}
+
+// xdpMDQueue is the offset of rx_queue_index in struct xdp_md.
+const xdpMDQueue = 16
+
+// Stop receives nothing any more. When it returns, no frame that passed an
+// earlier filter is still on its way.
+func (x *XDP) Stop() error {
+	if x.stopped.Load() {
+		return nil
+	}
+	if x.gate == nil {
+		x.stopped.Store(true)
+		return nil
+	}
+	if err := x.gate.Delete(0); err != nil {
+		return err
+	}
+	// A driver runs the program and puts frames into the rings within one
+	// read-side section of RCU, and this system call waits until every such
+	// section has ended.
+	if _, _, errno := unix.Syscall(unix.SYS_MEMBARRIER, membarrierGlobal, 0, 0); errno != 0 {
+		time.Sleep(10 * time.Millisecond)
+	}
+	x.stopped.Store(true)
+	return nil
+}
+
+// Freeze makes the filter that is set the last one: Start and Stop fail with
+// EPERM.
+func (x *XDP) Freeze() error {
+	if x.gate == nil {
+		return nil
+	}
+	return x.gate.Freeze()
+}
+
+// MTU returns the MTU of the interface in bytes, as it is now.
+func (x *XDP) MTU() (int, error) {
+	req, err := unix.NewIfreq(x.cfg.Name)
+	if err != nil {
+		return 0, err
+	}
+	if err := unix.IoctlIfreq(x.monitor, unix.SIOCGIFMTU, req); err != nil {
+		return 0, os.NewSyscallError("ioctl SIOCGIFMTU", err)
+	}
+	return int(req.Uint32()), nil
+}
+
+// XDPFrame is a frame that was received, or a piece of one: where it lies.
+type XDPFrame struct {
+	addr  uint64
+	size  uint32
+	queue uint16 // index into the queues
+	lost  bool
+	more  bool
+}
+
+// More reports whether the frame goes on with the next piece.
+func (f XDPFrame) More() bool { return f.more }
+
+// LossBefore reports whether frames were lost directly before this one.
+func (f XDPFrame) LossBefore() bool { return f.lost }
+
+// Queue returns the number of the queue it was received on.
+func (x *XDP) Queue(f XDPFrame) int { return x.queues[f.queue].id }
+
+// Receive fills dst with frames that are there, and returns how many. They are
+// the caller's until he releases them. A frame in pieces is one element each,
+// all of them in the same call; dst must have room for the longest frame.
+func (x *XDP) Receive(dst []XDPFrame) (int, error) {
+	got := 0
+	for range x.queues {
+		q, index := x.queues[x.next], x.next
+		if x.next++; x.next == len(x.queues) {
+			x.next = 0
+		}
+		if q.rx.size == 0 {
+			continue
+		}
+		taken := q.taken.Load()
+		at := uint32(taken)
+		n := min(int(atomic.LoadUint32(q.rx.prod)-at), len(dst)-got)
+		if x.cfg.Pieces && n > 0 {
+			if n = q.whole(at, n); n == 0 && got == 0 {
+				return 0, fmt.Errorf("frame of more than %d pieces: %w", len(dst), unix.EMSGSIZE)
+			}
+		}
+		if n == 0 {
+			continue
+		}
+		for i := range n {
+			d := q.rx.desc(at + uint32(i))
+			// The kernel is trusted; memory is not.
+			if d.Addr > uint64(len(x.mem.data)) || uint64(d.Len) > uint64(len(x.mem.data))-d.Addr {
+				return got, fmt.Errorf("frame of %d bytes at %#x, which is no memory of its own: %w", d.Len, d.Addr, unix.EBADMSG)
+			}
+			f := XDPFrame{addr: d.Addr, size: d.Len, queue: uint16(index), more: d.Options&unix.XDP_PKT_CONTD != 0}
+			if len(q.gaps) > 0 {
+				f.lost = q.gap(taken + uint64(i))
+			}
+			dst[got] = f
+			got++
+		}
+		if x.cfg.Pieces {
+			q.count(taken, dst[got-n:got])
+		} else {
+			q.taken.Store(taken + uint64(n))
+		}
+		atomic.StoreUint32(q.rx.cons, at+uint32(n))
+		if got == len(dst) {
+			break
+		}
+	}
+	return got, nil
+}
+
+// Data returns the bytes of a frame.
+func (x *XDP) Data(f XDPFrame) []byte {
+	end := f.addr + uint64(f.size)
+	return x.mem.data[f.addr:end:end]
+}
+
+// Release gives the memory of frames back to the kernel.
+func (x *XDP) Release(frames []XDPFrame) error {
+	mask := ^(uint64(x.cfg.ChunkSize) - 1)
+	for _, f := range frames {
+		q := x.queues[f.queue]
+		*q.fill.addr(q.released) = f.addr & mask
+		q.released++
+	}
+	var errs error
+	for _, q := range x.queues {
+		if q.fill.size == 0 || q.released == atomic.LoadUint32(q.fill.prod) {
+			continue
+		}
+		if err := q.publish(); err != nil && errs == nil {
+			errs = err
+		}
+		if q.fill.needWakeup() {
+			x.wake(q)
+		}
+	}
+	return errs
+}
+
+// wake makes the driver look at the fill ring.
+func (x *XDP) wake(q *xskQueue) {
+	// A frame is never received this way; errors say that the interface is
+	// down, which the monitor knows, too.
+	_, _, _ = unix.Syscall6(unix.SYS_RECVFROM, uintptr(q.fd), 0, 0, unix.MSG_DONTWAIT, 0, 0)
+}
+
+// Discard forgets the frames that are there.
+func (x *XDP) Discard() error {
+	var batch [64]XDPFrame
+	for {
+		n, err := x.Receive(batch[:])
+		if n == 0 || err != nil {
+			return err
+		}
+		if err := x.Release(batch[:n]); err != nil {
+			return err
+		}
+	}
+}
+
+// pending reports whether there are frames to receive.
+func (x *XDP) pending() bool {
+	for _, q := range x.queues {
+		if q.rx.size > 0 && atomic.LoadUint32(q.rx.prod) != uint32(q.taken.Load()) {
+			return true
+		}
+	}
+	return false
+}
+
+// Wait returns nil when there are frames to receive, or when the configuration's
+// Ready says so.
+func (x *XDP) Wait() error {
+	for _, q := range x.queues {
+		if q.rx.size > 0 && q.fill.needWakeup() {
+			x.wake(q)
+		}
+	}
+	x.outcome = nil
+	if err := x.raw.Read(x.ready); err != nil {
+		if !errors.Is(err, os.ErrDeadlineExceeded) {
+			return err
+		}
+		// As in Socket.wait.
+		if err := x.file.SetReadDeadline(time.Time{}); err != nil {
+			return err
+		}
+		return ErrInterrupted
+	}
+	return x.outcome
+}
+
+// isReady tells the poller whether a wait is over. Events come on edges, so it
+// looks at the rings themselves each time.
+func (x *XDP) isReady(uintptr) bool {
+	switch {
+	case x.pending() || x.cfg.Ready != nil && x.cfg.Ready():
+		return true
+	case x.stopped.Load():
+		x.outcome = ErrDrained
+		return true
+	}
+	if !x.gone {
+		x.watch()
+		// What was received before comes first.
+		if x.pending() {
+			return true
+		}
+	}
+	switch {
+	case x.gone:
+		x.outcome = ErrGone
+		return true
+	case x.down:
+		x.down = false
+		x.outcome = ErrDown
+		return true
+	}
+	return false
+}
+
+// watch reads what the monitor has to say.
+func (x *XDP) watch() {
+	for {
+		n, err := unix.Read(x.monitor, x.buf)
+		switch {
+		case err == unix.EINTR:
+			continue
+		case err == unix.ENOBUFS: // it said more than there was room for
+			l, err := x.rtnl.Link(x.cfg.Interface)
+			x.gone = errors.Is(err, unix.ENODEV)
+			x.down = x.down || err == nil && l.Flags&unix.IFF_UP == 0
+			continue
+		case err != nil:
+			return
+		}
+		for b := x.buf[:n]; len(b) >= unix.NLMSG_HDRLEN+ifInfoLen; {
+			length := int(binary.NativeEndian.Uint32(b))
+			if length < unix.NLMSG_HDRLEN+ifInfoLen || length > len(b) {
+				break
+			}
+			typ, info := binary.NativeEndian.Uint16(b[4:]), b[unix.NLMSG_HDRLEN:]
+			b = b[min((length+3)&^3, len(b)):]
+			// Bridges tell of their ports in the same way, with a family.
+			if info[0] != unix.AF_UNSPEC || int(int32(binary.NativeEndian.Uint32(info[4:]))) != x.cfg.Interface {
+				continue
+			}
+			switch {
+			case typ == unix.RTM_DELLINK:
+				x.gone = true
+			case typ == unix.RTM_NEWLINK && binary.NativeEndian.Uint32(info[8:])&unix.IFF_UP == 0:
+				x.down = true
+			}
+		}
+	}
+}
+
+// Interrupt makes a waiting Wait, or else the next one that has to wait,
+// return ErrInterrupted.
+func (x *XDP) Interrupt() { _ = x.file.SetReadDeadline(time.Unix(1, 0)) }
+
+// txPatience is how long a sender waits for a device that takes nothing.
+const txPatience = time.Second
+
+// Transmit sends frames in order on a queue, by its index in Queues, and
+// returns how many went out. Each must fit a chunk, or the ring when there may
+// be pieces. The error, nil when all did, is ENETDOWN for an interface that is
+// down, ENXIO for one that is gone, and EAGAIN for one that takes nothing.
+func (x *XDP) Transmit(queue int, frames [][]byte) (int, error) {
+	q := x.queues[queue]
+	sent := 0
+	var since time.Time
+	skip := len(q.cancelled) // as in push
+	for sent < len(frames) {
+		q.reap()
+		at := atomic.LoadUint32(q.tx.prod)
+		room := min(len(q.free), int(q.tx.size-(at-atomic.LoadUint32(q.tx.cons))))
+		n, used := 0, 0
+		for _, b := range frames[sent:] {
+			need := q.pieces(b)
+			if used+need > room {
+				break
+			}
+			x.fill(q, at+uint32(used), b)
+			used += need
+			n++
+		}
+		if n == 0 {
+			if err := x.kick(q); err != nil {
+				return sent, err
+			}
+			if skip > 0 {
+				skip--
+				continue
+			}
+			if !pause(&since) {
+				return sent, os.NewSyscallError("sendto", unix.EAGAIN)
+			}
+			continue
+		}
+		since = time.Time{}
+		atomic.StoreUint32(q.tx.prod, at+uint32(used))
+		done, err := x.push(q, at, at+uint32(used))
+		if err == nil {
+			sent += n
+			continue
+		}
+		for _, b := range frames[sent : sent+n] { // those that went out whole
+			if done -= q.pieces(b); done < 0 {
+				break
+			}
+			sent++
+		}
+		return sent, err
+	}
+	return sent, nil
+}
+
+// fill writes the descriptors of a frame, for which there is room.
+func (x *XDP) fill(q *xskQueue, at uint32, b []byte) {
+	for {
+		last := len(q.free) - 1
+		addr := q.free[last]
+		q.free = q.free[:last]
+		q.busy[(addr-q.first)/q.chunk] = true
+		n := copy(x.mem.data[addr:addr+q.chunk], b)
+		b = b[n:]
+		d := q.tx.desc(at)
+		d.Addr, d.Len, d.Options = addr, uint32(n), 0
+		if len(b) == 0 {
+			return
+		}
+		d.Options = unix.XDP_PKT_CONTD
+		at++
+	}
+}
+
+// push makes the kernel take the descriptors from one index of the transmit
+// ring to another, and returns how many it took.
+func (x *XDP) push(q *xskQueue, from, to uint32) (int, error) {
+	if x.mode == XDPZeroCopy {
+		// The driver takes them when it gets to it.
+		if q.tx.needWakeup() {
+			if err := x.kick(q); err != nil {
+				return 0, x.cancel(q, from, to, err)
+			}
+		}
+		return int(to - from), nil
+	}
+	var since time.Time
+	skip := len(q.cancelled) // the kernel skips one each time, and does not say so
+	for at := from; ; {
+		err := x.kick(q)
+		now := atomic.LoadUint32(q.tx.cons)
+		switch {
+		case now == to:
+			return int(to - from), nil
+		case err != nil:
+			return int(max(0, int32(now-from))), x.cancel(q, now, to, err)
+		case now != at:
+			at, since = now, time.Time{}
+		case skip > 0:
+			skip--
+		case !pause(&since):
+			return int(max(0, int32(now-from))), x.cancel(q, now, to, os.NewSyscallError("sendto", unix.EAGAIN))
+		}
+	}
+}
+
+// cancel makes the kernel leave out the descriptors from one index to another,
+// whenever it comes to them, and returns err. They cannot be taken back: the
+// kernel may have read the producer's index.
+func (x *XDP) cancel(q *xskQueue, from, to uint32, err error) error {
+	for i := from; i != to; i++ {
+		d := q.tx.desc(i)
+		// An option that does not exist makes a descriptor invalid. It must not
+		// be XDP_PKT_CONTD, which would take the next one along.
+		atomic.StoreUint32(&d.Options, 1<<31)
+		q.cancelled = append(q.cancelled, txCancelled{i, d.Addr})
+	}
+	return err
+}
+
+// kick makes the kernel look at the transmit ring. It returns only errors that
+// do not pass by themselves.
+func (x *XDP) kick(q *xskQueue) error {
+	switch err := unix.Send(q.fd, nil, unix.MSG_DONTWAIT); err {
+	case nil, unix.EAGAIN, unix.EBUSY, unix.ENOBUFS, unix.EINTR:
+		return nil
+	default:
+		return os.NewSyscallError("sendto", err)
+	}
+}
+
+// pause waits a moment, from the third time on, and reports whether there is
+// still hope. since is the zero time at the start.
+func pause(since *time.Time) bool {
+	now := time.Now()
+	if since.IsZero() {
+		*since = now
+	}
+	switch d := now.Sub(*since); {
+	case d > txPatience:
+		return false
+	case d < 20*time.Microsecond:
+		runtime.Gosched()
+	default:
+		time.Sleep(min(d, time.Millisecond))
+	}
+	return true
+}
+
+// XDPCounters are what was counted since the sockets were opened.
+type XDPCounters struct {
+	Received  uint64 // found room
+	Dropped   uint64 // accepted by the filter, and no room in memory or ring
+	FillEmpty uint64 // times that there was no chunk to receive into
+	RingFull  uint64 // times that there was no place in the ring
+	Missed    uint64 // lost by the interface before the program saw them
+	TxInvalid uint64 // descriptors that the kernel refused to send
+}
+
+// Stats returns the counters.
+func (x *XDP) Stats() (XDPCounters, error) {
+	var c XDPCounters
+	for _, q := range x.queues {
+		st, err := q.statistics()
+		if err != nil {
+			return c, err
+		}
+		switch {
+		case q.rx.size == 0:
+		case x.cfg.Pieces:
+			c.Received += q.frames()
+		default:
+			c.Received += q.received()
+		}
+		c.Dropped += st.Rx_dropped + st.Rx_ring_full
+		c.FillEmpty += st.Rx_fill_ring_empty_descs
+		c.RingFull += st.Rx_ring_full
+		c.TxInvalid += st.Tx_invalid_descs
+	}
+	l, err := x.rtnl.Link(x.cfg.Interface)
+	if err != nil && !errors.Is(err, unix.ENODEV) {
+		return c, err
+	}
+	if l.Missed > x.missedBefore+x.missed { // not when the interface is gone
+		x.missed = l.Missed - x.missedBefore
+	}
+	c.Missed = x.missed
+	return c, nil
+}
+
+// SyscallConn returns what Wait waits for: an epoll set that is readable when
+// there is something to receive.
+func (x *XDP) SyscallConn() (syscall.RawConn, error) { return x.file.SyscallConn() }
+
+// Close gives everything back to the kernel. The bytes of the frame kept can be
+// read as long as x is reachable; the zero XDPFrame keeps none.
+func (x *XDP) Close(kept XDPFrame) error {
+	err := x.CloseKeep()
+	if x.mem != nil {
+		var keeps []keep
+		if at := int(kept.addr); kept.size > 0 {
+			data := span{at, at + int(kept.size)}
+			keeps = []keep{{span: data, content: data}}
+		}
+		err = errors.Join(err, x.mem.mem.detach(keeps))
+	}
+	return err
+}
+
+// CloseKeep is Close that keeps all frames.
+func (x *XDP) CloseKeep() error {
+	var errs []error
+	if x.file != nil {
+		errs = append(errs, x.file.Close())
+	}
+	if x.link != nil {
+		errs = append(errs, x.link.Close())
+	}
+	errs = append(errs, x.closeSockets())
+	for _, m := range []*BPFMap{x.gate, x.sockets} {
+		if m != nil {
+			errs = append(errs, m.Close())
+		}
+	}
+	for _, fd := range []*int{&x.monitor, &x.promisc} {
+		if *fd >= 0 {
+			errs = append(errs, closeDescriptor(fd))
+		}
+	}
+	if x.rtnl != nil {
+		errs = append(errs, x.rtnl.Close())
+	}
+	if x.mem != nil {
+		// This memory, unlike the rings, does not keep the sockets alive.
+		runtime.AddCleanup(x, (*mapping).unmap, x.mem.mem)
+	}
+	return errors.Join(errs...)
+}
