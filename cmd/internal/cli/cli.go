@@ -139,10 +139,24 @@ func wanted(flag *pflag.Flag) string {
 		return "a number of packets"
 	case "snaplen", "buffer":
 		return "a number of bytes"
+	case "loop":
+		return "a number of times"
+	case "rotate-files":
+		return "a number of files"
+	case "rotate-count":
+		return "a number of packets"
+	case "rotate-size":
+		return "a number of millions of bytes, or of bytes as in 500k, 64MiB or 1G"
+	case "speed":
+		return "a factor, such as 1, 0.5 or 10"
 	case "list":
 		return "a number of differences"
 	}
 	switch flag.Value.Type() {
+	case "size":
+		return "a number of bytes, such as 65536, 64MiB or 1G"
+	case "rate":
+		return "a rate, such as 500, 10k or 1.5M"
 	case "duration":
 		return "a time, such as 30s or 5m"
 	case "bool":

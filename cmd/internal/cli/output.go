@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bytes"
+	"cmp"
 	"io"
 	"os"
 	"path/filepath"
@@ -37,7 +38,7 @@ type outputFlags struct {
 var formats = []string{"text", "tree", "json", "fields"}
 
 // frameFields are the fields that belong to no layer.
-var frameFields = []string{"n", "time", "caplen", "len", "link", "summary"}
+var frameFields = []string{"n", "time", "caplen", "len", "link", "interface", "summary"}
 
 func (o *outputFlags) register(cmd *cobra.Command) {
 	f := cmd.Flags()
@@ -89,10 +90,23 @@ type output struct {
 	n       int // packets so far
 	scratch []byte
 
-	file       *pcap.Writer
+	file       packetFile
+	rotator    *pcap.Rotator      // file, if it is one
+	rotation   *pcap.RotateConfig // asks for one
 	fileFormat pcap.Format
-	interfaces int // described in file
-	base       int // number of the first interface of the file that is read
+	interfaces int      // described in file
+	base       int      // number of the first interface of the file that is read
+	names      []string // of the interfaces, if they are printed
+}
+
+// packetFile is where -w writes: one file or a succession of them.
+type packetFile interface {
+	AddInterface(index int, iface pcap.Interface) error
+	WritePacket(f *link.Frame, options pcap.PacketOptions) error
+	WriteBlock(b pcap.Block) error
+	InterfaceID(index int, t link.Type) (id uint32, ok bool)
+	Flush() error
+	Close() error
 }
 
 // field is one column of -T fields.
@@ -238,13 +252,58 @@ func (o *output) create(t link.Type, coarse bool) error {
 	} else {
 		cfg.Link = t
 	}
+	if o.rotation != nil {
+		return o.createRotator(cfg)
+	}
+	var w *pcap.Writer
 	var err error
 	if o.flags.write == "-" {
-		o.file, err = pcap.NewWriter(o.out, cfg)
+		w, err = pcap.NewWriter(o.out, cfg)
 	} else {
-		o.file, err = pcap.Create(o.flags.write, cfg)
+		w, err = pcap.Create(o.flags.write, cfg)
 	}
-	return err
+	if err != nil {
+		return err
+	}
+	o.file = w
+	return nil
+}
+
+// createRotator prepares the files of -w. The first is created with the first
+// packet.
+func (o *output) createRotator(cfg pcap.WriterConfig) error {
+	dir, name := filepath.Split(o.flags.write)
+	c := *o.rotation
+	c.Writer, c.Overwrite, c.Pattern = cfg, true, name
+	if !strings.Contains(name, "{seq}") {
+		ext := filepath.Ext(name)
+		c.Pattern = strings.TrimSuffix(name, ext) + "_{seq}_{time}" + ext
+	}
+	r, err := pcap.CreateRotator(cmp.Or(dir, "."), c)
+	if err != nil {
+		return err
+	}
+	o.file, o.rotator = r, r
+	return nil
+}
+
+// rotates reports whether a file can end without a packet.
+func (o *output) rotates() bool { return o.rotator != nil && o.rotation.Interval > 0 }
+
+// rotateIfDue ends a file whose time is over.
+func (o *output) rotateIfDue(now time.Time) error { return o.rotator.RotateIfDue(now) }
+
+// statistics puts what became of the packets of an interface behind them, where
+// the format has a place for it.
+func (o *output) statistics(index int, t link.Type, options pcap.Options) error {
+	if o.file == nil || o.fileFormat != pcap.FormatPcapng {
+		return nil
+	}
+	id, ok := o.file.InterfaceID(index, t)
+	if !ok {
+		return nil
+	}
+	return o.file.WriteBlock(&pcap.InterfaceStatistics{Interface: id, Timestamp: uint64(time.Now().UnixNano()), Options: options})
 }
 
 // describe describes the interfaces of the source in a pcapng file.
@@ -323,6 +382,14 @@ func (o *output) close() error {
 	return err
 }
 
+// name returns the name of a frame's interface, if it is printed.
+func (o *output) name(f *link.Frame) string {
+	if f.Interface < len(o.names) {
+		return o.names[f.Interface]
+	}
+	return ""
+}
+
 func (o *output) style(s string) {
 	if o.color {
 		o.buf = append(o.buf, s...)
@@ -336,6 +403,9 @@ func (o *output) text(f *link.Frame) {
 	o.style(styleDim)
 	o.buf = o.clock.append(o.buf, f.Time)
 	o.style(styleReset)
+	if name := o.name(f); name != "" {
+		o.buf = append(append(o.buf, name...), ' ')
+	}
 	o.buf = append(o.pkt.AppendSummary(o.buf), '\n')
 }
 
@@ -356,6 +426,9 @@ func (o *output) tree(f *link.Frame) {
 	}
 	o.buf = append(o.buf, ", "...)
 	o.buf = append(o.buf, f.Link.String()...)
+	if name := o.name(f); name != "" {
+		o.buf = append(append(o.buf, ", "...), name...)
+	}
 	o.style(styleReset)
 	o.buf = append(o.buf, '\n')
 	if err != nil {
@@ -403,6 +476,10 @@ func (o *output) json(f *link.Frame) {
 	b = strconv.AppendInt(b, int64(f.WireLen), 10)
 	b = append(b, `,"link":`...)
 	b = strconv.AppendQuote(b, f.Link.String())
+	if name := o.name(f); name != "" {
+		b = append(b, `,"interface":`...)
+		b = strconv.AppendQuoteToASCII(b, name)
+	}
 	if f.Direction != link.DirectionUnknown {
 		b = append(b, `,"direction":`...)
 		b = strconv.AppendQuote(b, f.Direction.String())
@@ -448,6 +525,12 @@ func (o *output) columns(f *link.Frame) {
 			b = strconv.AppendInt(b, int64(f.WireLen), 10)
 		case "link":
 			b = append(b, f.Link.String()...)
+		case "interface":
+			if name := o.name(f); name != "" {
+				b = append(b, name...)
+			} else {
+				b = strconv.AppendInt(b, int64(f.Interface), 10)
+			}
 		case "summary":
 			b = o.pkt.AppendSummary(b)
 		}
