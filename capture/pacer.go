@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"runtime"
+	"strings"
 	"time"
 )
 
@@ -285,20 +286,22 @@ func (p *Pacer) sleep(ctx context.Context, d time.Duration) {
 
 // String tells the limits.
 func (p *Pacer) String() string {
-	s := ""
-	add := func(format string, v float64) {
-		if v > 0 {
-			if s != "" {
-				s += ", "
-			}
-			s += fmt.Sprintf(format, v)
-		}
+	var limits []string
+	if v := p.PacketsPerSecond; v != 0 {
+		limits = append(limits, fmt.Sprintf("%g packets/s", v))
 	}
-	add("%g packets/s", p.PacketsPerSecond)
-	add("%g bit/s", p.BitsPerSecond)
-	add("%g times as captured", p.Speed)
-	if s == "" {
+	if v := p.BitsPerSecond; v != 0 {
+		limits = append(limits, fmt.Sprintf("%g bit/s", v))
+	}
+	switch v := p.Speed; v {
+	case 0:
+	case 1:
+		limits = append(limits, "as captured")
+	default:
+		limits = append(limits, fmt.Sprintf("%g times as fast as captured", v))
+	}
+	if len(limits) == 0 {
 		return "no limit"
 	}
-	return s
+	return strings.Join(limits, ", ")
 }

@@ -197,10 +197,11 @@ func TestPacerErrors(t *testing.T) {
 
 func TestPacerString(t *testing.T) {
 	for want, p := range map[string]*Pacer{
-		"no limit":                   {},
-		"1000 packets/s":             {PacketsPerSecond: 1000},
-		"2.5 packets/s, 1e+06 bit/s": {PacketsPerSecond: 2.5, BitsPerSecond: 1e6},
-		"0.5 times as captured":      {Speed: 0.5},
+		"no limit":                      {},
+		"1000 packets/s":                {PacketsPerSecond: 1000},
+		"2.5 packets/s, 1e+06 bit/s":    {PacketsPerSecond: 2.5, BitsPerSecond: 1e6},
+		"1000 packets/s, as captured":   {PacketsPerSecond: 1000, Speed: 1},
+		"0.5 times as fast as captured": {Speed: 0.5},
 	} {
 		if p.String() != want {
 			t.Errorf("%q, want %q", p.String(), want)

@@ -76,8 +76,8 @@ func (a *app) warn(err error) { fmt.Fprintf(a.err, "pkts: %s\n", errorText(err))
 func (a *app) root() *cobra.Command {
 	root := &cobra.Command{
 		Use:   "pkts",
-		Short: "Capture, read, check and convert network packets",
-		Long: `pkts captures packets and reads capture files (pcap, pcapng, snoop; compressed
+		Short: "Capture, read, check, convert and send network packets",
+		Long: `pkts captures and sends packets and reads capture files (pcap, pcapng, snoop; compressed
 by gzip, bzip2, zstd or lz4), and prints them as lines, trees, JSON or fields.
 
 Exit codes: 0 everything was done; 1 something failed, a file is damaged or cut
@@ -88,6 +88,7 @@ overwrite a file that is read.`,
   pkts read -T tree -c 1 trace.pcapng    every field of the first packet
   pkts read -T json trace.pcapng | jq 'select(.len > 1000) | .n'
   pkts sniff -i eth0 -w out.pcapng       capture to a file until ^C
+  pkts replay -i eth0 trace.pcapng       send what was captured, with its pauses
   pkts check *.pcap                      decode and encode every packet, and compare`,
 		Args:          cobra.NoArgs,
 		SilenceErrors: true,
@@ -96,7 +97,7 @@ overwrite a file that is read.`,
 	}
 	root.SuggestionsMinimumDistance = 2
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{flagError(err)} })
-	root.AddCommand(a.readCommand(), a.sniffCommand(), a.ifacesCommand(), a.checkCommand(), a.infoCommand(), a.fieldsCommand(), a.versionCommand())
+	root.AddCommand(a.readCommand(), a.sniffCommand(), a.replayCommand(), a.sendCommand(), a.ifacesCommand(), a.checkCommand(), a.infoCommand(), a.fieldsCommand(), a.versionCommand())
 	for _, c := range root.Commands() {
 		c.Args = usageArgs(c.Args)
 	}

@@ -58,17 +58,11 @@ func (o *outputFlags) register(cmd *cobra.Command) {
 	f.BoolVar(&o.nano, "nano", false, "print times in nanoseconds")
 	f.StringVar(&o.color, "color", "auto", "`WHEN` to colour the output: auto (on terminals, unless NO_COLOR is set), always or never")
 	f.BoolVar(&o.print, "print", false, "print although -w is given")
-	complete := func(flag string, values ...string) {
-		// The flag was registered above.
-		_ = cmd.RegisterFlagCompletionFunc(flag, func(_ *cobra.Command, _ []string, start string) ([]string, cobra.ShellCompDirective) {
-			return withPrefix(values, start), cobra.ShellCompDirectiveNoFileComp
-		})
-	}
-	complete("type", formats...)
-	complete("time", timeStyles[:]...)
-	complete("color", "auto", "always", "never")
-	complete("write-format", "pcapng", "pcap", "pcap-nano")
-	complete("field", append(slices.Clone(frameFields), pkts.Default.FieldPaths()...)...)
+	completeValues(cmd, "type", formats...)
+	completeValues(cmd, "time", timeStyles[:]...)
+	completeValues(cmd, "color", "auto", "always", "never")
+	completeValues(cmd, "write-format", "pcapng", "pcap", "pcap-nano")
+	completeValues(cmd, "field", append(slices.Clone(frameFields), pkts.Default.FieldPaths()...)...)
 }
 
 // withPrefix returns the values that begin with start.

@@ -124,15 +124,9 @@ name a place where USER may write.
 	f.StringVarP(&flags.user, "drop-privileges", "Z", "", "become `USER`, without any capability, when the interfaces are open")
 	f.DurationVar(&flags.stats, "stats", 0, "tell on the standard error how it goes, each time that this `TIME` is over")
 	f.BoolVarP(&flags.quiet, "quiet", "q", false, "no messages at the start and the end")
-	complete := func(flag string, values ...string) {
-		// The flag was registered above.
-		_ = cmd.RegisterFlagCompletionFunc(flag, func(_ *cobra.Command, _ []string, start string) ([]string, cobra.ShellCompDirective) {
-			return withPrefix(values, start), cobra.ShellCompDirectiveNoFileComp
-		})
-	}
-	complete("direction", "both", "in", "out", "inout")
-	complete("backend", backendNames()...)
-	complete("time-stamp-type", timeStampTypes[0].name, timeStampTypes[1].name)
+	completeValues(cmd, "direction", "both", "in", "out", "inout")
+	completeValues(cmd, "backend", backendNames()...)
+	completeValues(cmd, "time-stamp-type", timeStampTypes[0].name, timeStampTypes[1].name)
 	_ = cmd.RegisterFlagCompletionFunc("interface", completeInterfaces)
 	return cmd
 }
@@ -159,6 +153,24 @@ func backendNames() []string {
 	return names
 }
 
+// parseBackend returns the type of backend of a name.
+func parseBackend(name string) (capture.BackendType, error) {
+	i := slices.Index(backendNames(), name)
+	if i < 0 {
+		return 0, usagef("--backend %s: use %s", name, strings.Join(backendNames(), ", "))
+	}
+	return capture.BackendType(i), nil
+}
+
+// completeValues completes a flag of cmd, which has been registered, with
+// values.
+func completeValues(cmd *cobra.Command, flag string, values ...string) {
+	// It fails for a flag that was not registered.
+	_ = cmd.RegisterFlagCompletionFunc(flag, func(_ *cobra.Command, _ []string, start string) ([]string, cobra.ShellCompDirective) {
+		return withPrefix(values, start), cobra.ShellCompDirectiveNoFileComp
+	})
+}
+
 // sniffFlagged checks the flags and captures.
 func (a *app) sniffFlagged(cmd *cobra.Command, flags *sniffFlags) error {
 	if len(flags.interfaces) == 0 {
@@ -179,11 +191,10 @@ func (a *app) sniffFlagged(cmd *cobra.Command, flags *sniffFlags) error {
 	if cfg.Direction, ok = directions[flags.direction]; !ok {
 		return usagef("--direction %s: use both, in or out", flags.direction)
 	}
-	backend := slices.Index(backendNames(), flags.backend)
-	if backend < 0 {
-		return usagef("--backend %s: use %s", flags.backend, strings.Join(backendNames(), ", "))
+	var err error
+	if cfg.Backend, err = parseBackend(flags.backend); err != nil {
+		return err
 	}
-	cfg.Backend = capture.BackendType(backend)
 	if flags.stamps != timeStampTypes[0].name && flags.stamps != timeStampTypes[1].name {
 		return usagef("-j %s: use host or host_hiprec; -J lists them", flags.stamps)
 	}
@@ -286,7 +297,7 @@ func (a *app) sniff(ctx context.Context, flags *sniffFlags, cfg *capture.Config,
 		}
 	})
 	defer context.AfterFunc(ctx, deactivate)()
-	endStatus := a.startStatus(r, flags)
+	endStatus := a.startStatus(flags.stats, out.silent && !flags.quiet, r.statusText())
 	err = r.run(deactivate)
 	endStatus()
 	if err == nil {
@@ -332,75 +343,22 @@ func (o *output) createFor(sources []*source, snapLen int) error {
 	}, len(sources)-1)
 }
 
-// statusEvery is how often the line on a terminal is written anew.
-const statusEvery = 200 * time.Millisecond
-
-// startStatus tells how it goes from time to time: by lines if --stats asks for
-// them, and by one line that changes where a terminal would show nothing else.
-// It returns what ends that.
-func (a *app) startStatus(r *recorder, flags *sniffFlags) (end func()) {
-	every, live := flags.stats, false
-	if every == 0 && !flags.quiet && r.out.silent && isTerminal(a.err) {
-		every, live = statusEvery, true
-	}
-	if every == 0 {
-		return func() {}
-	}
-	done := make(chan struct{})
-	var wg sync.WaitGroup
-	wg.Go(func() {
-		t := time.NewTicker(every)
-		defer t.Stop()
-		s := status{start: time.Now()}
-		s.last = s.start
-		for {
-			select {
-			case now := <-t.C:
-				text, err := s.text(r, now)
-				switch {
-				case err != nil: // an interface is gone: the end tells
-				case live:
-					fmt.Fprintf(a.err, "\r\x1b[K%s", text)
-				default:
-					fmt.Fprintln(a.err, text)
-				}
-			case <-done:
-				if live {
-					fmt.Fprint(a.err, "\r\x1b[K")
-				}
-				return
+// statusText returns what tells how a capture goes.
+func (r *recorder) statusText() func(now time.Time) string {
+	s := newStatus()
+	return func(now time.Time) string {
+		var packets, bytes, dropped uint64
+		for _, src := range r.sources {
+			st, err := src.s.Stats()
+			if err != nil {
+				return "" // the end tells
 			}
+			packets += src.packets.Load()
+			bytes += src.bytes.Load()
+			dropped += st.Dropped
 		}
-	})
-	return func() {
-		close(done)
-		wg.Wait()
+		return fmt.Sprintf("%s, %d dropped by the kernel, %d lost by the program", s.text(now, packets, bytes), dropped, r.lost())
 	}
-}
-
-// status is what was told last.
-type status struct {
-	start, last    time.Time
-	packets, bytes uint64
-}
-
-// text tells what happened so far, and the rates since the last time.
-func (s *status) text(r *recorder, now time.Time) (string, error) {
-	var packets, bytes, dropped uint64
-	for _, src := range r.sources {
-		st, err := src.s.Stats()
-		if err != nil {
-			return "", err
-		}
-		packets += src.packets.Load()
-		bytes += src.bytes.Load()
-		dropped += st.Dropped
-	}
-	seconds := max(now.Sub(s.last).Seconds(), 1e-3)
-	text := fmt.Sprintf("%.1fs: %d packets, %s, %s, %d dropped by the kernel, %d lost by the program", now.Sub(s.start).Seconds(), packets,
-		rateText(float64(packets-s.packets)/seconds, "packets/s"), rateText(8*float64(bytes-s.bytes)/seconds, "bit/s"), dropped, r.lost())
-	s.last, s.packets, s.bytes = now, packets, bytes
-	return text, nil
 }
 
 // storeStats stores what became of the packets in a pcapng file.
