@@ -29,6 +29,9 @@ import (
 const asProgram = "PKTS_TEST_AS_PROGRAM"
 
 func TestMain(m *testing.M) {
+	if os.Getenv(asNobody) != "" {
+		os.Exit(openAsNobody(os.Args[1]))
+	}
 	if os.Getenv(asProgram) != "" {
 		os.Exit(Main(os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 	}
