@@ -87,6 +87,8 @@ type output struct {
 	file       packetFile
 	rotator    *pcap.Rotator      // file, if it is one
 	rotation   *pcap.RotateConfig // asks for one
+	stream     io.Writer          // instead of file, for what is already encoded
+	closer     io.Closer          // of stream, if any
 	fileFormat pcap.Format
 	interfaces int      // described in file
 	base       int      // number of the first interface of the file that is read
@@ -240,12 +242,7 @@ func (o *output) create(t link.Type, coarse bool) error {
 			o.fileFormat = pcap.FormatPcap
 		}
 	}
-	cfg := pcap.WriterConfig{Format: o.fileFormat}
-	if o.fileFormat == pcap.FormatPcapng {
-		cfg.Section.Options = pcap.Options{pcap.TextOption(pcap.OptSectionApplication, "pkts "+versionText())}
-	} else {
-		cfg.Link = t
-	}
+	cfg := o.fileConfig(t)
 	if o.rotation != nil {
 		return o.createRotator(cfg)
 	}
@@ -261,6 +258,17 @@ func (o *output) create(t link.Type, coarse bool) error {
 	}
 	o.file = w
 	return nil
+}
+
+// fileConfig returns how the file of -w is written.
+func (o *output) fileConfig(t link.Type) pcap.WriterConfig {
+	cfg := pcap.WriterConfig{Format: o.fileFormat}
+	if o.fileFormat == pcap.FormatPcapng {
+		cfg.Section.Options = pcap.Options{pcap.TextOption(pcap.OptSectionApplication, "pkts "+versionText())}
+	} else {
+		cfg.Link = t
+	}
+	return cfg
 }
 
 // createRotator prepares the files of -w. The first is created with the first
@@ -286,19 +294,6 @@ func (o *output) rotates() bool { return o.rotator != nil && o.rotation.Interval
 
 // rotateIfDue ends a file whose time is over.
 func (o *output) rotateIfDue(now time.Time) error { return o.rotator.RotateIfDue(now) }
-
-// statistics puts what became of the packets of an interface behind them, where
-// the format has a place for it.
-func (o *output) statistics(index int, t link.Type, options pcap.Options) error {
-	if o.file == nil || o.fileFormat != pcap.FormatPcapng {
-		return nil
-	}
-	id, ok := o.file.InterfaceID(index, t)
-	if !ok {
-		return nil
-	}
-	return o.file.WriteBlock(&pcap.InterfaceStatistics{Interface: id, Timestamp: uint64(time.Now().UnixNano()), Options: options})
-}
 
 // describe describes the interfaces of the source in a pcapng file.
 func (o *output) describe(interfaces func() []pcap.Interface, index int) error {
@@ -368,6 +363,11 @@ func (o *output) flush() error {
 // close completes the output.
 func (o *output) close() error {
 	err := o.flush()
+	if o.closer != nil {
+		if cerr := o.closer.Close(); err == nil {
+			err = cerr
+		}
+	}
 	if o.file != nil {
 		if ferr := o.file.Close(); err == nil {
 			err = ferr

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"errors"
+	"io"
 	"os"
 	"sync"
 	"sync/atomic"
@@ -9,11 +10,16 @@ import (
 
 	"github.com/gopkts/gopkts/capture"
 	"github.com/gopkts/gopkts/common/link"
+	"github.com/gopkts/gopkts/common/pcap"
 )
 
 // recorder carries frames from the interfaces to the output. A goroutine for
 // each interface copies what its Sniffer has into chunks, and one goroutine
 // puts out whole chunks: between them there is one hand-over for many frames.
+//
+// Where all that the output does is to write one file, the chunks hold what goes
+// into the file: each frame is encoded where it is read, from memory that is in
+// the processor's cache, and copied once. Otherwise they hold frames.
 //
 // The memory for chunks is limited. When the output is so slow that all of it is
 // full, a recorder that stores packets goes on reading and counts what it has no
@@ -26,6 +32,7 @@ type recorder struct {
 	lossy   bool // loses frames rather than let the kernel wait
 	eager   bool // hands over every frame as soon as the output is idle
 
+	stream    io.Writer   // where encoded chunks go; nil when chunks hold frames
 	full      chan *chunk // to the output
 	free      chan *chunk // from the output
 	made      atomic.Int64
@@ -43,15 +50,29 @@ type source struct {
 	name  string
 	index int // in the output
 
+	enc  *pcap.Writer // encodes for the recorder's stream, by way of sink
+	sink sink
+
 	// What was read so far, and what there was no room for, as of the last
 	// hand-over.
 	packets, bytes, lost atomic.Uint64
 }
 
-// chunk is a number of frames with their bytes.
+// chunk is a number of frames with their bytes, or a piece of a file.
 type chunk struct {
-	frames []link.Frame
-	data   []byte
+	frames  []link.Frame
+	data    []byte
+	encoded int // frames in a piece of a file
+}
+
+func (c *chunk) reset() { c.frames, c.data, c.encoded = c.frames[:0], c.data[:0], 0 }
+
+// sink takes what an encoder writes into a chunk.
+type sink struct{ c *chunk }
+
+func (s *sink) Write(b []byte) (int, error) {
+	s.c.data = append(s.c.data, b...)
+	return len(b), nil
 }
 
 // Sizes of a chunk. Its data has room for a frame of any length.
@@ -59,6 +80,9 @@ const (
 	chunkData   = capture.DefaultSnapLen
 	chunkFrames = 2048
 	frameSize   = 112 // of link.Frame in memory, roughly
+	// An encoder holds up to 64 KiB back: a chunk of a file that has less room
+	// than that is handed over.
+	chunkFull = chunkData - 64<<10
 	// defaultMemory is how much chunks may take altogether when nobody says.
 	defaultMemory = 64 << 20
 )
@@ -66,8 +90,14 @@ const (
 // newRecorder returns a recorder whose chunks take about so many bytes.
 func newRecorder(a *app, out *output, sources []*source, memory, snapLen int) *recorder {
 	r := &recorder{app: a, out: out, sources: sources, chunkData: max(chunkData, snapLen)}
+	size := r.chunkData
+	if sources[0].enc != nil {
+		r.stream = out.stream
+	} else {
+		size += chunkFrames * frameSize
+	}
 	// Each source fills one chunk while the output empties another.
-	r.limit = max(int64(memory/(r.chunkData+chunkFrames*frameSize)), int64(len(sources)+1))
+	r.limit = max(int64(memory/size), int64(len(sources)+1))
 	r.full = make(chan *chunk, r.limit)
 	r.free = make(chan *chunk, r.limit)
 	return r
@@ -107,11 +137,11 @@ func (r *recorder) run(stop func()) error {
 }
 
 // read carries the frames of one source into chunks.
-func (r *recorder) read(src *source) error {
+func (r *recorder) read(src *source) (err error) {
 	var (
 		f       link.Frame
 		c       *chunk
-		waiting bool // the deadline is set because something waits in c
+		waiting bool // the deadline is set because something waits
 		lossMet bool // frames before the next one were lost
 
 		packets, bytes, lost uint64
@@ -120,17 +150,40 @@ func (r *recorder) read(src *source) error {
 		src.packets.Store(packets)
 		src.bytes.Store(bytes)
 		src.lost.Store(lost)
-		if c != nil && len(c.frames) > 0 {
+		if c != nil && len(c.data)+len(c.frames) > 0 {
 			r.full <- c // has room for all that there are
 			c = nil
 		}
 	}
-	defer handOver()
+	// flush hands over what the encoder holds back, too. At the end it waits
+	// for a chunk if there is none.
+	flush := func(last bool) error {
+		if src.enc != nil && c == nil {
+			if c = r.take(); c == nil && last {
+				c = <-r.free
+			}
+		}
+		if src.enc != nil && c != nil {
+			src.sink.c = c
+			if err := src.enc.Flush(); err != nil {
+				return err
+			}
+		}
+		handOver()
+		return nil
+	}
+	defer func() {
+		if ferr := flush(true); err == nil {
+			err = ferr
+		}
+	}()
 	for !r.ended.Load() {
 		switch err := src.s.Next(&f); {
 		case err == nil:
 		case errors.Is(err, os.ErrDeadlineExceeded):
-			handOver()
+			if err := flush(false); err != nil {
+				return err
+			}
 			waiting = false
 			if err := src.s.SetReadDeadline(time.Time{}); err != nil {
 				return err
@@ -147,23 +200,31 @@ func (r *recorder) read(src *source) error {
 		}
 		packets++
 		bytes += uint64(f.WireLen)
-		if c != nil && !c.fits(len(f.Data)) {
+		if !waiting {
+			waiting = true
+			if err := src.s.SetReadDeadline(time.Now().Add(flushAfter)); err != nil {
+				return err
+			}
+		}
+		if c != nil && !c.fits(src.enc != nil, len(f.Data)) {
 			handOver()
 		}
 		if c == nil {
 			if c = r.take(); c == nil {
 				lost++
 				lossMet = true
-				if !waiting {
-					waiting = true
-					if err := src.s.SetReadDeadline(time.Now().Add(flushAfter)); err != nil {
-						return err
-					}
-				}
 				continue
 			}
 		}
 		f.Interface = src.index
+		if src.enc != nil {
+			src.sink.c = c
+			c.encoded++
+			if err := src.enc.WriteFrame(&f); err != nil {
+				return err
+			}
+			continue
+		}
 		if lossMet {
 			f.Flags |= link.InfoLossBefore
 			lossMet = false
@@ -171,13 +232,6 @@ func (r *recorder) read(src *source) error {
 		c.add(&f)
 		if r.eager && len(r.full) == 0 {
 			handOver()
-			continue
-		}
-		if !waiting {
-			waiting = true
-			if err := src.s.SetReadDeadline(time.Now().Add(flushAfter)); err != nil {
-				return err
-			}
 		}
 	}
 	return nil
@@ -197,7 +251,11 @@ func (r *recorder) take() *chunk {
 	}
 	if r.made.Load() < r.limit {
 		if r.made.Add(1) <= r.limit {
-			return &chunk{frames: make([]link.Frame, 0, chunkFrames), data: make([]byte, 0, r.chunkData)}
+			c := &chunk{data: make([]byte, 0, r.chunkData)}
+			if r.stream == nil {
+				c.frames = make([]link.Frame, 0, chunkFrames)
+			}
+			return c
 		}
 		r.made.Add(-1)
 	}
@@ -207,8 +265,12 @@ func (r *recorder) take() *chunk {
 	return <-r.free // the output gives every chunk back
 }
 
-// fits reports whether there is room for a frame of n bytes.
-func (c *chunk) fits(n int) bool {
+// fits reports whether there is room for a frame of n bytes. A frame that is
+// encoded always has room, and is the last one if it takes more.
+func (c *chunk) fits(encoded bool, n int) bool {
+	if encoded {
+		return len(c.data) < chunkFull
+	}
 	return len(c.frames) < cap(c.frames) && (n <= cap(c.data)-len(c.data) || len(c.frames) == 0)
 }
 
@@ -246,7 +308,7 @@ func (r *recorder) write(stop func()) error {
 					end()
 				}
 			}
-			c.frames, c.data = c.frames[:0], c.data[:0]
+			c.reset()
 			r.free <- c
 		case now := <-tick:
 			if err == nil {
@@ -264,6 +326,14 @@ const rotateCheck = 250 * time.Millisecond
 
 // putOut puts out a chunk, and flushes when there is no other one.
 func (r *recorder) putOut(c *chunk) error {
+	if r.stream != nil {
+		if _, err := r.stream.Write(c.data); err != nil {
+			return err
+		}
+		r.out.n += c.encoded
+		r.written.Store(int64(r.out.n))
+		return nil
+	}
 	for i := range c.frames {
 		if r.out.full() {
 			break

@@ -15,7 +15,8 @@ import (
 	"github.com/gopkts/gopkts/common/pcap"
 )
 
-// slowDisk is a writer that waits until it is let go.
+// slowDisk is a writer that waits until it is let go, except with the beginning
+// of a file.
 type slowDisk struct {
 	bytes.Buffer
 	waits chan struct{} // closed by the first write
@@ -28,6 +29,9 @@ func newSlowDisk() *slowDisk {
 }
 
 func (d *slowDisk) Write(p []byte) (int, error) {
+	if len(p) < 1000 && d.Len() == 0 {
+		return d.Buffer.Write(p)
+	}
 	select {
 	case <-d.waits:
 	default:
@@ -41,10 +45,11 @@ func (d *slowDisk) Write(p []byte) (int, error) {
 }
 
 // recorderTo returns a recorder of interfaces in memory that writes pcapng to w.
-func recorderTo(t *testing.T, w *slowDisk, memory int, ifaces ...*capturetest.Interface) *recorder {
+// With a count, which is -c, its chunks hold frames, else pieces of the file.
+func recorderTo(t *testing.T, w *slowDisk, count int, ifaces ...*capturetest.Interface) *recorder {
 	t.Helper()
 	a := &app{out: w, err: new(bytes.Buffer)}
-	out := &output{flags: outputFlags{write: "-"}, out: w, silent: true, fileFormat: pcap.FormatPcapng}
+	out := &output{flags: outputFlags{write: "-", count: count}, out: w, silent: true, fileFormat: pcap.FormatPcapng}
 	var sources []*source
 	for i, ifc := range ifaces {
 		s, err := ifc.Open(&capture.Config{BufferSize: 64 << 20})
@@ -60,7 +65,7 @@ func recorderTo(t *testing.T, w *slowDisk, memory int, ifaces ...*capturetest.In
 	if err := out.createFor(sources, 0); err != nil {
 		t.Fatal(err)
 	}
-	r := newRecorder(a, out, sources, memory, 0)
+	r := newRecorder(a, out, sources, 1, 0) // two chunks, the least there can be
 	r.lossy = true
 	return r
 }
@@ -91,9 +96,16 @@ func waitFor(t *testing.T, what string, cond func() bool) {
 // TestRecorderLoses stops the disk, and checks that the capture goes on and
 // that every frame is written or counted.
 func TestRecorderLoses(t *testing.T) {
+	t.Run("frames", func(t *testing.T) { recorderLoses(t, 1<<30, 2*chunkFrames) })
+	// 108 bytes a frame, and 64 KiB that the encoder holds back.
+	t.Run("file", func(t *testing.T) { recorderLoses(t, 0, (2*chunkData+64<<10)/108) })
+}
+
+// recorderLoses runs the test with a recorder that has room for so many frames.
+func recorderLoses(t *testing.T, count, room int) {
 	disk := newSlowDisk()
 	ifc := capturetest.New(link.Interface{Name: "eth0"})
-	r := recorderTo(t, disk, 1, ifc) // two chunks, the least there can be
+	r := recorderTo(t, disk, count, ifc)
 	done := make(chan error)
 	go func() { done <- r.run(r.deactivate) }()
 	const n = 20_000
@@ -106,7 +118,7 @@ func TestRecorderLoses(t *testing.T) {
 	<-disk.waits
 	// Chunks may be handed over before they are full, when time passes.
 	lost := src.lost.Load()
-	if least := uint64(n - 2*chunkFrames); lost < least || lost >= n {
+	if least := uint64(n - room); lost < least || lost >= n {
 		t.Errorf("%d lost, want %d", lost, least)
 	}
 	// When the disk is back there is room again.
@@ -126,18 +138,18 @@ func TestRecorderLoses(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	count := 0
+	at := 0
 	for f, err := range rd.Frames() {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := int(binary.BigEndian.Uint32(f.Data[14:])); got != count && got != n {
-			t.Fatalf("frame %d has number %d", count, got)
+		if got := int(binary.BigEndian.Uint32(f.Data[14:])); got != at && got != n {
+			t.Fatalf("frame %d has number %d", at, got)
 		}
-		count++
+		at++
 	}
-	if all := src.packets.Load(); uint64(count)+src.lost.Load() != all {
-		t.Errorf("%d written and %d lost of %d", count, src.lost.Load(), all)
+	if all := src.packets.Load(); uint64(at)+src.lost.Load() != all {
+		t.Errorf("%d written and %d lost of %d", at, src.lost.Load(), all)
 	}
 	if r.made.Load() > 2 {
 		t.Errorf("%d chunks", r.made.Load())
@@ -148,7 +160,7 @@ func TestRecorderLoses(t *testing.T) {
 func TestRecorderWaits(t *testing.T) {
 	disk := newSlowDisk()
 	a, b := capturetest.New(link.Interface{Name: "eth0"}), capturetest.New(link.Interface{Name: "eth1"})
-	r := recorderTo(t, disk, 1, a, b)
+	r := recorderTo(t, disk, 1<<30, a, b)
 	r.lossy = false
 	done := make(chan error)
 	go func() { done <- r.run(r.deactivate) }()
@@ -174,8 +186,7 @@ func TestRecorderEnough(t *testing.T) {
 	disk := newSlowDisk()
 	close(disk.gate)
 	ifc := capturetest.New(link.Interface{Name: "eth0"})
-	r := recorderTo(t, disk, 1, ifc)
-	r.out.flags.count = 3
+	r := recorderTo(t, disk, 3, ifc)
 	for i := range 10 {
 		ifc.Inject(numbered(i))
 	}
@@ -187,7 +198,7 @@ func TestRecorderEnough(t *testing.T) {
 	close(disk.gate)
 	disk.fail = errors.New("disk full")
 	ifc = capturetest.New(link.Interface{Name: "eth0"})
-	r = recorderTo(t, disk, 1, ifc)
+	r = recorderTo(t, disk, 0, ifc)
 	ifc.Inject(numbered(0))
 	if err := r.run(r.deactivate); !errors.Is(err, disk.fail) {
 		t.Errorf("%v", err)
@@ -197,7 +208,6 @@ func TestRecorderEnough(t *testing.T) {
 	close(disk.gate)
 	a, b := capturetest.New(link.Interface{Name: "eth0"}), capturetest.New(link.Interface{Name: "eth1"})
 	r = recorderTo(t, disk, 1, a, b)
-	r.out.flags.count = 1
 	a.Remove()
 	go func() {
 		for !r.failed.Load() {
@@ -248,9 +258,9 @@ func BenchmarkRecorder(b *testing.B) {
 	c := r.take()
 	b.ReportAllocs()
 	for b.Loop() {
-		if !c.fits(len(f.Data)) {
+		if !c.fits(false, len(f.Data)) {
+			c.reset()
 			r.free <- c
-			c.frames, c.data = c.frames[:0], c.data[:0]
 			c = r.take()
 		}
 		c.add(&f)

@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -325,22 +326,60 @@ func (o *output) createFor(sources []*source, snapLen int) error {
 				sources[0].name, first, src.name, src.s.Link())
 		}
 	}
-	if err := o.create(first, false); err != nil {
-		return err
-	}
 	if len(sources) > 1 {
 		for _, src := range sources {
 			o.names = append(o.names, src.name)
 		}
 	}
-	return o.describe(func() []pcap.Interface {
+	interfaces := func() []pcap.Interface {
 		var list []pcap.Interface
 		for _, src := range sources {
 			i := src.s.Interface()
 			list = append(list, pcap.Interface{Name: i.Name, MAC: i.MAC, Addrs: i.Addrs, Link: src.s.Link(), SnapLen: uint32(snapLen)})
 		}
 		return list
-	}, len(sources)-1)
+	}
+	if o.silent && o.rotation == nil && o.flags.count == 0 {
+		return o.createStream(sources, interfaces())
+	}
+	if err := o.create(first, false); err != nil {
+		return err
+	}
+	return o.describe(interfaces, len(sources)-1)
+}
+
+// createStream creates the file of -w for packets that the sources encode.
+func (o *output) createStream(sources []*source, interfaces []pcap.Interface) error {
+	if o.fileFormat == pcap.FormatUnknown {
+		o.fileFormat = pcap.FormatPcapNano
+	}
+	cfg := o.fileConfig(interfaces[0].Link)
+	if o.fileFormat == pcap.FormatPcapng {
+		cfg.Interfaces = interfaces
+	}
+	// Every encoder writes the same beginning and numbers the interfaces in the
+	// same way: what they write behind it can follow each other in any order.
+	var head chunk
+	for _, src := range sources {
+		head.reset()
+		src.sink.c = &head
+		var err error
+		if src.enc, err = pcap.NewWriter(&src.sink, cfg); err != nil {
+			return err
+		}
+		if err := src.enc.Flush(); err != nil {
+			return err
+		}
+	}
+	if o.stream = o.out; o.flags.write != "-" {
+		f, err := os.Create(o.flags.write)
+		if err != nil {
+			return err
+		}
+		o.stream, o.closer = f, f
+	}
+	_, err := o.stream.Write(head.data)
+	return err
 }
 
 // statusText returns what tells how a capture goes.
@@ -363,23 +402,47 @@ func (r *recorder) statusText() func(now time.Time) string {
 
 // storeStats stores what became of the packets in a pcapng file.
 func (a *app) storeStats(r *recorder) error {
+	if r.out.fileFormat != pcap.FormatPcapng {
+		return nil
+	}
+	file := r.out.file
+	var tail chunk
+	if r.stream != nil {
+		src := r.sources[0]
+		src.sink.c = &tail
+		file = src.enc
+	}
+	if file == nil {
+		return nil
+	}
 	for _, src := range r.sources {
 		st, err := src.s.Stats()
 		if err != nil {
 			continue // sniffStats tells
 		}
-		err = r.out.statistics(src.index, src.s.Link(), pcap.Options{
+		id, ok := file.InterfaceID(src.index, src.s.Link())
+		if !ok {
+			continue
+		}
+		err = file.WriteBlock(&pcap.InterfaceStatistics{Interface: id, Timestamp: uint64(time.Now().UnixNano()), Options: pcap.Options{
 			pcap.Uint64Option(pcap.OptStatsReceived, st.Received+st.Dropped),
 			pcap.Uint64Option(pcap.OptStatsDropped, st.InterfaceDropped),
 			pcap.Uint64Option(pcap.OptStatsFilterAccepted, st.Received+st.Dropped),
 			pcap.Uint64Option(pcap.OptStatsOSDropped, st.Dropped),
 			pcap.Uint64Option(pcap.OptStatsDelivered, src.packets.Load()-src.lost.Load()),
-		})
+		}})
 		if err != nil {
 			return err
 		}
 	}
-	return nil
+	if r.stream == nil {
+		return nil
+	}
+	if err := file.Flush(); err != nil {
+		return err
+	}
+	_, err := r.stream.Write(tail.data)
+	return err
 }
 
 // sniffStats prints what became of the packets.
