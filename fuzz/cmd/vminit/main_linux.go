@@ -52,6 +52,14 @@ func run() error {
 			return err
 		}
 	}
+	// What the kernel does not know of its command line comes here.
+	if cable := os.Getenv("GOPKTS_VM_CABLE"); cable != "" {
+		for name := range strings.SplitSeq(cable, ",") {
+			if err := up(name); err != nil {
+				return err
+			}
+		}
+	}
 	var u unix.Utsname
 	if err := unix.Uname(&u); err != nil {
 		return err
@@ -99,6 +107,38 @@ func load(name string) error {
 		return fmt.Errorf("load %s: %w", name, err)
 	}
 	return nil
+}
+
+// up takes an interface into use and waits until its cable is felt. IPv6 stays
+// off, for its router solicitations would be on it.
+func up(name string) error {
+	err := os.WriteFile("/proc/sys/net/ipv6/conf/"+name+"/disable_ipv6", []byte("1"), 0)
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM, 0)
+	if err != nil {
+		return err
+	}
+	defer unix.Close(fd)
+	r, err := unix.NewIfreq(name)
+	if err != nil {
+		return err
+	}
+	r.SetUint16(unix.IFF_UP)
+	if err := unix.IoctlIfreq(fd, unix.SIOCSIFFLAGS, r); err != nil {
+		return fmt.Errorf("set %s up: %w", name, err)
+	}
+	for range 200 {
+		if err := unix.IoctlIfreq(fd, unix.SIOCGIFFLAGS, r); err != nil {
+			return err
+		}
+		if r.Uint16()&unix.IFF_RUNNING != 0 {
+			return nil
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	return fmt.Errorf("%s has no carrier", name)
 }
 
 // test runs a program in a folder and reports whether it passed.
