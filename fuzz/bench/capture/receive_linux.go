@@ -28,6 +28,8 @@ func (b *bench) receiveCases() []receiveCase {
 		{name: "gopkts, ring", make: mine("ring")},
 		{name: "gopkts, messages", make: mine("messages")},
 		{name: "gopkts, XDP", make: mine("xdp"), xdp: true},
+		{name: "gopkts/afpacket, Ring.Next", make: mine("afpacket")},
+		{name: "gopkts/afxdp, Receive 64", make: mine("afxdp"), xdp: true},
 		{name: "tcpdump -w /dev/null", make: func() (process, error) { return tcpdump("/dev/null"), nil }},
 		{name: "dumpcap -w /dev/null", make: func() (process, error) { return dumpcap("/dev/null"), nil }},
 	}
@@ -164,9 +166,11 @@ func (b *bench) walk() error {
 		{"the same, and TCP's ports and sequence number by DecodingLayerParser", "gopacket+fields", 10000, false},
 		{"gopkts, ring", "ring", 10000, false},
 		{"the same, and TCP's ports and sequence number by views", "ring+fields", 10000, false},
+		{"gopkts/afpacket, Ring.Next", "afpacket", 10000, false},
 		{"gopkts, messages", "messages", 1000, false},
 		{"gopkts, XDP", "xdp", 1000, true},
 		{"the same, and TCP's ports and sequence number by views", "xdp+fields", 1000, true},
+		{"gopkts/afxdp, Receive 64", "afxdp", 1000, true},
 	}
 	g, err := newGenerator(b.inject)
 	if err != nil {

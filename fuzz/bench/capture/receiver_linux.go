@@ -55,7 +55,7 @@ type tally struct {
 // receivers are those that run in a process of this program. The benchmark
 // starts one as "capture receive NAME".
 func receivers() map[string]func(ifi string, size int) (receiver, error) {
-	return map[string]func(string, int) (receiver, error){
+	m := map[string]func(string, int) (receiver, error){
 		"ring":            ours(capture.BackendRing, false),
 		"ring+fields":     ours(capture.BackendRing, true),
 		"messages":        ours(capture.BackendMessages, false),
@@ -64,6 +64,9 @@ func receivers() map[string]func(ifi string, size int) (receiver, error) {
 		"gopacket":        peer(false),
 		"gopacket+fields": peer(true),
 	}
+	addRingReceiver(m)
+	addXDPReceiver(m)
+	return m
 }
 
 // sniffer receives by a [capture.Sniffer].
@@ -236,8 +239,12 @@ func say(a answer, err error) {
 func receiveMain(args []string) {
 	open, ok := receivers()[args[0]]
 	size, err := strconv.Atoi(args[1])
-	if !ok || err != nil {
-		say(answer{}, fmt.Errorf("no receiver %q", args))
+	switch {
+	case err != nil:
+		say(answer{}, err)
+		return
+	case !ok:
+		say(answer{}, fmt.Errorf("%w: not in this version", errors.ErrUnsupported))
 		return
 	}
 	r, err := open(near, size)

@@ -53,8 +53,10 @@ func sendCases() []sendCase {
 		{title: "gopkts, SendBatch, messages", name: "SendBatch/messages", likeC: "C, sendmmsg"},
 		{title: "C, TPACKET_V2 ring", c: "txring2"},
 		{title: "C, TPACKET_V3 ring", c: "txring3"},
+		{title: "gopkts/afpacket, transmit ring", name: "afpacket", likeC: "C, TPACKET_V3 ring"},
 		{title: "C, AF_XDP with copies", c: "xdp"},
 		{title: "gopkts, SendBatch, XDP", name: "SendBatch/xdp", likeC: "C, AF_XDP with copies"},
+		{title: "gopkts/afxdp, Send", name: "afxdp", likeC: "C, AF_XDP with copies"},
 	}
 }
 

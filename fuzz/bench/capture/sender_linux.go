@@ -51,6 +51,8 @@ func senders() map[string]func(ifi string, frame []byte) (sender, error) {
 		},
 	}
 	addPcapSender(m)
+	addRingSender(m)
+	addXDPSender(m)
 	return m
 }
 
@@ -94,8 +96,11 @@ func runSender(name, size, duration string) (answer, error) {
 	open, ok := senders()[name]
 	n, err := strconv.Atoi(size)
 	d, err2 := time.ParseDuration(duration)
-	if err := errors.Join(err, err2); err != nil || !ok {
-		return answer{}, fmt.Errorf("no sender %q: %w", name, err)
+	switch err := errors.Join(err, err2); {
+	case err != nil:
+		return answer{}, err
+	case !ok:
+		return answer{}, fmt.Errorf("%w: not in this version", errors.ErrUnsupported)
 	}
 	s, err := open(sink, tcpFrame(n))
 	if err != nil {
