@@ -73,7 +73,7 @@ func parts() []string { return []string{"receive", "walk", "send", "file"} }
 
 func newBench() (*bench, error) {
 	b := new(bench)
-	short := flag.Bool("short", false, "less than a minute: one round of 200 ms, two rates")
+	short := flag.Bool("short", false, "less than a minute: one round of 200 ms, two rates, unless other flags say otherwise")
 	flag.IntVar(&b.rounds, "rounds", 5, "how often each case is measured")
 	flag.DurationVar(&b.time, "time", time.Second, "how long frames are offered or sent each time")
 	sizes := flag.String("sizes", "60,1400", "lengths of frames in bytes, without the 4 of the FCS")
@@ -86,7 +86,17 @@ func newBench() (*bench, error) {
 		return nil, fmt.Errorf("what is %q", flag.Args())
 	}
 	if *short {
-		b.rounds, b.time, *rates = 1, 200*time.Millisecond, "300000,0"
+		said := map[string]bool{}
+		flag.Visit(func(f *flag.Flag) { said[f.Name] = true })
+		if !said["rounds"] {
+			b.rounds = 1
+		}
+		if !said["time"] {
+			b.time = 200 * time.Millisecond
+		}
+		if !said["rates"] {
+			*rates = "300000,0"
+		}
 	}
 	var err error
 	if b.sizes, err = integers(*sizes); err != nil {
