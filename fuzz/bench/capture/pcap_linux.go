@@ -1,0 +1,24 @@
+//go:build libpcap && cgo
+
+package main
+
+import (
+	"time"
+
+	"github.com/gopacket/gopacket/pcap"
+)
+
+// addPcapSender adds the sender that needs cgo and libpcap.
+func addPcapSender(m map[string]func(string, []byte) (sender, error)) {
+	m["pcap"] = func(ifi string, frame []byte) (sender, error) {
+		h, err := pcap.OpenLive(ifi, 65536, false, time.Second)
+		if err != nil {
+			return sender{}, err
+		}
+		// It must not receive what it sends.
+		if err := h.SetDirection(pcap.DirectionIn); err != nil {
+			return sender{}, err
+		}
+		return sender{send: func() error { return each(frame, h.WritePacketData) }}, nil
+	}
+}

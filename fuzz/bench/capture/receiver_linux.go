@@ -1,0 +1,300 @@
+package main
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+	"os"
+	"runtime"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/gopacket/gopacket"
+	"github.com/gopacket/gopacket/afpacket"
+	"github.com/gopacket/gopacket/layers"
+
+	"github.com/gopkts/gopkts/capture"
+	"github.com/gopkts/gopkts/common/link"
+	"github.com/gopkts/gopkts/pkts"
+)
+
+// What all receivers use: the kernel's buffer, the size of a block of those
+// that have blocks, and how long the kernel may keep one.
+const (
+	bufferSize = 8 << 20
+	blockSize  = 256 << 10
+	retire     = 10 * time.Millisecond
+)
+
+// A receiver reads from an interface. Its loops over frames are its own, so
+// that a frame costs nothing but what the library does.
+type receiver interface {
+	// read adds frames to t until there are n of them. When stop was called, it
+	// returns as soon as nothing is left.
+	read(n int, t *tally) error
+	// stop ends the capture, and the wait of read. Another goroutine calls it.
+	stop() error
+	// dropped is how many frames the kernel had no room for.
+	dropped() (uint64, error)
+	// detail says how the frames come, in a line.
+	detail() string
+}
+
+// tally is what a receiver adds up of the frames: enough that they are looked
+// at, and nothing is left out by the compiler.
+type tally struct {
+	Frames uint64
+	Bytes  uint64
+	Sum    uint64
+}
+
+// receivers are those that run in a process of this program. The benchmark
+// starts one as "capture receive NAME".
+func receivers() map[string]func(ifi string, size int) (receiver, error) {
+	m := map[string]func(string, int) (receiver, error){
+		"ring":            ours(capture.BackendRing, false),
+		"ring+fields":     ours(capture.BackendRing, true),
+		"messages":        ours(capture.BackendMessages, false),
+		"xdp":             ours(capture.BackendXDP, false),
+		"xdp+fields":      ours(capture.BackendXDP, true),
+		"gopacket":        peer(false),
+		"gopacket+fields": peer(true),
+	}
+	addRingReceiver(m)
+	addXDPReceiver(m)
+	return m
+}
+
+// sniffer receives by a [capture.Sniffer].
+type sniffer struct {
+	*capture.Sniffer
+	fields bool
+	frame  link.Frame
+	packet pkts.Packet
+}
+
+func ours(backend capture.BackendType, fields bool) func(string, int) (receiver, error) {
+	return func(ifi string, size int) (receiver, error) {
+		cfg := &capture.Config{Backend: backend, BufferSize: size, Timeout: retire}
+		if backend == capture.BackendRing {
+			cfg.BufferSize, cfg.Ring = 0, &capture.Ring{BlockSize: blockSize, BlockCount: size / blockSize}
+		}
+		s, err := capture.Open(ifi, cfg)
+		if err != nil {
+			return nil, err
+		}
+		return &sniffer{Sniffer: s, fields: fields}, s.Activate(nil)
+	}
+}
+
+func (s *sniffer) read(n int, t *tally) error {
+	err := s.loop(n, t)
+	if errors.Is(err, capture.ErrNotActive) {
+		return nil
+	}
+	return err
+}
+
+func (s *sniffer) loop(n int, t *tally) error {
+	f := &s.frame
+	if s.fields {
+		p := &s.packet
+		for range n {
+			if err := s.Next(f); err != nil {
+				return err
+			}
+			if err := p.Decode(f.Link, f.Data); err != nil {
+				return err
+			}
+			tcp, ok := pkts.View[pkts.TCPView](p)
+			if !ok {
+				return errors.New("a frame without TCP")
+			}
+			t.add(len(f.Data), uint64(tcp.SrcPort())+uint64(tcp.DstPort())+uint64(tcp.Seq()))
+		}
+		return nil
+	}
+	for range n {
+		if err := s.Next(f); err != nil {
+			return err
+		}
+		t.add(len(f.Data), uint64(f.Data[12])+uint64(f.Time.Nanosecond()))
+	}
+	return nil
+}
+
+func (t *tally) add(n int, sum uint64) {
+	t.Frames++
+	t.Bytes += uint64(n)
+	t.Sum += sum
+}
+
+func (s *sniffer) stop() error { return s.Deactivate() }
+
+func (s *sniffer) dropped() (uint64, error) {
+	st, err := s.Stats()
+	return st.Dropped, err
+}
+
+func (s *sniffer) detail() string { return s.Backend().String() }
+
+// tpacket receives by gopacket's afpacket.
+type tpacket struct {
+	*afpacket.TPacket
+	fields  bool
+	stopped atomic.Bool
+
+	eth  layers.Ethernet
+	ip   layers.IPv4
+	tcp  layers.TCP
+	load gopacket.Payload
+}
+
+func peer(fields bool) func(string, int) (receiver, error) {
+	return func(ifi string, size int) (receiver, error) {
+		h, err := afpacket.NewTPacket(afpacket.OptInterface(ifi), afpacket.TPacketVersion3,
+			afpacket.OptFrameSize(4096), afpacket.OptBlockSize(blockSize), afpacket.OptNumBlocks(size/blockSize),
+			afpacket.OptBlockTimeout(retire), afpacket.OptPollTimeout(100*time.Millisecond))
+		if err != nil {
+			return nil, err
+		}
+		return &tpacket{TPacket: h, fields: fields}, h.InitSocketStats()
+	}
+}
+
+func (h *tpacket) read(n int, t *tally) error {
+	parser := gopacket.NewDecodingLayerParser(layers.LayerTypeEthernet, &h.eth, &h.ip, &h.tcp, &h.load)
+	decoded := make([]gopacket.LayerType, 0, 4)
+	for range n {
+		data, ci, err := h.ZeroCopyReadPacketData()
+		for err == afpacket.ErrTimeout {
+			// A wait that began after the stop has shown that nothing is left.
+			last := h.stopped.Load()
+			data, ci, err = h.ZeroCopyReadPacketData()
+			if err == afpacket.ErrTimeout && last {
+				return nil
+			}
+		}
+		if err != nil {
+			return err
+		}
+		if !h.fields {
+			t.add(len(data), uint64(data[12])+uint64(ci.Timestamp.Nanosecond()))
+			continue
+		}
+		if err := parser.DecodeLayers(data, &decoded); err != nil {
+			return err
+		}
+		t.add(len(data), uint64(h.tcp.SrcPort)+uint64(h.tcp.DstPort)+uint64(h.tcp.Seq))
+	}
+	return nil
+}
+
+func (h *tpacket) stop() error {
+	h.stopped.Store(true)
+	return nil
+}
+
+func (h *tpacket) dropped() (uint64, error) {
+	_, st, err := h.SocketStats()
+	return uint64(st.Drops()), err
+}
+
+func (h *tpacket) detail() string {
+	return fmt.Sprintf("TPACKET_V3, blocks of %d KiB, ZeroCopyReadPacketData", blockSize>>10)
+}
+
+// answer is what the process of a receiver or a sender writes on its standard
+// output, a line of JSON each time.
+type answer struct {
+	tally
+	Detail      string
+	Dropped     uint64
+	Warm        uint64 // frames sent before the time began; senders only
+	Nanoseconds int64  // that the loop took
+	CPU         int64  // of them on the processor; senders only
+	Mallocs     uint64
+	Error       string
+	Unsupported bool
+}
+
+func say(a answer, err error) {
+	if err != nil {
+		a.Error, a.Unsupported = err.Error(), errors.Is(err, errors.ErrUnsupported)
+	}
+	if err := json.NewEncoder(os.Stdout).Encode(a); err != nil {
+		os.Exit(1) // nobody listens
+	}
+}
+
+// receiveMain is the process of a receiver: "receive NAME SIZE". It answers
+// when it is ready, and then obeys a line each on its standard input:
+//
+//	read    read until the line stop, and whatever is left then
+//	walk N  read N frames that are there already
+func receiveMain(args []string) {
+	open, ok := receivers()[args[0]]
+	size, err := strconv.Atoi(args[1])
+	switch {
+	case err != nil:
+		say(answer{}, err)
+		return
+	case !ok:
+		say(answer{}, fmt.Errorf("%w: not in this version", errors.ErrUnsupported))
+		return
+	}
+	r, err := open(near, size)
+	if err != nil {
+		say(answer{}, err)
+		return
+	}
+	say(answer{Detail: r.detail()}, nil)
+	in := bufio.NewScanner(os.Stdin)
+	for in.Scan() {
+		if arg, ok := strings.CutPrefix(in.Text(), "walk "); ok {
+			n, err := strconv.Atoi(arg)
+			if err != nil {
+				say(answer{}, err)
+				return
+			}
+			late := time.AfterFunc(5*time.Second, func() { _ = r.stop() }) // what lacks then is an error
+			a, err := timed(r, n)
+			late.Stop()
+			if err == nil && a.Frames < uint64(n) {
+				err = fmt.Errorf("only %d of %d frames are there", a.Frames, n)
+			}
+			say(a, err)
+			continue
+		}
+		stopped := make(chan error, 1)
+		go func() {
+			in.Scan()
+			stopped <- r.stop()
+		}()
+		a, err := timed(r, math.MaxInt)
+		if err == nil {
+			err = <-stopped
+		}
+		say(a, err)
+	}
+}
+
+// timed reads n frames.
+func timed(r receiver, n int) (answer, error) {
+	var a answer
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	start := time.Now()
+	err := r.read(n, &a.tally)
+	a.Nanoseconds = time.Since(start).Nanoseconds()
+	runtime.ReadMemStats(&after)
+	a.Mallocs = after.Mallocs - before.Mallocs
+	if err == nil {
+		a.Dropped, err = r.dropped()
+	}
+	return a, err
+}
