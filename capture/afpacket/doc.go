@@ -59,6 +59,33 @@
 // What can be changed at any time has a method: the filter, memberships, the
 // stamps of a device, deadlines.
 //
+// # Rings
+//
+// [Socket.Ring] makes memory that a packet socket and the kernel share
+// (packet_mmap of the kernel's documentation): a receive ring of TPACKET_V3, in
+// which frames are read where the kernel has put them, a transmit ring, out of
+// which the device reads them, or both in one mapping. A [Ring] is for those
+// who want blocks, slots and their states; the Sniffer of package capture uses
+// the same code.
+//
+//	r, err := s.Ring(afpacket.RingConfig{Rx: new(afpacket.RxConfig), Tx: new(afpacket.TxConfig)})
+//	if err != nil {
+//		return err
+//	}
+//	if err := s.Bind("eth0", afpacket.EtherTypeAll); err != nil {
+//		return err
+//	}
+//	var f afpacket.RingFrame
+//	for {
+//		if err := r.Next(&f); err != nil {
+//			return err
+//		}
+//		fmt.Println(f.Time, f.Direction, f.Addr(), len(f.Data), "of", f.WireLen)
+//	}
+//
+// [Config.VLANInData] has no effect on a ring: tags that the kernel took off are
+// in the frame's [link.Info].
+//
 // # Waiting
 //
 // Reads and writes wait on the runtime's poller, without a goroutine or a

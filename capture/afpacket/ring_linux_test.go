@@ -287,11 +287,51 @@ func TestRingRefused(t *testing.T) {
 	}
 	_, err = s.Ring(both)
 	refused("bound", err)
+	if err := ns.Do(func() (err error) {
+		s, err = Open(KindL2, nil)
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
 	s.Close()
-	s = r.s
-	s.Close()
-	if _, err = s.Ring(both); err == nil {
-		t.Error("a closed socket gets a ring")
+	if _, err = s.Ring(both); !errors.Is(err, net.ErrClosed) {
+		t.Errorf("closed: %v", err)
+	}
+}
+
+// TestRingDiscard changes the filter under traffic.
+func TestRingDiscard(t *testing.T) {
+	w := newWire(t)
+	cfg := small(4)
+	cfg.Retire = 100 * time.Millisecond // so that blocks are half full
+	r := openRing(t, w.here, KindL2, RingConfig{Rx: cfg})
+	p := w.peer(t)
+	var f RingFrame
+	n := 0
+	for range 6 {
+		for range 100 {
+			p.send(frame(n, 200))
+			n++
+		}
+		if err := r.s.Flush(); err != nil {
+			t.Fatal(err)
+		}
+		p.send(frame(n, 200)) // is rejected
+		r.Discard()
+		if err := r.s.ClearFilter(); err != nil {
+			t.Fatal(err)
+		}
+		for range 3 {
+			n++
+			p.send(frame(n, 200))
+			if err := r.Next(&f); err != nil {
+				t.Fatal(err)
+			}
+			if number(f.Data) != n {
+				t.Fatalf("number %d, want %d", number(f.Data), n)
+			}
+		}
+		n++
 	}
 }
 

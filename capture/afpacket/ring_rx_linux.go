@@ -199,6 +199,17 @@ var (
 	errNoTx = errors.New("the ring is for receiving only: set RingConfig.Tx")
 )
 
+// Discard forgets every frame that was received and not read. After
+// [Socket.Flush], and before the filter that comes next, it is what makes
+// everything that is read later obey that filter; at other times, frames that
+// come meanwhile may or may not be forgotten. It is for the goroutine that calls
+// Next. Blocks that are leased, and the frame that Next returned last, stay.
+func (r *Ring) Discard() {
+	if r.rings.HasRx {
+		r.rings.Rx.Discard()
+	}
+}
+
 // waitReadable waits until there is a block, or an error.
 func (r *Ring) waitReadable() error {
 	if r.down.Load() && r.s.isGone() {
