@@ -84,7 +84,7 @@ func xdpFixture(t *testing.T, mtu int) (*conformance.Fixture, *netns.NS, *netns.
 		Small:      &capture.Config{BufferSize: 256 * chunk}, // frames of any length
 		SmallBytes: 256 * 1024,                               // by the lengths that the suite has
 		Remove:     func() { here.Delete(t, "veth0") },
-		CloseLoops: 50, // the kernel takes 40 ms to give a queue back
+		CloseLoops: 20, // the kernel takes 40 ms to give a queue back
 	}, here, there
 }
 
@@ -128,7 +128,7 @@ func TestConformanceXDPLoopback(t *testing.T) {
 			TooLong:    66000,
 			Small:      &capture.Config{BufferSize: 256 * 4096},
 			SmallBytes: 256 * 1024,
-			CloseLoops: 50,
+			CloseLoops: 20,
 		}
 	}, "Down", "Gone") // a namespace keeps its loopback interface
 }
