@@ -1,12 +1,15 @@
 package capture_test
 
 import (
+	"encoding/binary"
 	"errors"
+	"fmt"
 	"net"
 	"os"
 	"os/exec"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -397,5 +400,62 @@ func TestXDPNothingStays(t *testing.T) {
 	}
 	if f, m := count(); f > fds || m != maps {
 		t.Errorf("%d descriptors, %d mappings of sockets, want %d, %d", f, m, fds, maps)
+	}
+}
+
+// TestXDPSoak sends from one AF_XDP Sniffer to another and accounts for every
+// frame.
+func TestXDPSoak(t *testing.T) {
+	here, there := netns.New(t), netns.New(t)
+	netns.Connect(t, here, "veth0", there, "veth0")
+	a, b := openXDPOn(t, here, capture.Config{Direction: capture.In}), openXDPOn(t, there, capture.Config{Direction: capture.Out})
+	const burst, total = 64, 64 * 500
+	mac := here.Interface(t, "veth0").MAC
+	read := make(chan error, 1)
+	var progress atomic.Int64
+	a.SetReadDeadline(time.Now().Add(time.Minute))
+	go func() {
+		var f link.Frame
+		for i := range total {
+			if err := a.Next(&f); err != nil {
+				read <- err
+				return
+			}
+			if n := binary.BigEndian.Uint32(f.Data[14:]); n != uint32(i) || f.Flags.Has(link.InfoLossBefore) {
+				read <- fmt.Errorf("frame %d has number %d, flags %b", i, n, f.Flags)
+				return
+			}
+			progress.Add(1)
+		}
+		read <- nil
+	}()
+	frames := make([][]byte, burst)
+	for i := range frames {
+		frames[i] = xdpFrame(mac, 0)
+	}
+	for sent := 0; sent < total; {
+		for i, f := range frames {
+			binary.BigEndian.PutUint32(f[14:], uint32(sent+i))
+		}
+		n, err := b.SendBatch(frames)
+		if n != burst || err != nil {
+			t.Fatalf("SendBatch = %d, %v", n, err)
+		}
+		sent += n
+		// The cable has room for 256, and the reader may be slow.
+		for end := time.Now().Add(time.Minute); int(progress.Load()) < sent-2*burst; time.Sleep(10 * time.Microsecond) {
+			if time.Now().After(end) {
+				st, err := a.Stats()
+				t.Fatalf("%d frames read of %d sent; Stats = %+v, %v", progress.Load(), sent, st, err)
+			}
+		}
+	}
+	if err := <-read; err != nil {
+		t.Fatal(err)
+	}
+	st, err := a.Stats()
+	own, ownErr := b.Stats()
+	if err != nil || ownErr != nil || st.Received != total || st.Dropped != 0 || own.Received+own.Dropped != total {
+		t.Errorf("Stats = %+v, %v, and of the sender %+v, %v, want %d frames each", st, err, own, ownErr, total)
 	}
 }

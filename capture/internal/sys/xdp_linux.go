@@ -142,27 +142,23 @@ func (x *XDP) openSockets() error {
 	if x.cfg.Mode == XDPAuto {
 		modes = []XDPMode{XDPZeroCopy, XDPCopy, XDPGeneric}
 	}
-	var first error
+	var err error
 	for _, m := range modes {
-		err := x.attach(m)
-		if err == nil {
+		if err = x.attach(m); err == nil {
 			err = x.bindAll(m)
 		}
 		if err == nil {
 			x.mode = m
 			return nil
 		}
-		if first == nil || !notSupported(err) {
-			first = err
-		}
 		if !notSupported(err) {
-			break
+			return err
 		}
 		if err := x.closeSockets(); err != nil {
 			return err
 		}
 	}
-	return first
+	return err
 }
 
 // attach puts the program in place, unless it is there.
@@ -833,6 +829,8 @@ func (x *XDP) cancel(q *xskQueue, from, to uint32, err error) error {
 		// An option that does not exist makes a descriptor invalid. It must not
 		// be XDP_PKT_CONTD, which would take the next one along.
 		atomic.StoreUint32(&d.Options, 1<<31)
+		// Should it be sent all the same, its completion means nothing.
+		q.busy[(d.Addr-q.first)/q.chunk] = false
 		q.cancelled = append(q.cancelled, txCancelled{i, d.Addr})
 	}
 	return err

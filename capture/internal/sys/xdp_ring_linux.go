@@ -2,6 +2,7 @@ package sys
 
 import (
 	"fmt"
+	"math"
 	"os"
 	"sync"
 	"sync/atomic"
@@ -72,7 +73,7 @@ type xskQueue struct {
 	chunk     uint64   // size of a chunk
 	first     uint64   // address of the sender's first one
 	free      []uint64 // addresses of chunks that nobody uses
-	busy      []bool   // the others, by number
+	busy      []bool   // those that the kernel has, by number
 	cancelled []txCancelled
 }
 
@@ -109,6 +110,9 @@ type umem struct {
 }
 
 func newUMEM(chunk, chunks int) (*umem, error) {
+	if chunks > math.MaxInt/chunk {
+		return nil, os.NewSyscallError("mmap", unix.ENOMEM)
+	}
 	n := uintptr(chunk) * uintptr(chunks)
 	addr, err := unix.MmapPtr(-1, 0, nil, n, unix.PROT_READ|unix.PROT_WRITE,
 		unix.MAP_PRIVATE|unix.MAP_ANON|unix.MAP_POPULATE)
@@ -323,7 +327,7 @@ func (q *xskQueue) reap() {
 	}
 	n, at := 0, atomic.LoadUint32(q.tx.cons)
 	for n < len(q.cancelled) && int32(at-q.cancelled[n].at) > 0 {
-		q.done(q.cancelled[n].addr)
+		q.free = append(q.free, q.cancelled[n].addr)
 		n++
 	}
 	q.cancelled = q.cancelled[:copy(q.cancelled, q.cancelled[n:])]
