@@ -411,3 +411,25 @@ func TestAnyInterfaces(t *testing.T) {
 		})
 	}
 }
+
+// TestAnyGroup shares the frames of all interfaces.
+func TestAnyGroup(t *testing.T) {
+	s := newStar(t)
+	g := openGroupIn(t, s.here, "any", 2, nil)
+	alone, err := openIn(s.here, "any", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer alone.Close()
+	if err := errors.Join(g.Activate(nil), alone.Activate(nil)); err != nil {
+		t.Fatal(err)
+	}
+	s.talk(t)
+	var got []link.Frame
+	for _, frames := range drainGroup(t, g) {
+		got = append(got, frames...)
+	}
+	if got, want := describe(got), describe(drain(t, alone)); !slices.Equal(got, want) || len(got) < 40 {
+		t.Errorf("the group has %d frames, somebody alone %d", len(got), len(want))
+	}
+}

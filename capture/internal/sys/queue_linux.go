@@ -57,13 +57,18 @@ type Queue struct {
 	missed       uint64     // of the interface, since then
 }
 
+// stagger is how many bytes lie between what two messages are received into:
+// where one begins at the same place within its page as all others do, they
+// take each other's place in the processor's cache.
+const stagger = 3 * 64
+
 // OpenQueue makes a socket that captures nothing yet.
 func OpenQueue(cfg *QueueConfig) (*Queue, error) {
 	q := &Queue{
 		index:   cfg.Interface,
 		cooked:  cfg.Cooked,
 		msgs:    NewMessages(cfg.Messages),
-		slot:    cfg.Cooked.Len() + cfg.Longest,
+		slot:    cfg.Cooked.Len() + cfg.Longest + stagger,
 		stopped: true,
 	}
 	q.mem = make([]byte, q.slot*cfg.Messages)
