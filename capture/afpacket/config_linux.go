@@ -100,10 +100,6 @@ type Config struct {
 	// PACKET_QDISC_BYPASS.
 	QdiscBypass bool
 
-	// Headroom is how many bytes to leave free in front of each frame in a
-	// receive ring, PACKET_RESERVE. It has no effect without a ring.
-	Headroom int
-
 	// Memberships are joined by [Socket.Bind], as by [Socket.Join].
 	Memberships []Membership
 	// Fanout, if it is set, is the group that [Socket.Bind] joins.
@@ -117,7 +113,8 @@ type Config struct {
 	ReadBuffer, WriteBuffer int
 
 	// BusyPoll is how long a read may look at the device's queue itself when
-	// there is nothing to read, in whole microseconds: SO_BUSY_POLL.
+	// there is nothing to read, in whole microseconds: SO_BUSY_POLL. More than
+	// the system's net.core.busy_read needs CAP_NET_ADMIN.
 	BusyPoll time.Duration
 	// PreferBusyPoll leaves interrupts off as long as the program polls, and
 	// BusyPollBudget is how many frames one poll may take, at most 65535:
@@ -160,10 +157,6 @@ func (c *Config) check(kind Kind) error {
 		return illegal("OriginalInterface needs KindL2 or KindL3")
 	case !packet && c.QdiscBypass:
 		return illegal("QdiscBypass needs KindL2 or KindL3")
-	case !packet && c.Headroom != 0:
-		return illegal("Headroom needs KindL2 or KindL3: raw IP has no ring")
-	case c.Headroom < 0 || int64(c.Headroom) > math.MaxInt32:
-		return illegal("Headroom is %d: must be from 0 to %d", c.Headroom, math.MaxInt32)
 	case !packet && len(c.Memberships) > 0:
 		return illegal("Memberships need KindL2 or KindL3")
 	case !packet && c.Fanout != nil:

@@ -41,24 +41,50 @@
 //
 // The kernel wants its options in an order, and has reasons: a socket that is
 // bound receives, so a filter that comes later lets other frames through; a
-// fanout group wants members that receive; a ring cannot be had once its
-// headroom is to be changed. The fields of [Config] have none: Open and Bind
+// ring that comes later misses frames; a fanout group wants members that
+// receive. The fields of [Config] have none: Open and Bind
 // apply them as follows, and refuse what does not go together with an error
 // that names the rule (it wraps capture.ErrConfig).
 //
 //	Open   socket with protocol 0, so that nothing is received
 //	       auxiliary data, original interface, virtio_net header, qdisc bypass
-//	       headroom
 //	       timestamps
 //	       buffers, busy polling, priority, mark
 //	       filter
-//	       rings are made here, before Bind
+//	       (rings are made now)
 //	Bind   bind
 //	       memberships
 //	       fanout, and its program
 //
 // What can be changed at any time has a method: the filter, memberships, the
 // stamps of a device, deadlines.
+//
+// # Rings
+//
+// [Socket.Ring] makes memory that a packet socket and the kernel share
+// (packet_mmap of the kernel's documentation): a receive ring of TPACKET_V3, in
+// which frames are read where the kernel has put them, a transmit ring, out of
+// which the device reads them, or both in one mapping. A [Ring] is for those
+// who want blocks, slots and their states; the Sniffer of package capture uses
+// the same code.
+//
+//	r, err := s.Ring(afpacket.RingConfig{Rx: new(afpacket.RxConfig), Tx: new(afpacket.TxConfig)})
+//	if err != nil {
+//		return err
+//	}
+//	if err := s.Bind("eth0", afpacket.EtherTypeAll); err != nil {
+//		return err
+//	}
+//	var f afpacket.RingFrame
+//	for {
+//		if err := r.Next(&f); err != nil {
+//			return err
+//		}
+//		fmt.Println(f.Time, f.Direction, f.Addr(), len(f.Data), "of", f.WireLen)
+//	}
+//
+// [Config.VLANInData] has no effect on a ring: tags that the kernel took off are
+// in the frame's [link.Info].
 //
 // # Waiting
 //

@@ -137,7 +137,7 @@ func (s *Socket) LockFilter() error { return s.fail("lock", s.ps.LockFilter()) }
 
 // Flush throws away everything that was received and not read, and receives
 // nothing any more until SetFilter or ClearFilter is called: what is read then
-// has passed the new filter. A ring has to be emptied by its own means.
+// has passed the new filter. With a ring, [Ring.Discard] comes next.
 func (s *Socket) Flush() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -131,9 +131,10 @@ func (s *Socket) setRecv(i int, buf []byte) {
 
 // recv receives at most n messages.
 func (s *Socket) recv(n int) (int, error) {
-	if s.gone.Load() {
+	if s.down.Load() && s.isGone() {
 		// Nothing comes any more, and nothing would end a wait.
-		got, err := 0, error(nil)
+		var got int
+		var err error
 		if cerr := s.ps.Control(func(fd int) error {
 			got, err = sys.RecvMmsg(fd, s.rx.m, 0, n, sys.MsgTrunc)
 			return nil
@@ -146,18 +147,35 @@ func (s *Socket) recv(n int) (int, error) {
 		return got, err
 	}
 	got, err := s.rx.m.Recv(s.ps, n, sys.MsgTrunc)
+	if err == nil {
+		if s.down.Load() {
+			s.down.Store(false)
+		}
+		return got, nil
+	}
 	if errors.Is(err, syscall.ENETDOWN) {
-		// The kernel says it once, also when the interface was deleted, and is
+		// The kernel says it once, also when the interface is deleted, and is
 		// silent from then on.
-		if index := s.bound(); index != 0 {
-			if _, nerr := s.ps.InterfaceName(index); errors.Is(nerr, syscall.ENODEV) {
-				s.gone.Store(true)
-				return 0, fmt.Errorf("%w: %w", capture.ErrInterfaceGone, err)
-			}
+		s.down.Store(true)
+		if s.isGone() {
+			return 0, fmt.Errorf("%w: %w", capture.ErrInterfaceGone, err)
 		}
 		return 0, &advice{fmt.Errorf("%w: %w", capture.ErrInterfaceDown, err), "ip link set " + s.where() + " up"}
 	}
 	return got, err
+}
+
+// isGone reports whether the interface that the socket is bound to does not
+// exist any more.
+func (s *Socket) isGone() bool {
+	index := s.bound()
+	if index == 0 || s.rtnl == nil {
+		return false
+	}
+	// Not by ioctl: rtnetlink waits for a deletion that has begun, whose first
+	// step it was that the interface went down.
+	_, err := s.rtnl.Link(index)
+	return errors.Is(err, syscall.ENODEV)
 }
 
 // received fills msg from what was received as message i.
@@ -190,7 +208,7 @@ func (s *Socket) received(i int, msg *Message) {
 	} else {
 		s.receivedLink(i, msg)
 	}
-	if have < n {
+	if len(msg.Data) < msg.WireLen {
 		s.truncated.Add(1)
 	}
 }

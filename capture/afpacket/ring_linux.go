@@ -3,8 +3,6 @@ package afpacket
 import (
 	"errors"
 	"fmt"
-	"net"
-	"os"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -90,9 +88,9 @@ const (
 func (c *RingConfig) geometry() (rx *sys.RxGeometry, tx *sys.TxGeometry, err error) {
 	switch {
 	case c.Rx == nil && c.Tx == nil:
-		return nil, nil, fmt.Errorf("%w: neither Rx nor Tx is set: ask for one ring at least", capture.ErrConfig)
+		return nil, nil, illegal("neither Rx nor Tx is set: ask for one ring at least")
 	case c.Tx != nil && c.Tx.Loss && c.Tx.Status:
-		return nil, nil, fmt.Errorf("%w: transmit ring: Loss with Status: a frame that is passed over has no status", capture.ErrConfig)
+		return nil, nil, illegal("transmit ring: Loss with Status: a frame that is passed over has no status")
 	}
 	page := sys.PageSize()
 	if c.Rx != nil {
@@ -152,61 +150,65 @@ var ErrLeased = sys.ErrLeased
 // [os.ErrDeadlineExceeded] when the socket's deadline has passed and with
 // [net.ErrClosed] when the ring is closed.
 type Ring struct {
-	s     *sys.PacketSocket
-	close func() error  // closes the socket
-	name  func() string // of the interface, for errors
+	s     *Socket
 	rings *sys.Rings
-	dgram bool // frames begin with the network header
-
-	closed atomic.Bool
 
 	// The receiver's.
 	readable func(fd uintptr) bool // made once, so that a wait does not allocate
 	failure  atomic.Pointer[error] // what readable found
+	down     atomic.Bool           // nothing came since the interface went down
 	hardware int                   // the type that linkType belongs to, -1 at first
 	linkType link.Type
 
 	tx txState
 }
 
-// newRing makes the rings of a socket, which belongs to the Ring from then on.
-// meter counts what the socket loses, closeSocket closes it, and name returns
-// the name of its interface for errors. dgram says that the socket is of type
-// SOCK_DGRAM.
-func newRing(s *sys.PacketSocket, meter *sys.Meter, cfg RingConfig, dgram bool, name func() string, closeSocket func() error) (*Ring, error) {
+// Ring makes the rings of a KindL2 or KindL3 socket, which must not be bound
+// yet: what it received would come into the socket's queue, where nobody reads
+// any more. Bind comes next. A socket has one Ring at most; closing either of
+// the two closes both.
+//
+// The error is a [*capture.OpError]. It wraps [capture.ErrConfig] when cfg
+// breaks a rule, which the text names, and ENOMEM when the kernel has no memory
+// for the ring.
+func (s *Socket) Ring(cfg RingConfig) (*Ring, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	r, err := s.makeRing(&cfg)
+	return r, s.fail("ring", err)
+}
+
+// makeRing is Ring with the mutex held.
+func (s *Socket) makeRing(cfg *RingConfig) (*Ring, error) {
+	switch {
+	case !s.isPacket():
+		return nil, illegal("rings need KindL2 or KindL3: raw IP has none")
+	case s.binding.Load() != nil:
+		return nil, illegal("Ring comes before Bind: open another Socket")
+	case s.ring.Load() != nil:
+		return nil, illegal("Ring was called before: ask for both rings at once")
+	}
 	rx, tx, err := cfg.geometry()
 	if err != nil {
-		return nil, ringError("ring", name(), err)
+		return nil, err
 	}
-	rings, err := sys.OpenRings(s.Control, meter, rx, tx)
+	rings, err := s.ps.OpenRings(rx, tx)
+	if errors.Is(err, syscall.ENOMEM) {
+		err = &advice{err, "no memory for the ring: ask for a smaller one, or for smaller blocks"}
+	}
 	if err != nil {
-		switch {
-		case errors.Is(err, syscall.ENOMEM):
-			err = fmt.Errorf("%w: no memory for the ring: ask for a smaller one, or for smaller blocks", err)
-		case errors.Is(err, syscall.EBUSY):
-			err = fmt.Errorf("%w: the socket has a ring already, or had one that is still mapped", err)
-		}
-		return nil, ringError("ring", name(), err)
+		return nil, err
 	}
-	r := &Ring{s: s, close: closeSocket, name: name, rings: rings, dgram: dgram, hardware: -1}
+	r := &Ring{s: s, rings: rings, hardware: -1}
 	r.readable = r.isReadable
 	r.tx.init(r, cfg.Tx)
+	s.ring.Store(r)
+	// Close may have come before it could see the rings.
+	if err := s.ps.Control(func(int) error { return nil }); err != nil {
+		return nil, errors.Join(err, rings.Close())
+	}
 	return r, nil
 }
-
-// ringError wraps err, and leaves nil alone.
-func ringError(op, name string, err error) error {
-	if err == nil {
-		return nil
-	}
-	if errors.Is(err, os.ErrClosed) {
-		err = net.ErrClosed
-	}
-	return &capture.OpError{Op: op, Interface: name, Err: err}
-}
-
-// fail is ringError on the ring's interface.
-func (r *Ring) fail(op string, err error) error { return ringError(op, r.name(), err) }
 
 // Close gives up the rings and the socket. It ends all waits. Frames that were
 // not read are lost, and so are those that the kernel has not taken from the
@@ -215,14 +217,7 @@ func (r *Ring) fail(op string, err error) error { return ringError(op, r.name(),
 // The frame that Next returned last, and blocks and slots that somebody has in
 // hand, can still be read and written as long as r can be reached. What is
 // written during Close may be lost.
-func (r *Ring) Close() error {
-	if r.closed.Swap(true) {
-		return r.fail("close", net.ErrClosed)
-	}
-	// The socket first: nobody is left waiting. The mapping holds the socket
-	// open in the kernel until it is gone, too.
-	return r.fail("close", errors.Join(r.close(), r.rings.Close()))
-}
+func (r *Ring) Close() error { return r.s.Close() }
 
 // received gives an error of the socket, which says that the interface is down,
 // a name.
@@ -230,10 +225,11 @@ func (r *Ring) received(err error) error {
 	if !errors.Is(err, syscall.ENETDOWN) {
 		return err
 	}
-	// The kernel says it once, also when the interface was removed, and then
-	// forgets which interface it was.
-	if index, err := sys.BoundIndex(r.s.Control); err == nil && index < 0 {
-		return capture.ErrInterfaceGone
+	// The kernel says it once, also when the interface was removed, and is
+	// silent from then on.
+	r.down.Store(true)
+	if r.s.isGone() {
+		return fmt.Errorf("%w: %w", capture.ErrInterfaceGone, err)
 	}
-	return fmt.Errorf("%w: ip link set %s up", capture.ErrInterfaceDown, r.name())
+	return &advice{fmt.Errorf("%w: %w", capture.ErrInterfaceDown, err), "ip link set " + r.s.where() + " up"}
 }

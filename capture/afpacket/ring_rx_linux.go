@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/gopkts/gopkts/capture"
 	"github.com/gopkts/gopkts/capture/internal/sys"
 	"github.com/gopkts/gopkts/common/link"
 )
@@ -18,12 +19,15 @@ type RingFrame struct {
 	link.Frame
 	p   []byte // the kernel's header, room, and the data
 	mac int    // where in p the data begin
+	// vnet says that a virtio_net header goes before the data.
+	vnet bool
 }
 
-// set makes f the frame p.
-func (f *RingFrame) set(p []byte) {
+// set makes f, of which Data is set already, the frame p.
+func (f *RingFrame) set(p []byte, vnet bool) {
 	f.p = p
 	f.mac = len(p) - len(f.Data)
+	f.vnet = vnet
 }
 
 // header returns the header of the frame. A frame that was never read has one
@@ -71,23 +75,34 @@ func (s FrameStatus) Has(x FrameStatus) bool { return s&x == x }
 // Status returns the frame's status.
 func (f *RingFrame) Status() FrameStatus { return FrameStatus(f.header().Status()) }
 
-// Protocol returns the EtherType of the frame in host order, or another number
-// of linux/if_ether.h when there is none: sll_protocol. With a tag that was
+// EtherType returns the protocol of the frame: sll_protocol. With a tag that was
 // taken off the frame it is the one behind the tag.
-func (f *RingFrame) Protocol() uint16 { return f.header().Protocol() }
-
-// Hardware returns the type of the interface, a number of linux/if_arp.h:
-// sll_hatype.
-func (f *RingFrame) Hardware() uint16 { return f.header().Hardware() }
+func (f *RingFrame) EtherType() EtherType { return EtherType(f.header().Protocol()) }
 
 // PacketType returns the number behind Direction, PACKET_HOST and others of
 // linux/if_packet.h: sll_pkttype.
 func (f *RingFrame) PacketType() uint8 { return f.header().PacketType() }
 
-// SourceAddr returns the link address of the sender, of at most eight bytes: all
-// there is to know of it when the socket is for packets and Data has no link
-// header. It aliases the ring. For an Ethernet frame it is a MAC address.
-func (f *RingFrame) SourceAddr() []byte { return f.header().Addr() }
+// Addr returns where the frame came from, struct sockaddr_ll, with the sender's
+// hardware address, which is all there is to know of it when the socket is
+// KindL3. The ring has room for 8 bytes of a longer one.
+func (f *RingFrame) Addr() Addr {
+	name, ok := sys.ParseLinkName(f.header().Name())
+	if !ok {
+		return Addr{}
+	}
+	return linkAddr(&name)
+}
+
+// Vnet returns the virtio_net header of the frame, which a socket with
+// [Config.VnetHeader] receives, and false when there is none.
+func (f *RingFrame) Vnet() (VnetHeader, bool) {
+	room := f.Headroom()
+	if !f.vnet || len(room) < vnetLen {
+		return VnetHeader{}, false
+	}
+	return parseVnet(room[len(room)-vnetLen:]), true
+}
 
 // NetworkOffset returns where in Data the network header begins, as the kernel
 // sees it: tp_net. It is 0 for a socket without link headers.
@@ -97,8 +112,7 @@ func (f *RingFrame) NetworkOffset() int {
 
 // Headroom returns the bytes directly before Data that are free:
 // [RxConfig.Headroom] of them, and some more that alignment leaves. It aliases
-// the ring. With virtio headers (PACKET_VNET_HDR), the last bytes of it are
-// that header.
+// the ring. With [Config.VnetHeader], the last 10 bytes of it are that header.
 func (f *RingFrame) Headroom() []byte {
 	if f.mac < frameHeaderLen {
 		return nil
@@ -128,7 +142,7 @@ func (r *Ring) Next(f *RingFrame) error {
 			return err
 		}
 		if err := r.waitReadable(); err != nil {
-			return r.fail("read", err)
+			return r.s.fail("read", err)
 		}
 	}
 }
@@ -138,38 +152,38 @@ func (r *Ring) Next(f *RingFrame) error {
 func (r *Ring) TryNext(f *RingFrame) (bool, error) {
 	rx := &r.rings.Rx
 	if !r.rings.HasRx || rx.Closed() {
-		return false, r.fail("read", r.unreadable())
+		return false, r.s.fail("read", r.unreadable())
 	}
 	ok, err := rx.Next(&f.Frame)
 	if !ok {
 		if err != nil {
-			err = r.fail("read", err)
+			err = r.s.fail("read", err)
 		}
 		return false, err
 	}
-	f.set(rx.Packet())
-	f.Link = r.typeOf(f.header())
+	f.set(rx.Packet(), r.s.cfg.VnetHeader)
+	h := f.header()
+	if hardware := int(h.Hardware()); hardware != r.hardware || r.s.kind == KindL3 {
+		// A socket may be bound to all interfaces; mostly it is one.
+		r.hardware = hardware
+		r.linkType = r.typeOf(h)
+	}
+	f.Link = r.linkType
 	return true, nil
 }
 
-// typeOf returns the type of a frame.
+// typeOf returns how the first byte of a frame is to be read.
 func (r *Ring) typeOf(h sys.PacketHeader) link.Type {
-	// A socket may be bound to all interfaces; mostly it is one.
-	if hardware := int(h.Hardware()); hardware != r.hardware {
-		r.hardware = hardware
-		r.linkType = linkType(h.Hardware(), r.dgram)
+	if r.s.kind == KindL3 {
+		if t := EtherType(h.Protocol()); t == EtherTypeIPv4 || t == EtherTypeIPv6 {
+			return link.TypeRaw
+		}
+		return link.TypeUser0
 	}
-	return r.linkType
-}
-
-// linkType returns how the first byte of a frame is to be read.
-func linkType(hardware uint16, dgram bool) link.Type {
-	if dgram {
-		// IP for the most part; [RingFrame.Protocol] knows.
-		return link.TypeRaw
+	if t, ok := link.TypeFromARPHRD(h.Hardware()); ok {
+		return t
 	}
-	t, _ := link.TypeFromARPHRD(hardware)
-	return t
+	return link.TypeUser0
 }
 
 // unreadable returns why r cannot be read.
@@ -185,13 +199,31 @@ var (
 	errNoTx = errors.New("the ring is for receiving only: set RingConfig.Tx")
 )
 
+// Discard forgets every frame that was received and not read. After
+// [Socket.Flush], and before the filter that comes next, it is what makes
+// everything that is read later obey that filter; at other times, frames that
+// come meanwhile may or may not be forgotten. It is for the goroutine that calls
+// Next. Blocks that are leased, and the frame that Next returned last, stay.
+func (r *Ring) Discard() {
+	if r.rings.HasRx {
+		r.rings.Rx.Discard()
+	}
+}
+
 // waitReadable waits until there is a block, or an error.
 func (r *Ring) waitReadable() error {
-	if err := r.s.Read(r.readable); err != nil {
+	if r.down.Load() && r.s.isGone() {
+		// Nothing comes any more, and nothing would end a wait.
+		return capture.ErrInterfaceGone
+	}
+	if err := r.s.ps.Read(r.readable); err != nil {
 		return err
 	}
 	if p := r.failure.Swap(nil); p != nil {
 		return r.received(*p)
+	}
+	if r.down.Load() {
+		r.down.Store(false)
 	}
 	return nil
 }
@@ -291,7 +323,7 @@ func (r *Ring) NextBlock(b *Block) error {
 			return err
 		}
 		if err := r.waitReadable(); err != nil {
-			return r.fail("read", err)
+			return r.s.fail("read", err)
 		}
 	}
 }
@@ -301,14 +333,14 @@ func (r *Ring) NextBlock(b *Block) error {
 func (r *Ring) TryNextBlock(b *Block) (bool, error) {
 	b.Release()
 	if !r.rings.HasRx {
-		return false, r.fail("read", errNoRx)
+		return false, r.s.fail("read", errNoRx)
 	}
 	i, err := r.rings.Rx.Take(&b.cursor)
 	if i >= 0 {
 		b.r, b.i = r, i
 		b.header = r.rings.Rx.Header(i)
 	}
-	return i >= 0 && err == nil, r.fail("read", err)
+	return i >= 0 && err == nil, r.s.fail("read", err)
 }
 
 // Release gives the block back to the kernel. What was read from it must not be
@@ -367,12 +399,12 @@ func (b *Block) Next(f *RingFrame) (bool, error) {
 	ok, err := b.cursor.Next(&f.Frame)
 	if !ok {
 		if err != nil {
-			err = b.r.fail("read", err)
+			err = b.r.s.fail("read", err)
 		}
 		return false, err
 	}
-	f.set(b.cursor.Packet())
-	f.Link = linkType(f.header().Hardware(), b.r.dgram)
+	f.set(b.cursor.Packet(), b.r.s.cfg.VnetHeader)
+	f.Link = b.r.typeOf(f.header())
 	return true, nil
 }
 

@@ -7,7 +7,6 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/gopkts/gopkts/capture"
 	"github.com/gopkts/gopkts/capture/internal/sys"
 	"github.com/gopkts/gopkts/common/link"
 )
@@ -77,8 +76,9 @@ type TxStatus struct {
 	Data []byte
 	// Err is why the frame was rejected. It wraps [capture.ErrFrameSize].
 	Err error
-	// Time is when a sent frame left, if the socket takes times
-	// (PACKET_TIMESTAMP), and TimeSource is whose clock that was.
+	// Time is when a sent frame left, by the device's clock, with
+	// [Config.HardwareTime] and a device that has one; TimeSource says so. The
+	// kernel's own stamps come out of [Socket.TxTimestamp].
 	Time       time.Time
 	TimeSource link.TimeSource
 }
@@ -96,12 +96,21 @@ func (r *Ring) Slots() int {
 // in the slot is of an earlier frame. Until Commit, Reserve always returns the
 // same slot: to give it up, just do nothing.
 //
-// The slot aliases the ring, and has [TxConfig.FrameSize] less 48 bytes.
+// The slot aliases the ring, and has [TxConfig.FrameSize] less 48 bytes. With
+// [Config.VnetHeader] it begins with that header; see
+// [VnetHeader.AppendBinary].
 func (r *Ring) Reserve() []byte {
 	if !r.rings.HasTx || r.tx.status && r.tx.used == r.rings.Tx.Slots() {
 		return nil
 	}
 	return r.rings.Tx.Reserve()
+}
+
+// AppendBinary appends the 10 bytes of the header to b. The error is always nil.
+func (v *VnetHeader) AppendBinary(b []byte) ([]byte, error) {
+	b = append(b, make([]byte, vnetLen)...)
+	v.put(b[len(b)-vnetLen:])
+	return b, nil
 }
 
 // Commit puts the first n bytes of the reserved slot in line. The frame is sent
@@ -112,14 +121,44 @@ func (r *Ring) Commit(n int) error { return r.CommitAt(0, n) }
 // wrote the payload first a move to the front.
 func (r *Ring) CommitAt(off, n int) error {
 	if !r.rings.HasTx {
-		return r.fail("send", errNoTx)
+		return r.s.fail("send", errNoTx)
 	}
 	if err := r.rings.Tx.Commit(off, n); err != nil {
-		return r.fail("send", err)
+		return r.s.fail("send", err)
 	}
 	if r.tx.status {
 		r.tx.used++
 	}
+	return nil
+}
+
+// SetTo says where frames go from the next Kick on, whatever was committed
+// before included. A KindL3 socket has to say it: the kernel makes one link
+// header for all frames of a kick, with to.Hardware as the receiver, of at most
+// 8 bytes, and to.EtherType. Interface and EtherType are by default those that
+// the socket is bound to.
+func (r *Ring) SetTo(to Addr) error {
+	if !r.rings.HasTx {
+		return r.s.fail("send", errNoTx)
+	}
+	index, t := to.Interface, to.EtherType
+	if bound := r.s.binding.Load(); bound != nil {
+		index = or(index, bound.index)
+		if t == EtherTypeNone {
+			t = bound.etherType
+		}
+	}
+	switch {
+	case to.IP.IsValid():
+		return r.s.fail("send", r.s.checkIP(to.IP))
+	case index == 0:
+		return r.s.fail("send", illegal("the address has no Interface, and the socket is not bound to one"))
+	case to.Hardware.Len() > 8:
+		return r.s.fail("send", illegal("the address has %d bytes: a ring has room for 8", to.Hardware.Len()))
+	case r.s.kind == KindL3 && t < 0x0600 && t != EtherTypeLLC:
+		return r.s.fail("send", illegal("the address has the EtherType %v, which cannot go into a link header", t))
+	}
+	r.rings.Tx.SetTo(index, uint16(t), to.Hardware.b[:to.Hardware.n])
 	return nil
 }
 
@@ -135,14 +174,14 @@ func (r *Ring) CommitAt(off, n int) error {
 // committed stays in line.
 func (r *Ring) Kick() error {
 	if !r.rings.HasTx {
-		return r.fail("send", errNoTx)
+		return r.s.fail("send", errNoTx)
 	}
 	t := &r.tx
 	t.rejected = nil
-	if err := r.s.Raw().Control(t.kicker); err != nil {
-		return r.fail("send", net.ErrClosed) // the only reason there is
+	if err := r.s.ps.Raw().Control(t.kicker); err != nil {
+		return r.s.fail("send", net.ErrClosed) // the only reason there is
 	}
-	return r.fail("send", t.result())
+	return r.s.fail("send", t.result())
 }
 
 // WaitSlot waits until Reserve has a slot to give or, with [TxConfig.Status],
@@ -159,27 +198,22 @@ func (r *Ring) Flush() error { return r.waitWritable(true) }
 
 func (r *Ring) waitWritable(flush bool) error {
 	if !r.rings.HasTx {
-		return r.fail("send", errNoTx)
+		return r.s.fail("send", errNoTx)
 	}
 	t := &r.tx
 	t.rejected, t.stuck, t.flushing = nil, nil, flush
-	if err := r.s.Write(t.writable); err != nil {
-		return r.fail("send", errors.Join(t.rejected, err))
+	if err := r.s.ps.Write(t.writable); err != nil {
+		return r.s.fail("send", errors.Join(t.rejected, err))
 	}
-	return r.fail("send", t.result())
+	return r.s.fail("send", t.result())
 }
 
 // result returns what kick has found.
 func (t *txState) result() error {
-	switch {
-	case t.stuck == nil:
+	if t.stuck == nil {
 		return t.rejected
-	case errors.Is(t.stuck, syscall.ENETDOWN):
-		return errors.Join(t.rejected, fmt.Errorf("%w: ip link set %s up: %w", capture.ErrInterfaceDown, t.r.name(), t.stuck))
-	case errors.Is(t.stuck, syscall.ENXIO), errors.Is(t.stuck, syscall.ENODEV):
-		return errors.Join(t.rejected, fmt.Errorf("%w: %w", capture.ErrInterfaceGone, t.stuck))
 	}
-	return errors.Join(t.rejected, t.stuck)
+	return errors.Join(t.rejected, t.r.s.explainSend(0, t.stuck))
 }
 
 // kick makes the kernel look through the ring. Where frames that it rejects are
@@ -201,7 +235,7 @@ func (t *txState) kick(fd int) {
 			t.stuck = err
 			return
 		}
-		err = fmt.Errorf("%w: %d bytes, rejected by the kernel: %w", capture.ErrFrameSize, len(tx.Data(i)), err)
+		err = t.r.s.explainSend(len(tx.Data(i)), err)
 		if t.status {
 			t.why = err
 			return
@@ -293,16 +327,16 @@ func (r *Ring) TxStatus() TxStatus {
 // what was changed in its Data, n bytes of it. n may be more than before.
 func (r *Ring) TxRetry(n int) error {
 	if err := r.isRejected(); err != nil {
-		return r.fail("send", err)
+		return r.s.fail("send", err)
 	}
-	return r.fail("send", r.rings.Tx.Retry(r.tx.tail, n))
+	return r.s.fail("send", r.rings.Tx.Retry(r.tx.tail, n))
 }
 
 // TxDrop takes the frame that TxStatus has found rejected out of the ring, and
 // frees its slot. Those behind it are sent at the next Kick.
 func (r *Ring) TxDrop() error {
 	if err := r.isRejected(); err != nil {
-		return r.fail("send", err)
+		return r.s.fail("send", err)
 	}
 	r.rings.Tx.Drop(r.tx.tail)
 	r.tx.used--

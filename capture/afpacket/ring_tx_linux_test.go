@@ -3,6 +3,7 @@ package afpacket
 import (
 	"bytes"
 	"errors"
+	"math"
 	"os"
 	"syscall"
 	"testing"
@@ -34,7 +35,7 @@ func (r *testRing) put(tb testing.TB, size int, numbers ...int) {
 
 func TestRingSend(t *testing.T) {
 	w := newWire(t)
-	r := openRing(t, w.here, w.a.Index, syscall.SOCK_RAW, RingConfig{Tx: slots(8)})
+	r := openRing(t, w.here, KindL2, RingConfig{Tx: slots(8)})
 	if r.Slots() != 8 {
 		t.Fatalf("%d slots, want 8", r.Slots())
 	}
@@ -93,12 +94,12 @@ func TestRingSend(t *testing.T) {
 
 func TestRingCommitErrors(t *testing.T) {
 	w := newWire(t)
-	r := openRing(t, w.here, w.a.Index, syscall.SOCK_RAW, RingConfig{Tx: slots(8)})
+	r := openRing(t, w.here, KindL2, RingConfig{Tx: slots(8)})
 	if err := r.Commit(60); err == nil {
 		t.Error("Commit without Reserve")
 	}
 	room := len(r.Reserve())
-	for _, c := range [][2]int{{0, room + 1}, {1, room}, {room + 1, 0}, {-1, 60}, {0, -1}, {1 << 62, 1 << 62}} {
+	for _, c := range [][2]int{{0, room + 1}, {1, room}, {room + 1, 0}, {-1, 60}, {0, -1}, {math.MaxInt, math.MaxInt}} {
 		if err := r.CommitAt(c[0], c[1]); err == nil {
 			t.Errorf("CommitAt(%d, %d) of %d", c[0], c[1], room)
 		}
@@ -113,7 +114,7 @@ func TestRingCommitErrors(t *testing.T) {
 // TestRingFull fills a ring without ever kicking.
 func TestRingFull(t *testing.T) {
 	w := newWire(t)
-	r := openRing(t, w.here, w.a.Index, syscall.SOCK_RAW, RingConfig{Tx: slots(8)})
+	r := openRing(t, w.here, KindL2, RingConfig{Tx: slots(8)})
 	p := w.peer(t)
 	r.put(t, 60, 0, 1, 2, 3, 4, 5, 6, 7)
 	if r.Reserve() != nil {
@@ -133,8 +134,8 @@ func TestRingFull(t *testing.T) {
 // TestRingSendMany sends more than all buffers on the way hold.
 func TestRingSendMany(t *testing.T) {
 	w := newWire(t)
-	r := openRing(t, w.here, w.a.Index, syscall.SOCK_RAW, RingConfig{Tx: new(TxConfig)})
-	reader := openRing(t, w.there, w.b.Index, syscall.SOCK_RAW, RingConfig{Rx: new(RxConfig)})
+	r := openRing(t, w.here, KindL2, RingConfig{Tx: new(TxConfig)})
+	reader := openRing(t, w.there, KindL2, RingConfig{Rx: new(RxConfig)})
 	const total = 6000 // the reader's ring has room for them
 	for n := 0; n < total; {
 		if slot := r.Reserve(); slot != nil {
@@ -154,8 +155,8 @@ func TestRingSendMany(t *testing.T) {
 	var f RingFrame
 	for n := range total {
 		if err := reader.Next(&f); err != nil {
-			c, _ := reader.meter.Read(reader.s.Control)
-			t.Fatalf("frame %d: %v, %+v", n, err, c)
+			st, _ := reader.s.Stats()
+			t.Fatalf("frame %d: %v, %+v", n, err, st)
 		}
 		if !bytes.Equal(f.Data, frame(n, 60+n%1400)) {
 			t.Fatalf("frame %d: got number %d with %d bytes", n, number(f.Data), len(f.Data))
@@ -170,7 +171,7 @@ func TestRingRejected(t *testing.T) {
 	cfg := slots(8)
 	cfg.FrameSize = 2048 // more than the MTU allows
 	cfg.BlockCount *= 2
-	r := openRing(t, w.here, w.a.Index, syscall.SOCK_RAW, RingConfig{Tx: cfg})
+	r := openRing(t, w.here, KindL2, RingConfig{Tx: cfg})
 	p := w.peer(t)
 	for round := range 8 { // at every place of the ring
 		base := 10 * round
@@ -220,7 +221,7 @@ func TestRingRejected(t *testing.T) {
 // TestRingLoss has the kernel throw away what it does not send.
 func TestRingLoss(t *testing.T) {
 	w := newWire(t)
-	r := openRing(t, w.here, w.a.Index, syscall.SOCK_RAW, RingConfig{Tx: &TxConfig{Loss: true}})
+	r := openRing(t, w.here, KindL2, RingConfig{Tx: &TxConfig{Loss: true}})
 	p := w.peer(t)
 	r.put(t, 60, 1)
 	r.put(t, 1900, 2)
@@ -248,7 +249,7 @@ func TestRingStatus(t *testing.T) {
 	cfg.FrameSize = 2048
 	cfg.BlockCount *= 2
 	cfg.Status = true
-	r := openRing(t, w.here, w.a.Index, syscall.SOCK_RAW, RingConfig{Tx: cfg})
+	r := openRing(t, w.here, KindL2, RingConfig{Tx: cfg})
 	p := w.peer(t)
 	if s := r.TxStatus(); s.State != TxIdle {
 		t.Errorf("an empty ring: %+v", s)
@@ -365,8 +366,8 @@ func TestRingStatus(t *testing.T) {
 func TestRingBoth(t *testing.T) {
 	w := newWire(t)
 	cfg := RingConfig{Rx: small(4), Tx: slots(8)}
-	a := openRing(t, w.here, w.a.Index, syscall.SOCK_RAW, cfg)
-	b := openRing(t, w.there, w.b.Index, syscall.SOCK_RAW, cfg)
+	a := openRing(t, w.here, KindL2, cfg)
+	b := openRing(t, w.there, KindL2, cfg)
 	var f RingFrame
 	for i := range 50 {
 		a.put(t, 60+i, i)
@@ -394,7 +395,7 @@ func TestRingBoth(t *testing.T) {
 
 func TestRingWriteDeadline(t *testing.T) {
 	w := newWire(t)
-	r := openRing(t, w.here, w.a.Index, syscall.SOCK_RAW, RingConfig{Tx: slots(8)})
+	r := openRing(t, w.here, KindL2, RingConfig{Tx: slots(8)})
 	if err := r.s.SetWriteDeadline(time.Now().Add(-time.Second)); err != nil {
 		t.Fatal(err)
 	}
@@ -410,7 +411,7 @@ func TestRingWriteDeadline(t *testing.T) {
 
 func TestRingNoAllocs(t *testing.T) {
 	w := newWire(t)
-	r := openRing(t, w.here, w.a.Index, syscall.SOCK_RAW, RingConfig{Rx: small(4), Tx: slots(8)})
+	r := openRing(t, w.here, KindL2, RingConfig{Rx: small(4), Tx: slots(8)})
 	p := w.peer(t)
 	var f RingFrame
 	var b Block
@@ -420,7 +421,7 @@ func TestRingNoAllocs(t *testing.T) {
 		if err := r.Next(&f); err != nil {
 			t.Fatal(err)
 		}
-		_, _, _ = f.Protocol(), f.SourceAddr(), f.Headroom()
+		_, _, _ = f.EtherType(), f.Addr(), f.Headroom()
 	}); n != 0 {
 		t.Errorf("Next allocates %v times", n)
 	}
@@ -463,5 +464,98 @@ func TestRingNoAllocs(t *testing.T) {
 		}
 	}); n != 0 {
 		t.Errorf("sending allocates %v times", n)
+	}
+}
+
+// TestRingSendPackets has the kernel write the link header.
+func TestRingSendPackets(t *testing.T) {
+	w := newWire(t)
+	r := openRing(t, w.here, KindL3, RingConfig{Tx: slots(8)})
+	p := w.peer(t)
+	send := func(n int) {
+		t.Helper()
+		if err := r.Commit(copy(r.Reserve(), frame(n, 100)[14:])); err != nil {
+			t.Fatal(err)
+		}
+		if err := r.Flush(); err != nil {
+			t.Fatal(err)
+		}
+		b := p.receive(patience)
+		want := frame(n, 100)
+		copy(want, w.b.MAC[:])
+		copy(want[6:], w.a.MAC[:])
+		if !bytes.Equal(b, want) {
+			t.Fatalf("the peer got % x, want % x", b, want)
+		}
+	}
+	to := Addr{Hardware: HardwareAddrFromMAC(w.b.MAC)}
+	if err := r.SetTo(to); err != nil {
+		t.Fatal(err)
+	}
+	for n := range 10 {
+		send(n)
+	}
+	long, _ := HardwareAddrFrom(make([]byte, 9))
+	for _, bad := range []Addr{{Hardware: long}, {EtherType: EtherTypeAll}} {
+		if err := r.SetTo(bad); !errors.Is(err, capture.ErrConfig) {
+			t.Errorf("SetTo(%v): %v", bad, err)
+		}
+	}
+	send(10)
+}
+
+// TestRingVnet has a virtio_net header before every frame, in both directions.
+func TestRingVnet(t *testing.T) {
+	w := newWire(t)
+	var s *Socket
+	if err := w.here.Do(func() (err error) {
+		s, err = Open(KindL2, &Config{VnetHeader: true})
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	r, err := s.Ring(RingConfig{Rx: small(4), Tx: slots(8)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Bind("veth0", etherType); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.SetDeadline(time.Now().Add(patience)); err != nil {
+		t.Fatal(err)
+	}
+	p := w.peer(t)
+	p.send(frame(1, 80))
+	var f RingFrame
+	if err := r.Next(&f); err != nil {
+		t.Fatal(err)
+	}
+	if v, ok := f.Vnet(); !ok || v != (VnetHeader{}) || !bytes.Equal(f.Data, frame(1, 80)) {
+		t.Errorf("virtio_net header %+v, %t, frame % x", v, ok, f.Data)
+	}
+	// The kernel computes the checksum for a receiver that wants it whole.
+	v := VnetHeader{Flags: VnetNeedsChecksum, ChecksumStart: 20, ChecksumOffset: 2}
+	b, _ := v.AppendBinary(r.Reserve()[:0])
+	b = append(b, frame(2, 80)...)
+	if err := r.Commit(len(b)); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	got := p.receive(patience)
+	if len(got) != 80 || number(got) != 2 {
+		t.Errorf("the peer got % x", got)
+	}
+	// One that does not fit the frame.
+	v.ChecksumStart = 1000
+	b, _ = v.AppendBinary(r.Reserve()[:0])
+	b = append(b, frame(3, 80)...)
+	if err := r.Commit(len(b)); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.Flush(); err == nil {
+		t.Error("a checksum outside of the frame passes")
 	}
 }

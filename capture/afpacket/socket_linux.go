@@ -32,8 +32,9 @@ type Socket struct {
 	tx     *sender
 	stamps *receiver // for errq, nil without TxStamps
 
+	ring      atomic.Pointer[Ring]    // nil without
 	binding   atomic.Pointer[binding] // nil before Bind
-	gone      atomic.Bool             // the interface was deleted
+	down      atomic.Bool             // nothing was received since the interface went down
 	truncated atomic.Uint64
 
 	mu           sync.Mutex // guards what follows, and Bind
@@ -79,6 +80,7 @@ func Open(kind Kind, cfg *Config) (*Socket, error) {
 func (s *Socket) open() error {
 	domain, typ := sys.DomainPacket, sys.TypeRaw
 	switch s.kind {
+	case KindL2:
 	case KindL3:
 		typ = sys.TypeDgram
 	case KindIPv4:
@@ -116,6 +118,7 @@ func (s *Socket) open() error {
 func (s *Socket) openPacket() error {
 	c := &s.cfg
 	switch c.Direction {
+	case capture.Both:
 	case capture.In:
 		// Linux 4.20; before, the filter has to do it.
 		if s.ps.Set(sys.OptIgnoreOutgoing, 1) != nil {
@@ -129,7 +132,6 @@ func (s *Socket) openPacket() error {
 		{sys.OptOrigDev, 1, c.OriginalInterface},
 		{sys.OptVnetHeader, 1, c.VnetHeader},
 		{sys.OptQdiscBypass, 1, c.QdiscBypass},
-		{sys.OptReserve, c.Headroom, c.Headroom != 0},
 	}
 	if err := s.apply(set); err != nil {
 		return err
@@ -283,10 +285,12 @@ func (s *Socket) device() string {
 // A KindIPv4 or KindIPv6 socket has no EtherType: t must be EtherTypeNone, and
 // the socket is limited to the interface (SO_BINDTODEVICE).
 //
-// The error wraps [capture.ErrNoInterface] when there is no such interface,
-// [capture.ErrInterfaceDown] when it is down, and [capture.ErrConfig] when a
-// setting does not suit. A socket can be bound once; one whose Bind failed is
-// good for Close only.
+// An interface may be down: the first Recv says so, and frames come when it is
+// up.
+//
+// The error wraps [capture.ErrNoInterface] when there is no such interface, and
+// [capture.ErrConfig] when a setting does not suit. A socket can be bound once;
+// one whose Bind failed is good for Close only.
 func (s *Socket) Bind(name string, t EtherType) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -338,10 +342,7 @@ func (s *Socket) bindPacket(b *binding) error {
 		}
 		s.missedBefore = l.Missed
 	}
-	switch err := s.ps.BindLink(uint16(b.etherType), b.index); {
-	case errors.Is(err, syscall.ENETDOWN):
-		return &advice{fmt.Errorf("%w: %w", capture.ErrInterfaceDown, err), "ip link set " + b.name + " up"}
-	case err != nil:
+	if err := s.ps.BindLink(uint16(b.etherType), b.index); err != nil {
 		return explainInterface(b.name, err)
 	}
 	// These want to know the interface, and fanout a socket that receives.
@@ -475,6 +476,7 @@ func (m Membership) check() error {
 func (m Membership) set(s *Socket, add bool, index int) error {
 	typ := uint16(sys.MembershipPromiscuous)
 	switch m.Type {
+	case Promiscuous:
 	case AllMulticast:
 		typ = sys.MembershipAllMulticast
 	case Multicast:
@@ -484,8 +486,6 @@ func (m Membership) set(s *Socket, add bool, index int) error {
 	}
 	err := s.ps.Membership(add, index, typ, m.Addr.b[:m.Addr.n])
 	switch {
-	case errors.Is(err, syscall.EADDRNOTAVAIL):
-		return &advice{err, "there is no such membership to leave"}
 	case errors.Is(err, syscall.EINVAL):
 		return &advice{err, "the address " + m.Addr.String() + " has not the length of the interface's"}
 	case errors.Is(err, syscall.ENODEV):
@@ -498,7 +498,8 @@ func (m Membership) set(s *Socket, add bool, index int) error {
 func (s *Socket) Join(m Membership) error { return s.membership("join", true, m) }
 
 // Leave drops a membership that was added by Join or by the [Config]. One that
-// was added twice has to be dropped twice.
+// was added twice has to be dropped twice. The kernel does not mind when there
+// is none.
 func (s *Socket) Leave(m Membership) error { return s.membership("leave", false, m) }
 
 func (s *Socket) membership(op string, add bool, m Membership) error {
@@ -514,8 +515,9 @@ func (s *Socket) membership(op string, add bool, m Membership) error {
 
 // Stats returns what became of the messages since Open: for KindL2 and KindL3
 // what the kernel counts (PACKET_STATISTICS, added up, since reading resets
-// it), rings included; for raw IP only those that found no room. Messages that
-// were cut to their buffers are counted too, those of rings are not.
+// it), rings included; for raw IP only those that found no room. Truncated are
+// the messages that a Recv or RecvBatch returned cut, by the filter or by the
+// size of the buffer.
 func (s *Socket) Stats() (capture.Stats, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -587,8 +589,8 @@ func (s *Socket) SyscallConn() (syscall.RawConn, error) {
 	return s.ps.Raw(), nil
 }
 
-// Close closes the socket, leaves its memberships and its fanout group, and
-// ends all waits.
+// Close closes the socket and its rings, leaves its memberships and its fanout
+// group, and ends all waits. See [Ring.Close].
 func (s *Socket) Close() error {
 	if s.ps == nil {
 		return nil // Open failed
@@ -599,6 +601,10 @@ func (s *Socket) Close() error {
 	}
 	if s.rtnl != nil {
 		err = errors.Join(err, s.rtnl.Close())
+	}
+	if r := s.ring.Load(); r != nil {
+		// The mapping holds the socket open in the kernel until it is gone, too.
+		err = errors.Join(err, r.rings.Close())
 	}
 	return s.fail("close", err)
 }

@@ -32,8 +32,11 @@ func (s TxStage) String() string {
 			set = append(set, name)
 		}
 	}
-	if rest := s &^ (TxSched | TxSoftware | TxHardware); rest != 0 || set == nil {
+	if rest := s &^ (TxSched | TxSoftware | TxHardware); rest != 0 {
 		set = append(set, fmt.Sprintf("%#x", uint8(rest)))
+	}
+	if set == nil {
+		return "0"
 	}
 	return strings.Join(set, "|")
 }
@@ -41,7 +44,8 @@ func (s TxStage) String() string {
 // TxTimestamp says when a frame passed a stage on its way out.
 type TxTimestamp struct {
 	// ID says which frame: they are counted from 0, in the order in which they
-	// were given to the kernel, those that it refused included.
+	// were sent. Those that found the interface's queue full count, those that
+	// the kernel refused for their size or address do not.
 	ID uint32
 	// Stage is TxSched, TxSoftware or TxHardware.
 	Stage TxStage

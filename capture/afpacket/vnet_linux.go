@@ -15,7 +15,8 @@ type VnetHeader struct {
 	// GSO says that the frame is longer than the interface's MTU, and how it is
 	// to be cut.
 	GSO GSOType
-	// HeaderLen is the length of the headers that go before each piece.
+	// HeaderLen is the length of the headers that go before each piece. In what
+	// is received it is a hint, and may be more.
 	HeaderLen uint16
 	// SegmentSize is how many bytes of payload each piece gets.
 	SegmentSize uint16
@@ -43,12 +44,12 @@ func (f VnetFlags) Has(x VnetFlags) bool { return f&x == x }
 type GSOType uint8
 
 const (
-	GSONone   GSOType = 0 // not at all
-	GSOTCPv4  GSOType = 1 // into TCP segments over IPv4
-	GSOUDP    GSOType = 3 // into fragments of one UDP datagram
-	GSOTCPv6  GSOType = 4 // into TCP segments over IPv6
-	GSOUDPL4  GSOType = 5 // into UDP datagrams, Linux 6.2
-	GSOTCPECN GSOType = 0x80
+	GSONone   GSOType = 0    // not at all
+	GSOTCPv4  GSOType = 1    // into TCP segments over IPv4
+	GSOUDP    GSOType = 3    // into fragments of one UDP datagram
+	GSOTCPv6  GSOType = 4    // into TCP segments over IPv6
+	GSOUDPL4  GSOType = 5    // into UDP datagrams, Linux 6.2
+	GSOTCPECN GSOType = 0x80 // goes with the TCP types: the flow uses ECN
 )
 
 // String returns the name, such as "TCPv4" or "TCPv4|ECN", or the number.
@@ -68,8 +69,9 @@ func (t GSOType) String() string {
 		return "TCPv6" + ecn
 	case GSOUDPL4:
 		return "UDPL4" + ecn
+	default:
+		return fmt.Sprintf("GSOType(%d)", uint8(t))
 	}
-	return fmt.Sprintf("GSOType(%d)", uint8(t))
 }
 
 // vnetLen is the length of struct virtio_net_hdr.

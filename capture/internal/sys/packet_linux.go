@@ -4,7 +4,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"os"
-	"sync"
 	"syscall"
 	"time"
 
@@ -19,15 +18,7 @@ type PacketSocket struct {
 	f   *os.File
 	raw syscall.RawConn
 
-	mu    sync.Mutex // guards stats
-	stats PacketStats
-}
-
-// PacketStats are what the kernel counted since the socket was opened.
-type PacketStats struct {
-	Packets uint64 // accepted by the filter, whether or not there was room
-	Drops   uint64 // accepted by the filter, and no room for it
-	Freezes uint64 // times that a TPACKET_V3 ring was full
+	meter Meter
 }
 
 // OpenPacket makes a socket. With AF_PACKET and protocol 0 it receives nothing
@@ -87,7 +78,7 @@ func (s *PacketSocket) Read(f func(fd uintptr) bool) error { return waitError(s.
 // Write is Read for a socket that may have become writable.
 func (s *PacketSocket) Write(f func(fd uintptr) bool) error { return waitError(s.raw.Write(f)) }
 
-// waitError gives the error of a wait a name: what is no deadline says, in
+// waitError gives an error of the poller a name: what is no deadline says, in
 // words of its own, that the file is closed.
 func waitError(err error) error {
 	if err == nil || errors.Is(err, os.ErrDeadlineExceeded) {
@@ -97,10 +88,10 @@ func waitError(err error) error {
 }
 
 // SetReadDeadline ends waits for reading at t.
-func (s *PacketSocket) SetReadDeadline(t time.Time) error { return s.f.SetReadDeadline(t) }
+func (s *PacketSocket) SetReadDeadline(t time.Time) error { return waitError(s.f.SetReadDeadline(t)) }
 
 // SetWriteDeadline ends waits for writing at t.
-func (s *PacketSocket) SetWriteDeadline(t time.Time) error { return s.f.SetWriteDeadline(t) }
+func (s *PacketSocket) SetWriteDeadline(t time.Time) error { return waitError(s.f.SetWriteDeadline(t)) }
 
 // Close closes the descriptor and ends all waits.
 func (s *PacketSocket) Close() error { return s.f.Close() }
@@ -188,21 +179,11 @@ func Barrier() {
 
 // Stats returns what the kernel counted for an AF_PACKET socket since it was
 // opened. Reading resets the kernel's counters, so nobody else may.
-func (s *PacketSocket) Stats() (PacketStats, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	err := s.Control(func(fd int) error {
-		// A socket without a TPACKET_V3 ring fills in only what it has.
-		st, err := unix.GetsockoptTpacketStatsV3(fd, unix.SOL_PACKET, unix.PACKET_STATISTICS)
-		if err != nil {
-			return os.NewSyscallError("getsockopt PACKET_STATISTICS", err)
-		}
-		s.stats.Packets += uint64(st.Packets)
-		s.stats.Drops += uint64(st.Drops)
-		s.stats.Freezes += uint64(st.Freeze_q_cnt)
-		return nil
-	})
-	return s.stats, err
+func (s *PacketSocket) Stats() (Counters, error) { return s.meter.Read(s.Control) }
+
+// OpenRings makes rings of the socket: see [OpenRings].
+func (s *PacketSocket) OpenRings(rx *RxGeometry, tx *TxGeometry) (*Rings, error) {
+	return OpenRings(s.Control, &s.meter, rx, tx)
 }
 
 // InterfaceIndex returns the index of the interface with a name, in the
@@ -228,14 +209,6 @@ func (s *PacketSocket) InterfaceName(index int) (string, error) {
 		return os.NewSyscallError("ioctl SIOCGIFNAME", err)
 	})
 	return name, err
-}
-
-// InterfaceHardware returns the ARP hardware type of the interface with a
-// name, ARPHRD_ of linux/if_arp.h.
-func (s *PacketSocket) InterfaceHardware(name string) (uint16, error) {
-	var family uint16 // of the struct sockaddr with the hardware address
-	err := s.ifreq(unix.SIOCGIFHWADDR, "SIOCGIFHWADDR", name, func(r *unix.Ifreq) { family = r.Uint16() })
-	return family, err
 }
 
 func (s *PacketSocket) ifreq(req uint, what, name string, use func(*unix.Ifreq)) error {

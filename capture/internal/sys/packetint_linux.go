@@ -36,7 +36,6 @@ type Option uint8
 const (
 	OptAuxdata Option = iota
 	OptOrigDev
-	OptReserve
 	OptQdiscBypass
 	OptIgnoreOutgoing
 	OptVnetHeader
@@ -63,7 +62,6 @@ var options = [...]struct {
 }{
 	OptAuxdata:          {unix.SOL_PACKET, unix.PACKET_AUXDATA, "PACKET_AUXDATA"},
 	OptOrigDev:          {unix.SOL_PACKET, unix.PACKET_ORIGDEV, "PACKET_ORIGDEV"},
-	OptReserve:          {unix.SOL_PACKET, unix.PACKET_RESERVE, "PACKET_RESERVE"},
 	OptQdiscBypass:      {unix.SOL_PACKET, unix.PACKET_QDISC_BYPASS, "PACKET_QDISC_BYPASS"},
 	OptIgnoreOutgoing:   {unix.SOL_PACKET, unix.PACKET_IGNORE_OUTGOING, "PACKET_IGNORE_OUTGOING"},
 	OptVnetHeader:       {unix.SOL_PACKET, unix.PACKET_VNET_HDR, "PACKET_VNET_HDR"},

@@ -289,9 +289,12 @@ func (q *Queue) frame(i int, f *link.Frame) {
 	f.Hash, f.VLANTCI, f.VLANTPID = 0, 0, 0
 	f.Checksum, f.Flags = link.ChecksumUnknown, 0
 	f.Interface, f.Direction = q.index, link.DirectionUnknown
-	if from, ok := ParseLinkName(q.msgs.Name(i)); ok {
+	name := q.msgs.Name(i)
+	if from, ok := ParseLinkName(name); ok {
 		f.Interface, f.Direction = from.Interface, direction(from.Type)
-		q.cooked.put(b, from.Protocol, from.Interface, from.Hardware, from.Type, uint8(len(from.Addr)), from.Addr)
+	}
+	if q.cooked != 0 {
+		q.cooked.put(b, name)
 	}
 	c := &q.control
 	c.Parse(q.msgs.Control(i))

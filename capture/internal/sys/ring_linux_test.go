@@ -6,7 +6,6 @@ import (
 
 	"github.com/gopkts/gopkts/capture/capturetest/netns"
 	"github.com/gopkts/gopkts/capture/internal/sys"
-	"golang.org/x/sys/unix"
 	"pgregory.net/rapid"
 )
 
@@ -44,9 +43,9 @@ func TestGeometry(t *testing.T) {
 			}
 			return // no ring at all is another thing to the kernel, or a division by zero here
 		}
-		s := openPacket(t, ns, unix.SOCK_RAW)
-		defer s.file.Close()
-		rings, kernel := sys.OpenRings(s.control, new(sys.Meter), rx, tx)
+		s := ringSocket(t, ns)
+		defer s.Close()
+		rings, kernel := s.OpenRings(rx, tx)
 		if (err == nil) != (kernel == nil) {
 			t.Fatalf("%+v and %+v: %v, the kernel says %v", rx, tx, err, kernel)
 		}

@@ -412,21 +412,3 @@ func (r *RxRing) close() []keep {
 	}
 	return keeps
 }
-
-// BoundIndex returns the index of the interface that an AF_PACKET socket is
-// bound to: 0 when it is bound to none or to all, and -1 when it was bound to
-// one that was removed.
-func BoundIndex(control func(f func(fd int) error) error) (int, error) {
-	index := 0
-	err := control(func(fd int) error {
-		sa, err := unix.Getsockname(fd)
-		if err != nil {
-			return os.NewSyscallError("getsockname", err)
-		}
-		if ll, ok := sa.(*unix.SockaddrLinklayer); ok {
-			index = ll.Ifindex
-		}
-		return nil
-	})
-	return index, err
-}

@@ -272,17 +272,17 @@ func (s *Socket) LockFilter() error {
 // Next fills f with the next frame, and waits for it. f.Data aliases the ring
 // until the next call. f.Link is not touched.
 func (s *Socket) Next(f *link.Frame) error {
-	for {
-		if ok, err := s.ring.Next(f); ok || err != nil {
-			if ok && s.cooked != 0 {
-				return s.cook(f)
-			}
-			return err
-		}
-		if err := s.wait(); err != nil {
-			return err
+	// Within a block, which is nearly always, there is nothing else to do.
+	ok, err := s.ring.cur.Next(f)
+	for !ok && err == nil {
+		if ok, err = s.ring.nextBlock(f); !ok && err == nil {
+			err = s.wait()
 		}
 	}
+	if ok && s.cooked != 0 {
+		return s.cook(f)
+	}
+	return err
 }
 
 // cook puts the header of a cooked frame before its data. The kernel leaves 28
@@ -290,14 +290,13 @@ func (s *Socket) Next(f *link.Frame) error {
 // (tpacket_rcv of net/packet/af_packet.c), so that nothing has to be moved.
 func (s *Socket) cook(f *link.Frame) error {
 	p := s.ring.Packet()
-	h := PacketHeader(p)
 	n, at := s.cooked.Len(), len(p)-len(f.Data)
 	if at-PacketHeaderLen < n {
 		return &BlockError{Field: "tp_mac", Value: uint64(at), Limit: PacketHeaderLen + n}
 	}
 	f.Data = p[at-n:]
 	f.WireLen += n
-	s.cooked.put(f.Data, h.Protocol(), f.Interface, h.Hardware(), h.PacketType(), h[packetOffAddrLen], h.Addr())
+	s.cooked.put(f.Data, PacketHeader(p).Name())
 	return nil
 }
 

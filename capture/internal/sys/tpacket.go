@@ -42,12 +42,11 @@ const (
 	packetOffHash     = 28 // u32
 	packetOffTCI      = 32 // u32
 	packetOffTPID     = 36 // u16
+	packetOffName     = 48 // struct sockaddr_ll
 	packetOffProtocol = 50 // u16, in sockaddr_ll, in network order
 	packetOffIfindex  = 52 // i32, in sockaddr_ll
 	packetOffHardware = 56 // u16, in sockaddr_ll
 	packetOffPktType  = 58 // u8, in sockaddr_ll
-	packetOffAddrLen  = 59 // u8, in sockaddr_ll
-	packetOffAddr     = 60 // 8 bytes, in sockaddr_ll
 
 	// PacketHeaderLen is the length in bytes of what precedes every packet:
 	// struct tpacket3_hdr and struct sockaddr_ll.
@@ -302,11 +301,8 @@ func (h PacketHeader) Hardware() uint16 { return binary.NativeEndian.Uint16(h[pa
 // PacketType returns sll_pkttype.
 func (h PacketHeader) PacketType() uint8 { return h[packetOffPktType] }
 
-// Addr returns the address of the sender, of at most eight bytes: sll_addr.
-func (h PacketHeader) Addr() []byte {
-	n := min(int(h[packetOffAddrLen]), PacketHeaderLen-packetOffAddr)
-	return h[packetOffAddr:][:n:n]
-}
+// Name returns struct sockaddr_ll, for ParseLinkName.
+func (h PacketHeader) Name() []byte { return h[packetOffName:PacketHeaderLen:PacketHeaderLen] }
 
 // A BlockHeader is a copy of a block's header.
 type BlockHeader [BlockHeaderLen]byte

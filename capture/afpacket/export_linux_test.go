@@ -1,0 +1,4 @@
+package afpacket
+
+// DirectionFilter is what a kernel without PACKET_IGNORE_OUTGOING needs.
+var DirectionFilter = directionFilter
