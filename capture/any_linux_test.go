@@ -249,6 +249,9 @@ func TestAny(t *testing.T) {
 			if n, err := all.SendBatch([][]byte{make([]byte, 60)}); n != 0 || !errors.Is(err, errors.ErrUnsupported) {
 				t.Errorf("SendBatch = %d, %v, want ErrUnsupported", n, err)
 			}
+			if n, err := all.SendBatch(nil); n != 0 || err != nil {
+				t.Errorf("SendBatch of nothing = %d, %v", n, err)
+			}
 			s.talk(t)
 			stop()
 			want := readPcap(t, file)

@@ -328,7 +328,7 @@ func (q *Queue) Send(b []byte) error {
 
 // SendBatch transmits frames in order and returns how many went out.
 func (q *Queue) SendBatch(frames [][]byte) (int, error) {
-	if q.tx == nil {
+	if q.tx == nil && len(frames) > 0 {
 		return 0, ErrNoHeader
 	}
 	return q.batch.Send(q.tx, frames)

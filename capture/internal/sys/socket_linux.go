@@ -370,7 +370,7 @@ func (s *Socket) Send(b []byte) error {
 
 // SendBatch transmits frames in order and returns how many went out.
 func (s *Socket) SendBatch(frames [][]byte) (int, error) {
-	if s.tx == nil {
+	if s.tx == nil && len(frames) > 0 {
 		return 0, ErrNoHeader
 	}
 	return s.batch.Send(s.txRaw, frames)
