@@ -249,6 +249,9 @@ func TestAny(t *testing.T) {
 			if n, err := all.SendBatch([][]byte{make([]byte, 60)}); n != 0 || !errors.Is(err, errors.ErrUnsupported) {
 				t.Errorf("SendBatch = %d, %v, want ErrUnsupported", n, err)
 			}
+			if n, err := all.SendBatch(nil); n != 0 || err != nil {
+				t.Errorf("SendBatch of nothing = %d, %v", n, err)
+			}
 			s.talk(t)
 			stop()
 			want := readPcap(t, file)
@@ -409,5 +412,27 @@ func TestAnyInterfaces(t *testing.T) {
 				t.Errorf("%d frames, want 3", len(got))
 			}
 		})
+	}
+}
+
+// TestAnyGroup shares the frames of all interfaces.
+func TestAnyGroup(t *testing.T) {
+	s := newStar(t)
+	g := openGroupIn(t, s.here, "any", 2, nil)
+	alone, err := openIn(s.here, "any", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer alone.Close()
+	if err := errors.Join(g.Activate(nil), alone.Activate(nil)); err != nil {
+		t.Fatal(err)
+	}
+	s.talk(t)
+	var got []link.Frame
+	for _, frames := range drainGroup(t, g) {
+		got = append(got, frames...)
+	}
+	if got, want := describe(got), describe(drain(t, alone)); !slices.Equal(got, want) || len(got) < 40 {
+		t.Errorf("the group has %d frames, somebody alone %d", len(got), len(want))
 	}
 }

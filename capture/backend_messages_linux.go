@@ -105,10 +105,7 @@ func (p *messagesBackend) Send(b []byte) error { return sendError(p.q.Send(b), p
 
 func (p *messagesBackend) SendBatch(frames [][]byte) (int, error) {
 	n, err := p.q.SendBatch(frames)
-	if err != nil {
-		err = sendError(err, p.ifi.Name, len(frames[min(n, len(frames)-1)]))
-	}
-	return n, err
+	return n, batchError(err, p.ifi.Name, frames, n)
 }
 
 func (p *messagesBackend) Stats() (Stats, error) {

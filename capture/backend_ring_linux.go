@@ -90,10 +90,7 @@ func (p *ringBackend) Send(b []byte) error { return sendError(p.s.Send(b), p.ifi
 
 func (p *ringBackend) SendBatch(frames [][]byte) (int, error) {
 	n, err := p.s.SendBatch(frames)
-	if err != nil {
-		err = sendError(err, p.ifi.Name, len(frames[n]))
-	}
-	return n, err
+	return n, batchError(err, p.ifi.Name, frames, n)
 }
 
 func (p *ringBackend) Stats() (Stats, error) {

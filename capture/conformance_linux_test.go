@@ -84,7 +84,7 @@ func TestConformanceVeth(t *testing.T) {
 						there.SetMTU(t, "veth0", mtu)
 					},
 					NoFreezes:  b.noFreezes,
-					CloseLoops: 200,
+					CloseLoops: 100,
 				}
 			})
 		})
@@ -112,7 +112,7 @@ func TestConformanceLoopback(t *testing.T) {
 					SetUp:      func(up bool) { here.SetUp(t, "lo", up) },
 					SetMTU:     func(mtu int) { here.SetMTU(t, "lo", mtu) },
 					NoFreezes:  b.noFreezes,
-					CloseLoops: 200,
+					CloseLoops: 50,
 				}
 			}, "Gone", "GoneWhileReading", "GoneLate", "GoneWhenDown", // a namespace keeps its loopback interface
 				"MoveAway", "Rename")

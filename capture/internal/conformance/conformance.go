@@ -1131,6 +1131,20 @@ func testCloseLoop(t *testing.T, x *Fixture) {
 			}
 		})
 		wg.Go(func() {
+			frames := slices.Repeat([][]byte{x.frame('s', 0, minFrame)}, 3)
+			for {
+				if _, err := s.SendBatch(frames); err != nil {
+					closed(err)
+					return
+				}
+				if err := s.Send(frames[0]); err != nil {
+					closed(err)
+					return
+				}
+				time.Sleep(20 * time.Microsecond)
+			}
+		})
+		wg.Go(func() {
 			for {
 				if _, err := s.Stats(); err != nil {
 					closed(err)

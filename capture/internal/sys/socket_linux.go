@@ -275,18 +275,14 @@ func (s *Socket) Next(f *link.Frame) error {
 	// Within a block, which is nearly always, there is nothing else to do.
 	ok, err := s.ring.cur.Next(f)
 	for !ok && err == nil {
-		if ok, err = s.ring.nextBlock(f); ok || err != nil {
-			break
+		if ok, err = s.ring.nextBlock(f); !ok && err == nil {
+			err = s.wait()
 		}
-		err = s.wait()
 	}
-	if err != nil {
-		return err
-	}
-	if s.cooked != 0 {
+	if ok && s.cooked != 0 {
 		return s.cook(f)
 	}
-	return nil
+	return err
 }
 
 // cook puts the header of a cooked frame before its data. The kernel leaves 28
@@ -294,15 +290,13 @@ func (s *Socket) Next(f *link.Frame) error {
 // (tpacket_rcv of net/packet/af_packet.c), so that nothing has to be moved.
 func (s *Socket) cook(f *link.Frame) error {
 	p := s.ring.Packet()
-	h := PacketHeader(p)
 	n, at := s.cooked.Len(), len(p)-len(f.Data)
 	if at-PacketHeaderLen < n {
 		return &BlockError{Field: "tp_mac", Value: uint64(at), Limit: PacketHeaderLen + n}
 	}
 	f.Data = p[at-n:]
 	f.WireLen += n
-	length, addr := h.Addr()
-	s.cooked.put(f.Data, h.Protocol(), f.Interface, h.Hardware(), h.PacketType(), length, addr)
+	s.cooked.put(f.Data, PacketHeader(p).Name())
 	return nil
 }
 
@@ -376,7 +370,7 @@ func (s *Socket) Send(b []byte) error {
 
 // SendBatch transmits frames in order and returns how many went out.
 func (s *Socket) SendBatch(frames [][]byte) (int, error) {
-	if s.tx == nil {
+	if s.tx == nil && len(frames) > 0 {
 		return 0, ErrNoHeader
 	}
 	return s.batch.Send(s.txRaw, frames)

@@ -47,8 +47,6 @@ const (
 	packetOffIfindex  = 52 // i32, in sockaddr_ll
 	packetOffHardware = 56 // u16, in sockaddr_ll
 	packetOffPktType  = 58 // u8, in sockaddr_ll
-	packetOffAddrLen  = 59 // u8, in sockaddr_ll
-	packetOffAddr     = 60 // in sockaddr_ll
 
 	// PacketHeaderLen is the length in bytes of what precedes every packet:
 	// struct tpacket3_hdr and struct sockaddr_ll.
@@ -302,13 +300,6 @@ func (h PacketHeader) Hardware() uint16 { return binary.NativeEndian.Uint16(h[pa
 
 // PacketType returns sll_pkttype.
 func (h PacketHeader) PacketType() uint8 { return h[packetOffPktType] }
-
-// Addr returns sll_addr, and sll_halen, which may be more than the eight bytes
-// that there is room for.
-func (h PacketHeader) Addr() (length uint8, addr []byte) {
-	length = h[packetOffAddrLen]
-	return length, h[packetOffAddr : packetOffAddr+min(int(length), PacketHeaderLen-packetOffAddr)]
-}
 
 // Name returns struct sockaddr_ll, for ParseLinkName.
 func (h PacketHeader) Name() []byte { return h[packetOffName:PacketHeaderLen:PacketHeaderLen] }

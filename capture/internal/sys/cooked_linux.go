@@ -61,29 +61,45 @@ func (c Cooked) Len() int {
 	return 0
 }
 
-// put writes the header to the start of b. protocol is in host order, and
-// addrLen is the length that the address has, which may be more than what is
-// there of it.
-func (c Cooked) put(b []byte, protocol uint16, ifindex int, hardware uint16, packetType, addrLen uint8, addr []byte) {
+// put writes the header to the start of b. name is the frame's struct
+// sockaddr_ll, of which the end may be missing: the length of the address is
+// what the kernel says, also where it has more bytes than there are.
+func (c Cooked) put(b, name []byte) {
+	if len(name) < sockaddrLLOffAddr {
+		clear(b[:c.Len()])
+		return
+	}
+	// The protocol is in the order of the network here and there.
+	protocol := [2]byte(name[sockaddrLLOffProtocol:])
+	hardware := binary.NativeEndian.Uint16(name[sockaddrLLOffHatype:])
+	addrLen := name[sockaddrLLOffHalen]
+	addr := name[sockaddrLLOffAddr:]
+	addr = addr[:min(len(addr), int(addrLen), sllAddrLen)]
 	switch c {
 	case CookedSLL2:
 		b = b[:sll2Len]
-		binary.BigEndian.PutUint16(b[sll2OffProtocol:], protocol)
+		copy(b[sll2OffProtocol:], protocol[:])
 		binary.BigEndian.PutUint16(b[sll2OffReserved:], 0)
-		binary.BigEndian.PutUint32(b[sll2OffInterface:], uint32(int32(ifindex)))
+		binary.BigEndian.PutUint32(b[sll2OffInterface:], binary.NativeEndian.Uint32(name[sockaddrLLOffIfindex:]))
 		binary.BigEndian.PutUint16(b[sll2OffHardware:], hardware)
-		b[sll2OffType] = packetType
+		b[sll2OffType] = name[sockaddrLLOffType]
 		b[sll2OffAddrLen] = addrLen
 		putAddr(b[sll2OffAddr:sll2Len], addr)
 	case CookedSLL:
 		b = b[:sllLen]
-		binary.BigEndian.PutUint16(b[sllOffType:], uint16(packetType))
+		binary.BigEndian.PutUint16(b[sllOffType:], uint16(name[sockaddrLLOffType]))
 		binary.BigEndian.PutUint16(b[sllOffHardware:], hardware)
 		binary.BigEndian.PutUint16(b[sllOffAddrLen:], uint16(addrLen))
 		putAddr(b[sllOffAddr:sllOffProtocol], addr)
-		binary.BigEndian.PutUint16(b[sllOffProtocol:], protocol)
+		copy(b[sllOffProtocol:], protocol[:])
 	}
 }
+
+// More of the layout of struct sockaddr_ll, linux/if_packet.h.
+const (
+	sockaddrLLOffProtocol = 2 // u16, in the order of the network
+	sockaddrLLOffIfindex  = 4 // i32
+)
 
 // putAddr writes the start of an address, and zeros behind it.
 func putAddr(b, addr []byte) {
