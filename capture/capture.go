@@ -327,7 +327,7 @@ func (s *Sniffer) Stats() (Stats, error) {
 }
 
 // SyscallConn gives access to what the frames are read from: on Linux, the
-// AF_PACKET socket. What the kernel is told through it may break the promises
+// AF_PACKET socket, or an epoll set with the AF_XDP sockets in it. What the kernel is told through it may break the promises
 // of s. The error wraps [errors.ErrUnsupported] where there is no descriptor.
 func (s *Sniffer) SyscallConn() (syscall.RawConn, error) {
 	if s.flags.Load()&flagClosed != 0 {

@@ -112,8 +112,11 @@ const (
 	// BackendMessages copies frames with a system call for many of them: on
 	// Linux AF_PACKET with recvmmsg and sendmmsg.
 	BackendMessages
-	// BackendXDP takes frames in the driver: Linux AF_XDP. It takes them away
-	// from the host, which does not receive them any more.
+	// BackendXDP takes frames in the driver: Linux AF_XDP. It takes what the
+	// filter accepts away from the host, which does not receive it any more,
+	// and leaves the host the rest. Of what is sent it sees only what the
+	// Sniffer itself sends. An interface can have one such Sniffer at a time;
+	// Timeout, Immediate and the shape of Ring have no meaning for it.
 	BackendXDP
 )
 

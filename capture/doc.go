@@ -83,6 +83,7 @@
 // # Platforms and privileges
 //
 //	Linux    AF_PACKET, with a TPACKET_V3 ring or without      CAP_NET_RAW
+//	         AF_XDP, Linux 5.9                                 besides, CAP_NET_ADMIN and CAP_BPF
 //	others   none yet: Open fails with an error that wraps errors.ErrUnsupported
 //
 // On Linux, `sudo setcap cap_net_raw+ep PROGRAM` lets a program capture without
@@ -90,8 +91,10 @@
 // which is the default, they lie in memory that is shared with the kernel; with
 // [BackendMessages] system calls copy many of them at once, each as soon as it
 // is there, from a buffer that may be smaller than was asked for unless the
-// program has CAP_NET_ADMIN (net.core.rmem_max). [Sniffer.Backend] says what it
-// became. The kernel takes an 802.1Q tag off a frame before anybody sees it:
+// program has CAP_NET_ADMIN (net.core.rmem_max); with [BackendXDP] they are taken
+// from the host's network stack, in its driver if it can do that, which wants
+// CAP_NET_ADMIN and CAP_BPF. [Sniffer.Backend] says what it became. Packages
+// afpacket and afxdp have the same in the kernel's own terms. The kernel takes an 802.1Q tag off a frame before anybody sees it:
 // [link.Info.VLANTCI] and [link.Info.VLANTPID] have it, and WireLen does not
 // count its four bytes. A transport checksum which the device is to compute is
 // not there yet ([link.ChecksumPartial]).

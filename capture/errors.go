@@ -15,8 +15,9 @@ var (
 	// been read. [Sniffer.Activate] starts it.
 	ErrNotActive = errors.New("capture: not active: call Activate first")
 
-	// ErrLocked says that [Sniffer.Lock] has made the filter final.
-	ErrLocked = errors.New("capture: filter is locked: open another Sniffer")
+	// ErrLocked says that the filter was made final, by [Sniffer.Lock] or by
+	// whoever had the socket before.
+	ErrLocked = errors.New("capture: filter is locked: open another one")
 
 	// ErrNoInterface says that no interface has the name that was asked for.
 	ErrNoInterface = link.ErrNoInterface
@@ -49,8 +50,11 @@ var errDrained = fmt.Errorf("%w", ErrNotActive)
 // [os.ErrDeadlineExceeded], [errors.ErrUnsupported], [context.Canceled] and
 // the operating system's own error numbers.
 type OpError struct {
-	// Op is what failed: "open", "activate", "deactivate", "read", "send",
-	// "lock", "stats", "close", "deadline" or "syscallconn".
+	// Op is what failed, the name of the method or of what it is about: "open",
+	// "activate", "deactivate", "read", "send", "lock", "stats", "close",
+	// "deadline" or "syscallconn" of a Sniffer; besides, for the sockets of
+	// packages afpacket and afxdp, "bind", "ring", "filter", "flush", "join",
+	// "leave", "fanout", "timestamp", "address", "receive" and "release".
 	Op string
 	// Interface is the name of the interface.
 	Interface string
