@@ -70,12 +70,13 @@ the name in front of a line, by "interface" in JSON, by interface blocks in
 pcapng. They are in the order of time on each interface, but not between
 interfaces.
 
--w FILE with one of -C, -G and --rotate-count writes a succession of files. Their
-names are that of FILE with a number and the time (UTC) of the first packet,
-out_00001_20060102T150405Z.pcapng; a FILE with {seq} in its name, and perhaps with
-{time}, says itself where they stand. -W keeps the last of them and removes older
-ones. The capture does not wait for the disk: packets for which there is no room
-(--write-buffer) are lost, counted and reported.
+-w FILE with one of -C, -G and --rotate-count writes a succession of files, which
+replace those of the same names. They are called as FILE with a number and the
+time (UTC) of the first packet, out_00001_20060102T150405Z.pcapng; a FILE with
+{seq} in its name, and perhaps with {time}, says itself where they stand. -W keeps
+the last of them and removes older ones; with -G alone, tcpdump's -W would end the
+capture instead. The capture does not wait for the disk: packets for which there
+is no room (--write-buffer) are lost, counted and reported.
 
 Capturing needs a privilege: on Linux CAP_NET_RAW, which root has, and which
 "setcap cap_net_raw+ep" gives to the program. -Z USER, for root on Linux, gives all
