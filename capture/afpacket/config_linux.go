@@ -124,13 +124,15 @@ type Config struct {
 
 	// Mark is put on what is sent, for routing and firewalls: SO_MARK.
 	Mark uint32
-	// Priority is the priority of what is sent within the queueing discipline,
-	// from 0 to 6, and more with CAP_NET_ADMIN: SO_PRIORITY.
+	// Priority is the priority of what is sent within the queueing discipline:
+	// SO_PRIORITY.
 	Priority int
 }
 
-// maxFilter is BPF_MAXINSNS.
-const maxFilter = 4096
+const (
+	maxFilter = 4096              // BPF_MAXINSNS
+	maxBuffer = math.MaxInt32 - 1 // twice the most that the kernel lets be asked for
+)
 
 // check returns an error that wraps [capture.ErrConfig] and names the rule that
 // c breaks.
@@ -165,10 +167,10 @@ func (c *Config) check(kind Kind) error {
 		return illegal("TxStamps is %#x: must be made of TxSched, TxSoftware and TxHardware", uint8(c.TxStamps))
 	case c.QdiscBypass && c.TxStamps&TxSched != 0:
 		return illegal("TxStamps has TxSched with QdiscBypass: the stamp is made when a frame enters the queueing discipline")
-	case c.ReadBuffer < 0 || c.ReadBuffer > math.MaxInt32/2:
-		return illegal("ReadBuffer is %d: must be from 0 to %d", c.ReadBuffer, math.MaxInt32/2)
-	case c.WriteBuffer < 0 || c.WriteBuffer > math.MaxInt32/2:
-		return illegal("WriteBuffer is %d: must be from 0 to %d", c.WriteBuffer, math.MaxInt32/2)
+	case c.ReadBuffer < 0 || int64(c.ReadBuffer) > maxBuffer:
+		return illegal("ReadBuffer is %d: must be from 0 to %d", c.ReadBuffer, maxBuffer)
+	case c.WriteBuffer < 0 || int64(c.WriteBuffer) > maxBuffer:
+		return illegal("WriteBuffer is %d: must be from 0 to %d", c.WriteBuffer, maxBuffer)
 	case c.BusyPoll < 0 || c.BusyPoll > math.MaxInt32*time.Microsecond || c.BusyPoll%time.Microsecond != 0:
 		return illegal("BusyPoll is %v: must be whole microseconds, and not negative", c.BusyPoll)
 	case c.BusyPollBudget < 0 || c.BusyPollBudget > math.MaxUint16:

@@ -268,6 +268,16 @@ func TestIPv6(t *testing.T) {
 	if m := recv(t, b); m.Addr.IP != from || !bytes.Equal(m.Data, payload) {
 		t.Errorf("received %q from %v", m.Data, m.Addr)
 	}
+	// Its error queue.
+	ts := open(t, p.a, afpacket.KindIPv6, &afpacket.Config{Protocol: proto, TxStamps: afpacket.TxSoftware})
+	for i := range uint32(3) {
+		if err := ts.SendTo(payload, afpacket.Addr{IP: b6}); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := ts.TxTimestamp(); err != nil || got.ID != i || got.Stage != afpacket.TxSoftware || got.Time.IsZero() {
+			t.Errorf("TxTimestamp = %+v, %v, want frame %d", got, err, i)
+		}
+	}
 	s := open(t, p.b, afpacket.KindIPv6, &afpacket.Config{Protocol: proto})
 	if err := s.BindIP(ll.WithZone("veth0")); err != nil {
 		t.Fatal(err)
