@@ -85,6 +85,8 @@ func (p *messagesBackend) Start(filter []bpf.RawInstruction) error {
 	return startError(p.q.Start(prog))
 }
 
+func (p *messagesBackend) bind() error { return p.q.Bind() }
+
 func (p *messagesBackend) Stop() error    { return filterError(p.q.Stop()) }
 func (p *messagesBackend) Discard() error { return closedError(p.q.Discard()) }
 func (p *messagesBackend) Lock() error    { return filterError(p.q.LockFilter()) }

@@ -70,6 +70,8 @@ func (p *ringBackend) Start(filter []bpf.RawInstruction) error {
 	return startError(p.s.Start(prog))
 }
 
+func (p *ringBackend) bind() error { return p.s.Bind() }
+
 func (p *ringBackend) Stop() error    { return filterError(p.s.Stop()) }
 func (p *ringBackend) Discard() error { return p.s.Discard() }
 func (p *ringBackend) Lock() error    { return filterError(p.s.LockFilter()) }

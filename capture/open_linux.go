@@ -45,6 +45,10 @@ func openGroup(ifi link.Interface, n int, cfg *Config) ([]Backend, error) {
 	return all, err
 }
 
+// A binder is a backend that is bound to its interface when it is started
+// first, and has to be bound earlier to join a group.
+type binder interface{ bind() error }
+
 // openShared is openGroup for one type of backend.
 func openShared(ifi link.Interface, n int, cfg *Config) (all []Backend, err error) {
 	defer func() {
@@ -69,6 +73,9 @@ func openShared(ifi link.Interface, n int, cfg *Config) (all []Backend, err erro
 			break
 		}
 		// A new backend rejects everything: nothing is captured twice meanwhile.
+		if err := b.(binder).bind(); err != nil {
+			return all, openAdvice(err)
+		}
 		conn, err := b.SyscallConn()
 		if err != nil {
 			return all, err
@@ -140,8 +147,11 @@ func closedError(err error) error {
 
 // startError translates an error of starting the capture with a filter.
 func startError(err error) error {
-	if errors.Is(err, syscall.EINVAL) {
+	switch {
+	case errors.Is(err, syscall.EINVAL):
 		return fmt.Errorf("%w: refused by the kernel: %w", ErrFilter, err)
+	case errors.Is(err, syscall.ENODEV), errors.Is(err, syscall.ENXIO):
+		return fmt.Errorf("%w: %w", ErrInterfaceGone, err)
 	}
 	return filterError(err)
 }

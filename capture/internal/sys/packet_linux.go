@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"os"
+	"sync"
 	"syscall"
 	"time"
 
@@ -15,8 +16,11 @@ import (
 // not block and waits on the runtime's poller. Its methods may be called at any
 // time by anyone.
 type PacketSocket struct {
-	f   *os.File
-	raw syscall.RawConn
+	d descriptor
+
+	// Held by whoever tries to read or write while the poller does not know the
+	// socket, and so does not let them in one by one.
+	reading, writing sync.Mutex
 
 	meter Meter
 }
@@ -28,18 +32,12 @@ func OpenPacket(domain, typ, protocol int, name string) (*PacketSocket, error) {
 	if err != nil {
 		return nil, os.NewSyscallError("socket", err)
 	}
-	return newPacketSocket(fd, name)
+	return newPacketSocket(fd, name), nil
 }
 
-func newPacketSocket(fd int, name string) (*PacketSocket, error) {
-	// The descriptor does not block, so that NewFile hands it to the poller.
-	s := &PacketSocket{f: os.NewFile(uintptr(fd), name)}
-	var err error
-	if s.raw, err = s.f.SyscallConn(); err != nil {
-		s.f.Close()
-		return nil, err
-	}
-	return s, nil
+// newPacketSocket makes a PacketSocket of a descriptor that does not block.
+func newPacketSocket(fd int, name string) *PacketSocket {
+	return &PacketSocket{d: descriptor{fd: fd, name: name}}
 }
 
 // Dup returns another descriptor of the same socket, with deadlines of its
@@ -51,8 +49,8 @@ func (s *PacketSocket) Dup() (*PacketSocket, error) {
 		if err != nil {
 			return os.NewSyscallError("fcntl F_DUPFD_CLOEXEC", err)
 		}
-		dup, err = newPacketSocket(n, s.f.Name())
-		return err
+		dup = newPacketSocket(n, s.d.name)
+		return nil
 	})
 	return dup, err
 }
@@ -60,23 +58,71 @@ func (s *PacketSocket) Dup() (*PacketSocket, error) {
 // Control runs f on the descriptor, which stays open meanwhile. The error is
 // that of f, or [os.ErrClosed].
 func (s *PacketSocket) Control(f func(fd int) error) error {
-	var inner error
-	if err := s.raw.Control(func(fd uintptr) { inner = f(int(fd)) }); err != nil {
-		return os.ErrClosed // the only reason there is
+	if !s.d.acquire() {
+		return os.ErrClosed
 	}
-	return inner
+	defer s.d.release()
+	return f(s.d.fd)
 }
 
 // Raw gives access to the descriptor and to the poller.
-func (s *PacketSocket) Raw() syscall.RawConn { return s.raw }
+func (s *PacketSocket) Raw() syscall.RawConn { return rawConn{s} }
 
-// Read calls f whenever the socket may have become readable, until it returns
-// true. One Read runs at a time. The error is [os.ErrDeadlineExceeded] or
-// [os.ErrClosed].
-func (s *PacketSocket) Read(f func(fd uintptr) bool) error { return waitError(s.raw.Read(f)) }
+// rawConn is a PacketSocket as a syscall.RawConn.
+type rawConn struct{ s *PacketSocket }
+
+func (c rawConn) Control(f func(fd uintptr)) error {
+	if !c.s.d.acquire() {
+		return os.ErrClosed
+	}
+	defer c.s.d.release()
+	f(uintptr(c.s.d.fd))
+	return nil
+}
+
+func (c rawConn) Read(f func(fd uintptr) bool) error  { return c.s.Read(f) }
+func (c rawConn) Write(f func(fd uintptr) bool) error { return c.s.Write(f) }
+
+// Read calls f until it returns true: at once, and then whenever the socket may
+// have become readable. One Read runs at a time. The error is
+// [os.ErrDeadlineExceeded] or [os.ErrClosed].
+func (s *PacketSocket) Read(f func(fd uintptr) bool) error {
+	w, err := s.try(&s.reading, f)
+	if w == nil {
+		return err
+	}
+	return waitError(w.raw.Read(f))
+}
 
 // Write is Read for a socket that may have become writable.
-func (s *PacketSocket) Write(f func(fd uintptr) bool) error { return waitError(s.raw.Write(f)) }
+func (s *PacketSocket) Write(f func(fd uintptr) bool) error {
+	w, err := s.try(&s.writing, f)
+	if w == nil {
+		return err
+	}
+	return waitError(w.raw.Write(f))
+}
+
+// try calls f once, unless the poller knows the socket: then it is the one to
+// call f. It returns who waits when that is necessary, and nil when f is done.
+func (s *PacketSocket) try(turn *sync.Mutex, f func(fd uintptr) bool) (*waiter, error) {
+	if w := s.d.waiter.Load(); w != nil {
+		return w, nil
+	}
+	turn.Lock()
+	defer turn.Unlock()
+	if w := s.d.waiter.Load(); w != nil {
+		return w, nil
+	}
+	if !s.d.acquire() {
+		return nil, os.ErrClosed
+	}
+	defer s.d.release()
+	if f(uintptr(s.d.fd)) {
+		return nil, nil
+	}
+	return s.d.wait()
+}
 
 // waitError gives an error of the poller a name: what is no deadline says, in
 // words of its own, that the file is closed.
@@ -88,13 +134,25 @@ func waitError(err error) error {
 }
 
 // SetReadDeadline ends waits for reading at t.
-func (s *PacketSocket) SetReadDeadline(t time.Time) error { return waitError(s.f.SetReadDeadline(t)) }
+func (s *PacketSocket) SetReadDeadline(t time.Time) error {
+	w, err := s.d.wait()
+	if err != nil {
+		return err
+	}
+	return waitError(w.f.SetReadDeadline(t))
+}
 
 // SetWriteDeadline ends waits for writing at t.
-func (s *PacketSocket) SetWriteDeadline(t time.Time) error { return waitError(s.f.SetWriteDeadline(t)) }
+func (s *PacketSocket) SetWriteDeadline(t time.Time) error {
+	w, err := s.d.wait()
+	if err != nil {
+		return err
+	}
+	return waitError(w.f.SetWriteDeadline(t))
+}
 
 // Close closes the descriptor and ends all waits.
-func (s *PacketSocket) Close() error { return s.f.Close() }
+func (s *PacketSocket) Close() error { return s.d.close() }
 
 // setInt sets an option that is an int. name is for the error.
 func (s *PacketSocket) setInt(level, opt, value int, name string) error {

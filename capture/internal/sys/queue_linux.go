@@ -29,8 +29,8 @@ type QueueConfig struct {
 // its own, and a second socket to send with, as [Socket] has one. The rules of
 // Socket's methods hold for those of the same name.
 type Queue struct {
-	rx, tx *PacketSocket
-	batch  Batch
+	rx     *PacketSocket
+	tx     *Transmitter // nil in a cooked capture
 	rtnl   *Rtnl
 	index  int
 	cooked Cooked
@@ -42,6 +42,7 @@ type Queue struct {
 
 	control Control // of the message that was returned last
 
+	bound   bool   // frames come to the filter
 	stopped bool   // the filter rejects all, and nothing is in flight
 	gone    bool   // the interface was deleted
 	lost    uint32 // value of SO_RXQ_OVFL that came last
@@ -50,7 +51,8 @@ type Queue struct {
 	drained bool                  // written by ready
 	sockErr error                 // written by ready; reported when the queue is empty
 
-	prefix []bpf.RawInstruction // put before every filter
+	prefix   []bpf.RawInstruction // put before every filter
+	outgoing bool                 // what this host sends is captured, too
 
 	mu           sync.Mutex // guards missed
 	missedBefore uint64     // of the interface, when the socket was opened
@@ -104,6 +106,8 @@ func (q *Queue) open(cfg *QueueConfig) error {
 			q.prefix = onlyIncoming()
 		}
 	}
+	q.outgoing = !cfg.NoOutgoing
+	q.hear(false)
 	// More than the system's limit needs CAP_NET_ADMIN.
 	if q.rx.Set(OptReadBufferForce, cfg.Buffer) != nil {
 		if err := q.rx.Set(OptReadBuffer, cfg.Buffer); err != nil {
@@ -119,9 +123,6 @@ func (q *Queue) open(cfg *QueueConfig) error {
 	if err := q.rx.SetStamps(Stamps{}); err != nil {
 		return err
 	}
-	if err := q.rx.BindLink(unix.ETH_P_ALL, cfg.Interface); err != nil {
-		return err
-	}
 	if cfg.Interface == 0 {
 		return nil
 	}
@@ -131,10 +132,7 @@ func (q *Queue) open(cfg *QueueConfig) error {
 		}
 	}
 	if cfg.Cooked == 0 {
-		if q.tx, err = OpenPacket(unix.AF_PACKET, unix.SOCK_RAW, 0, cfg.Name); err != nil {
-			return err
-		}
-		if err := q.tx.BindLink(0, cfg.Interface); err != nil {
+		if q.tx, err = OpenTransmitter(cfg.Interface, cfg.Name); err != nil {
 			return err
 		}
 	}
@@ -149,15 +147,37 @@ func (q *Queue) open(cfg *QueueConfig) error {
 	return nil
 }
 
+// hear is that of [Socket].
+func (q *Queue) hear(on bool) {
+	if q.outgoing {
+		_ = q.rx.Control(func(fd int) error { return ignoreOutgoing(fd, !on) })
+	}
+}
+
 // Buffer returns how many bytes the kernel keeps, its own overhead included.
 func (q *Queue) Buffer() (int, error) { return q.rx.Get(OptReadBuffer) }
 
 // FilterRoom returns how many instructions a filter may have at most.
 func (q *Queue) FilterRoom() int { return unix.BPF_MAXINSNS - len(q.prefix) }
 
+// Bind is that of [Socket].
+func (q *Queue) Bind() error {
+	if q.bound {
+		return nil
+	}
+	err := q.rx.BindLink(unix.ETH_P_ALL, q.index)
+	q.bound = err == nil
+	return err
+}
+
 // Start captures from now on what prog, which must not be empty, accepts.
 func (q *Queue) Start(prog []bpf.RawInstruction) error {
+	if err := q.Bind(); err != nil {
+		return err
+	}
+	q.hear(true)
 	if err := q.rx.AttachFilter(append(q.prefix[:len(q.prefix):len(q.prefix)], prog...)); err != nil {
+		q.hear(false)
 		return err
 	}
 	q.stopped = false
@@ -172,6 +192,7 @@ func (q *Queue) Stop() error {
 	if err := q.rx.AttachFilter(rejectAll()); err != nil {
 		return err
 	}
+	q.hear(false)
 	Barrier()
 	q.stopped = true
 	return nil
@@ -322,16 +343,18 @@ func (q *Queue) Send(b []byte) error {
 	if q.tx == nil {
 		return ErrNoHeader
 	}
-	_, err := q.tx.f.Write(b)
-	return err
+	return q.tx.Send(b)
 }
 
 // SendBatch transmits frames in order and returns how many went out.
 func (q *Queue) SendBatch(frames [][]byte) (int, error) {
-	if q.tx == nil && len(frames) > 0 {
+	switch {
+	case len(frames) == 0:
+		return 0, nil
+	case q.tx == nil:
 		return 0, ErrNoHeader
 	}
-	return q.batch.Send(q.tx, frames)
+	return q.tx.SendBatch(frames)
 }
 
 // Stats returns the counters.
@@ -358,16 +381,17 @@ func (q *Queue) Stats() (Counters, error) {
 }
 
 // SyscallConn returns the receiving socket.
-func (q *Queue) SyscallConn() (syscall.RawConn, error) { return q.rx.f.SyscallConn() }
+func (q *Queue) SyscallConn() (syscall.RawConn, error) { return q.rx.Raw(), nil }
 
 // Close gives everything back to the kernel. The frame that Next returned last
 // can be read as long as somebody has it.
 func (q *Queue) Close() error {
 	var errs []error
-	for _, p := range []*PacketSocket{q.rx, q.tx} {
-		if p != nil {
-			errs = append(errs, p.Close())
-		}
+	if q.rx != nil {
+		errs = append(errs, q.rx.Close())
+	}
+	if q.tx != nil {
+		errs = append(errs, q.tx.Close())
 	}
 	if q.rtnl != nil {
 		errs = append(errs, q.rtnl.Close())
