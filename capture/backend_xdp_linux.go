@@ -355,6 +355,10 @@ func (b *xdpBackend) send(frames [][]byte) (int, error) {
 	if b.closed {
 		return 0, net.ErrClosed
 	}
+	// The MTU may have changed.
+	if mtu, err := b.x.MTU(); err == nil {
+		b.limit = mtu + etherLen
+	}
 	good := 0
 	for good < len(frames) && b.fits(frames[good]) {
 		good++
@@ -388,20 +392,11 @@ func (b *xdpBackend) fits(p []byte) bool {
 	if len(p) < etherLen || len(p) > b.longest {
 		return false
 	}
-	limit := func() int {
-		if t := uint16(p[12])<<8 | uint16(p[13]); t == 0x8100 || t == 0x88a8 {
-			return b.limit + vlanLen
-		}
-		return b.limit
+	limit := b.limit
+	if t := uint16(p[12])<<8 | uint16(p[13]); t == 0x8100 || t == 0x88a8 {
+		limit += vlanLen
 	}
-	if len(p) <= limit() {
-		return true
-	}
-	// It may have changed.
-	if mtu, err := b.x.MTU(); err == nil {
-		b.limit = mtu + etherLen
-	}
-	return len(p) <= limit()
+	return len(p) <= limit
 }
 
 func (b *xdpBackend) sizeError(p []byte) error {
@@ -474,10 +469,10 @@ type xdpEcho struct {
 }
 
 // init prepares for frames of up to size bytes: 256 of them, but no more than
-// a megabyte as long as it is 16.
+// four megabytes as long as it is 16.
 func (e *xdpEchoes) init(size int) {
 	e.size, e.count = size, 256
-	for e.count > 16 && int(e.count)*size > 1<<20 {
+	for e.count > 16 && int(e.count)*size > 4<<20 {
 		e.count /= 2
 	}
 }

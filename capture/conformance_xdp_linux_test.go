@@ -83,26 +83,39 @@ func xdpFixture(t *testing.T, mtu int) (*conformance.Fixture, *netns.NS, *netns.
 		TooLong:    mtu + 100,
 		Small:      &capture.Config{BufferSize: 256 * chunk}, // frames of any length
 		SmallBytes: 256 * 1024,                               // by the lengths that the suite has
+		SetUp: func(up bool) {
+			here.SetUp(t, "veth0", up)
+			if up {
+				here.WaitReady(t, "veth0")
+				there.WaitReady(t, "veth0")
+			}
+		},
 		Remove:     func() { here.Delete(t, "veth0") },
+		MoveAway:   func() { here.Move(t, "veth0", netns.New(t)) },
 		CloseLoops: 20, // the kernel takes 40 ms to give a queue back
 	}, here, there
 }
 
-// The suite's Down opens a second Sniffer on the interface, which AF_XDP does
-// not have: TestXDPDown.
+// xdpExcept are the tests that are not for AF_XDP. Down and Rename open a second
+// Sniffer on the interface, which AF_XDP does not have: TestXDPDown and
+// TestXDPMoved. SetMTU wants lengths that the memory of a frame, or the driver
+// with a program in it, has no room for: TestXDPTooLong.
+func xdpExcept(more ...string) []string {
+	return append([]string{"Down", "Rename", "SetMTU"}, more...)
+}
 
 func TestConformanceXDP(t *testing.T) {
 	conformance.Run(t, func(t *testing.T) *conformance.Fixture {
 		x, _, _ := xdpFixture(t, 1500)
 		return x
-	}, "Down")
+	}, xdpExcept()...)
 }
 
 func TestConformanceXDPGeneric(t *testing.T) {
 	conformance.Run(t, func(t *testing.T) *conformance.Fixture {
 		x, _, _ := xdpFixture(t, xdpGenericMTU)
 		return x
-	}, "Down")
+	}, xdpExcept()...)
 }
 
 // TestConformanceXDPPieces has frames that take several chunks.
@@ -110,7 +123,7 @@ func TestConformanceXDPPieces(t *testing.T) {
 	conformance.Run(t, func(t *testing.T) *conformance.Fixture {
 		x, _, _ := xdpFixture(t, 9000)
 		return x
-	}, "Down")
+	}, xdpExcept()...)
 }
 
 // TestConformanceXDPLoopback has the longest frames, through generic XDP.
@@ -130,5 +143,8 @@ func TestConformanceXDPLoopback(t *testing.T) {
 			SmallBytes: 256 * 1024,
 			CloseLoops: 20,
 		}
-	}, "Down", "Gone") // a namespace keeps its loopback interface
+	},
+		// A namespace keeps its loopback interface. What is sent at once goes out
+		// before any of it comes in.
+		xdpExcept("Gone", "GoneWhileReading", "GoneLate", "GoneWhenDown", "MoveAway", "SendBatch")...)
 }

@@ -363,6 +363,10 @@ func TestXDPTooLong(t *testing.T) {
 	if err := s.Send(long); !errors.Is(err, capture.ErrFrameSize) {
 		t.Errorf("Send of what does not fit = %v, want ErrFrameSize", err)
 	}
+	here.SetMTU(t, "veth0", 600)
+	if err := s.Send(long[:700]); !errors.Is(err, capture.ErrFrameSize) {
+		t.Errorf("Send of what does not fit any more = %v, want ErrFrameSize", err)
+	}
 }
 
 // TestXDPNothingStays opens and closes, and counts descriptors and mappings.

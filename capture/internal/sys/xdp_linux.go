@@ -640,6 +640,14 @@ func (x *XDP) Wait() error {
 		}
 		return ErrInterrupted
 	}
+	if x.outcome == ErrDown {
+		// Before an interface is removed, it goes down. Asking for it waits until
+		// a removal that goes on has ended.
+		if _, err := x.rtnl.Link(x.cfg.Interface); errors.Is(err, unix.ENODEV) {
+			x.gone = true
+			return ErrGone
+		}
+	}
 	return x.outcome
 }
 
