@@ -1,0 +1,5 @@
+package filter
+
+import "golang.org/x/net/bpf"
+
+type Program []bpf.RawInstruction
