@@ -161,10 +161,36 @@ func (g *graph) layout(order []nodeID, snap uint32, piece func(nodeID) []bpf.Raw
 	if used := g.leaves(order); used[reject] {
 		near(reject)
 	}
+	// Nodes with the same instructions and the same ways out are one.
+	type twin struct {
+		n    node
+		code [4]bpf.RawInstruction
+	}
+	twins := make(map[twin]nodeID)
+	same := make([]nodeID, len(g.nodes))
 	for i := len(order) - 1; i >= 0; i-- {
 		id := order[i]
 		n := &g.nodes[id]
 		ok := true
+		same[id] = id
+		if n.kind != nodeRet {
+			n.t, n.f = same[n.t], same[n.f]
+		}
+		if n.kind == nodeTest {
+			if p := piece(id); len(p) <= 4 {
+				tw := twin{n: *n}
+				tw.n.a = 0
+				if n.x != 0 {
+					tw.n.x = 1
+				}
+				copy(tw.code[:], p)
+				if first, ok := twins[tw]; ok {
+					same[id] = first
+					continue
+				}
+				twins[tw] = id
+			}
+		}
 		switch n.kind {
 		case nodeRet:
 			if at[id] == 0 {

@@ -175,11 +175,11 @@ func (g *graph) decide(id nodeID, e edge, above []edge) (outcome, known bool) {
 			if f.a == base {
 				switch {
 				case f.op == jmpJEQ && yes:
-					return holds(n.op, f.k&mask, n.k), true
+					return g.holds(n, f.k&mask), true
 				case f.op == jmpJSET && !yes:
 					zeros |= f.k
 					if mask&^zeros == 0 {
-						return holds(n.op, 0, n.k), true
+						return g.holds(n, 0), true
 					}
 				}
 				continue
@@ -191,7 +191,7 @@ func (g *graph) decide(id nodeID, e edge, above []edge) (outcome, known bool) {
 						ones |= f.k
 						zeros |= c &^ f.k
 					case v.a == base && base != 0 && mask&^c == 0:
-						return holds(n.op, f.k&mask, n.k), true
+						return g.holds(n, f.k&mask), true
 					}
 				}
 			}
@@ -201,9 +201,29 @@ func (g *graph) decide(id nodeID, e edge, above []edge) (outcome, known bool) {
 			continue
 		}
 		switch f.op {
+		case jmpIn:
+			set := g.sets[f.k]
+			switch n.op {
+			case jmpIn:
+				in, apart := within(g.sets[n.k], set)
+				if !yes && in {
+					return false, true
+				}
+				if yes && apart {
+					return false, true
+				}
+				if in, _ := within(set, g.sets[n.k]); yes && in {
+					return true, true
+				}
+			case jmpJEQ:
+				if inSet(set, n.k) != yes {
+					return false, true
+				}
+			}
+			continue
 		case jmpJEQ:
 			if yes {
-				return holds(n.op, f.k, n.k), true
+				return g.holds(n, f.k), true
 			}
 			if n.op == jmpJEQ && f.k == n.k {
 				return false, true
@@ -253,7 +273,7 @@ func (g *graph) decide(id nodeID, e edge, above []edge) (outcome, known bool) {
 			}
 		case jmpJSET:
 			if lo == hi {
-				return holds(n.op, lo, n.k), true
+				return g.holds(n, lo), true
 			}
 		}
 	}
@@ -276,6 +296,14 @@ func bitsDecide(n *node, ones, zeros uint32) (known, outcome bool) {
 		}
 	}
 	return false, false
+}
+
+// holds is the outcome of a test of a known value.
+func (g *graph) holds(n *node, v uint32) bool {
+	if n.op == jmpIn {
+		return inSet(g.sets[n.k], v)
+	}
+	return holds(n.op, v, n.k)
 }
 
 // rebuild makes the nodes that root reaches anew, so that equal nodes are one.
@@ -322,6 +350,8 @@ func (g *graph) finish(root nodeID) nodeID {
 			if n.x != 0 {
 				live[id] |= g.vals[n.x].regs
 			}
+		case nodeTouch:
+			live[id] = live[n.t] | g.vals[n.a].regs
 		case nodeStore:
 			any = true
 			out := live[n.t]
