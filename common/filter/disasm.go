@@ -73,7 +73,8 @@ func appendInstruction(b []byte, i int, in bpf.RawInstruction) []byte {
 	default:
 		operand = formatOperand(in)
 	}
-	if yes, no, ok := jumps(i, in); ok && name != "unimp" && in.Op != classJump|jumpA {
+	if in.Op&classMask == classJump && in.Op&opMask != jumpA {
+		yes, no, _ := jumps(i, in)
 		return fmt.Appendf(b, "(%03d) %-8s %-16s jt %d\tjf %d", i, name, operand, yes, no)
 	}
 	return fmt.Appendf(b, "(%03d) %-8s %s", i, name, operand)
