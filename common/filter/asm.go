@@ -212,7 +212,7 @@ func (a *assembler) end() error {
 
 func (a *assembler) add(in bpf.RawInstruction) error {
 	if len(a.prog) == MaxUserLen {
-		return fmt.Errorf("%w: limit %d", ErrTooLong, MaxUserLen)
+		return fmt.Errorf("%w: limit %d", ErrLength, MaxUserLen)
 	}
 	a.prog = append(a.prog, in)
 	return nil

@@ -202,7 +202,7 @@ func layJumps(p Program, all []placedJump) (Program, error) {
 		}
 		place[len(p)] = n
 		if n > MaxUserLen {
-			return nil, fmt.Errorf("%w: %w: limit %d", errFar, ErrTooLong, MaxUserLen)
+			return nil, fmt.Errorf("%w: %w: limit %d", errFar, ErrLength, MaxUserLen)
 		}
 		for i := range all {
 			j := &all[i]

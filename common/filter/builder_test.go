@@ -159,18 +159,16 @@ func TestCombine(t *testing.T) {
 		prog filter.Program
 		want [4]uint32
 	}{
-		{"and", must(filter.And(ip, tcp)), [4]uint32{48, 0, 0, 0}},
-		{"and turned", must(filter.And(tcp, ip)), [4]uint32{96, 0, 0, 0}},
-		{"or", must(filter.Or(ip, tcp)), [4]uint32{96, 96, 48, 0}},
-		{"not", must(filter.Not(ip)), [4]uint32{0, 0, 1 << 18, 1 << 18}},
-		{"not not", must(filter.Not(must(filter.Not(ip)))), [4]uint32{1 << 18, 1 << 18, 0, 0}},
-		{"of the accumulator", must(filter.And(long, ip)), [4]uint32{96, 96, 0, 0}},
-		{"not of the accumulator", must(filter.Not(long)), [4]uint32{}},
-		{"and the accumulator", must(filter.And(ip, long)), [4]uint32{60, 60, 0, 0}},
-		{"one", must(filter.Or(ip)), [4]uint32{96, 96, 0, 0}},
-		{"three", must(filter.And(ip, tcp, long)), [4]uint32{60, 0, 0, 0}},
-		{"and of nothing", must(filter.And()), [4]uint32{1 << 18, 1 << 18, 1 << 18, 1 << 18}},
-		{"or of nothing", must(filter.Or()), [4]uint32{}},
+		{"and", must(ip.And(tcp)), [4]uint32{48, 0, 0, 0}},
+		{"and turned", must(tcp.And(ip)), [4]uint32{96, 0, 0, 0}},
+		{"or", must(ip.Or(tcp)), [4]uint32{96, 96, 48, 0}},
+		{"not", must(ip.Not()), [4]uint32{0, 0, 1 << 18, 1 << 18}},
+		{"not not", must(must(ip.Not()).Not()), [4]uint32{1 << 18, 1 << 18, 0, 0}},
+		{"of the accumulator", must(long.And(ip)), [4]uint32{96, 96, 0, 0}},
+		{"not of the accumulator", must(long.Not()), [4]uint32{}},
+		{"and the accumulator", must(ip.And(long)), [4]uint32{60, 60, 0, 0}},
+		{"one", must(ip.Or()), [4]uint32{96, 96, 0, 0}},
+		{"three", must(ip.And(tcp, long)), [4]uint32{60, 0, 0, 0}},
 	} {
 		vm, err := filter.NewVM(c.prog, filter.VMOptions{})
 		if err != nil {
@@ -183,9 +181,9 @@ func TestCombine(t *testing.T) {
 		}
 	}
 	for name, f := range map[string]func() (filter.Program, error){
-		"and": func() (filter.Program, error) { return filter.And(ip, nil) },
-		"or":  func() (filter.Program, error) { return filter.Or(nil, ip) },
-		"not": func() (filter.Program, error) { return filter.Not(filter.Program{{Op: 0x34}, ret}) },
+		"and": func() (filter.Program, error) { return ip.And(nil) },
+		"or":  func() (filter.Program, error) { return filter.Program(nil).Or(ip) },
+		"not": func() (filter.Program, error) { return filter.Program{{Op: 0x34}, ret}.Not() },
 	} {
 		if p, err := f(); p != nil || err == nil {
 			t.Errorf("%s: %v, %v", name, p, err)
@@ -221,17 +219,17 @@ func TestCombineRandom(t *testing.T) {
 		if vp == 0 {
 			want = 0
 		}
-		if got := run(filter.And(p, q)); got != want {
+		if got := run(p.And(q)); got != want {
 			t.Errorf("and: %d, want %d", got, want)
 		}
 		want = vp
 		if vp == 0 {
 			want = vq
 		}
-		if got := run(filter.Or(p, q)); got != want {
+		if got := run(p.Or(q)); got != want {
 			t.Errorf("or: %d, want %d", got, want)
 		}
-		if got := run(filter.Not(p)); (got != 0) != (vp == 0) {
+		if got := run(p.Not()); (got != 0) != (vp == 0) {
 			t.Errorf("not: %d of %d", got, vp)
 		}
 	})
@@ -257,10 +255,10 @@ func ExampleBuilder() {
 	// (004) ret      #0 <nil>
 }
 
-func ExampleAnd() {
+func ExampleProgram_And() {
 	ip, _ := filter.Assemble("ldh [12]\n jeq #0x800 jf 3\n ret #65535\n ret #0")
 	short, _ := filter.Assemble("ld #pktlen\n jgt #100 jt 3\n ret #65535\n ret #0")
-	both, err := filter.And(ip, short)
+	both, err := ip.And(short)
 	fmt.Println(err)
 	vm, err := filter.NewVM(both, filter.VMOptions{})
 	fmt.Println(err)

@@ -8,26 +8,26 @@ import (
 // MAXIMUM_SNAPLEN of libpcap.
 const wholePacket = 1 << 18
 
-// And returns a program that accepts what all the programs accept, and keeps as
-// much as the last one does. And of nothing accepts everything.
+// And returns a program that accepts what p and all the others accept, and keeps
+// as much as the last one does.
 //
 // The result is one program, of which everything holds that holds of one: a
 // load behind the end of the packet rejects it. That is as in the expressions of
 // pcap-filter(7). The programs have to be valid, and their lengths to add up to
 // no more than [MaxUserLen].
-func And(programs ...Program) (Program, error) {
-	return combine(programs, true)
+func (p Program) And(others ...Program) (Program, error) {
+	return combine(append([]Program{p}, others...), true)
 }
 
-// Or returns a program that accepts what any of the programs accepts, and keeps
-// as much as the first that does. Or of nothing rejects everything.
+// Or returns a program that accepts what p or any of the others accepts, and
+// keeps as much as the first that does.
 //
 // The result is one program: where a load lies behind the end of the packet,
 // the packet is rejected at once, without asking the programs that follow. That
 // is as in the expressions of pcap-filter(7). The programs have to be valid, and
 // their lengths to add up to no more than [MaxUserLen].
-func Or(programs ...Program) (Program, error) {
-	return combine(programs, false)
+func (p Program) Or(others ...Program) (Program, error) {
+	return combine(append([]Program{p}, others...), false)
 }
 
 // Not returns a program that accepts what p rejects, and keeps all of it; and
@@ -36,7 +36,7 @@ func Or(programs ...Program) (Program, error) {
 // A packet that p rejects because it is too short for one of p's loads, or
 // because p divides by zero, is rejected by both. That is as in the expressions
 // of pcap-filter(7).
-func Not(p Program) (Program, error) {
+func (p Program) Not() (Program, error) {
 	var b Builder
 	yes, no := b.NewLabel(), b.NewLabel()
 	if err := b.inline(p, returns{accept: no, reject: yes}); err != nil {
@@ -52,13 +52,6 @@ func Not(p Program) (Program, error) {
 // combine composes programs; all says that every one has to accept.
 func combine(programs []Program, all bool) (Program, error) {
 	var b Builder
-	if len(programs) == 0 {
-		keep := uint32(0)
-		if all {
-			keep = wholePacket
-		}
-		b.Add(bpf.RetConstant{Val: keep})
-	}
 	for i, p := range programs {
 		r := returns{}
 		next := b.NewLabel()

@@ -3,8 +3,8 @@
 //
 // A [Program] is such a program. [Assemble] reads one from any of the forms in
 // which tcpdump prints it, [Program.Format] writes these forms, a [Builder]
-// puts one together from instructions and labels, and [And], [Or] and [Not]
-// make one of others. [Program.Validate] says whether it is well formed, and
+// puts one together from instructions and labels, and [Program.And],
+// [Program.Or] and [Program.Not] make one of others. [Program.Validate] says whether it is well formed, and
 // [Program.ValidateLinux] whether Linux takes it as the filter of a socket.
 //
 // A [VM] runs a program in user space: on the packets of files, and on those

@@ -24,7 +24,7 @@ const (
 // [Program.ValidateLinux] is a [ProgramError] that wraps one of these.
 var (
 	ErrEmpty     = errors.New("no instructions")
-	ErrTooLong   = errors.New("too many instructions")
+	ErrLength    = errors.New("too many instructions")
 	ErrOperation = errors.New("no such operation")
 	ErrJump      = errors.New("jump out of the program")
 	ErrLoop      = errors.New("jump back, which Linux does not take")
@@ -70,7 +70,7 @@ func (p Program) Validate() error {
 	case len(p) == 0:
 		return &ProgramError{Index: -1, Err: ErrEmpty}
 	case len(p) > MaxUserLen:
-		return &ProgramError{Index: -1, Err: fmt.Errorf("%w: %d, limit %d", ErrTooLong, len(p), MaxUserLen)}
+		return &ProgramError{Index: -1, Err: fmt.Errorf("%w: %d, limit %d", ErrLength, len(p), MaxUserLen)}
 	}
 	for i := range p {
 		if err := p.check(i); err != nil {
@@ -135,7 +135,7 @@ func (p Program) ValidateLinux() error {
 		return err
 	}
 	if len(p) > MaxLen {
-		return &ProgramError{Index: -1, Err: fmt.Errorf("%w: %d, limit %d", ErrTooLong, len(p), MaxLen)}
+		return &ProgramError{Index: -1, Err: fmt.Errorf("%w: %d, limit %d", ErrLength, len(p), MaxLen)}
 	}
 	// The words that are written on every way to an instruction, as bits.
 	written := make([]uint16, len(p))

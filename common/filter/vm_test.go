@@ -283,7 +283,7 @@ func FuzzRun(f *testing.F) {
 				}
 			}
 		}
-		if not, err := filter.Not(p); err == nil {
+		if not, err := p.Not(); err == nil {
 			if err := not.Validate(); err != nil {
 				t.Errorf("the opposite is not valid: %v\n%v", err, p)
 			}
