@@ -6,13 +6,26 @@ import (
 	"github.com/gopkts/gopkts/common/link"
 )
 
-// metadata returns what a packet's Info says for a load of metadata, and false
-// where it says nothing. The distance adXorX is no load, and needs an Info only
-// because libpcap does not have it.
-func metadata(distance uint32, b []byte, info *link.Info) (uint32, bool) {
-	if info == nil {
-		return 0, false
+// metadataWords is how many loads of metadata there are.
+const metadataWords = adVLANTPID/4 + 1
+
+// ask finds the metadata that the bits of asks stand for.
+func (m *machine) ask(asks uint32, b []byte, info *link.Info) {
+	for i := range uint32(metadataWords) {
+		if asks&(1<<i) == 0 {
+			continue
+		}
+		if v, ok := metadata(4*i, b, info); ok {
+			m.meta[i] = v
+			m.known |= 1 << i
+		}
 	}
+}
+
+// metadata returns what a packet's Info says for a load of metadata, and false
+// where it says nothing. For the distance adXorX, which is no load, the value
+// has no meaning.
+func metadata(distance uint32, b []byte, info *link.Info) (uint32, bool) {
 	switch distance {
 	case adProtocol:
 		return protocol(b, info.Link)

@@ -1,10 +1,6 @@
 package filter
 
-import (
-	"encoding/binary"
-
-	"github.com/gopkts/gopkts/common/link"
-)
+import "encoding/binary"
 
 // step is a decoded instruction, or several that often come together: the load
 // of a header's length, a load, a mask, and one or two comparisons. A program's
@@ -18,6 +14,8 @@ type step struct {
 	val2    uint32 // second constant to compare with
 	yes, no uint32
 	yes2    uint32 // where to when val2 is equal
+	off2    uint32 // where a second load loads from
+	_       uint32
 }
 
 type operation uint32
@@ -108,13 +106,22 @@ const (
 	// The length of a header, a load behind it and a comparison.
 	opMSHIndHEq
 	opMSHIndHEq2
+	// A load and a comparison, and where that fails another two: of addresses
+	// and of ports, where the one or the other may be equal.
+	opAbsWEqAbsWEq
+	opAbsHEqAbsHEq
+	opMSHIndHEqIndHEq
+	// A load and a comparison, and where that holds another two: the protocol,
+	// and whether the packet is a later fragment.
+	opAbsBEqAbsHSet
 )
 
-// machine is the state of a run that few programs look at. What the others need
-// stays in the processor's registers.
+// machine is the state of a run that few programs look at: those for which
+// [VM.stateful] is set. What the others need stays in the processor's registers.
 type machine struct {
 	mem     [scratchWords]uint32
-	info    *link.Info
+	meta    [metadataWords]uint32
+	known   uint32 // which of meta are, as bits
 	wireLen uint32
 	budget  int
 }
@@ -190,14 +197,13 @@ func (v *VM) run(b []byte, m *machine) uint32 {
 			}
 			x = uint32(b[off]&0xf) << 2
 		case opAncillary:
-			v, ok := metadata(s.val, b, m.info)
-			switch {
-			case !ok:
+			if m.known&(1<<(s.val%32)) == 0 {
 				return 0
-			case s.val == adXorX:
+			}
+			if s.val == adXorX/4 {
 				a ^= x
-			default:
-				a = v
+			} else {
+				a = m.meta[s.val%metadataWords]
 			}
 		case opImm:
 			a = s.val
@@ -612,6 +618,91 @@ func (v *VM) run(b []byte, m *machine) uint32 {
 				pc = uint(s.no)
 			}
 			continue
+		case opAbsWEqAbsWEq:
+			off := uint64(s.off)
+			if off+3 >= size {
+				return 0
+			}
+			a = binary.BigEndian.Uint32(b[off : off+4])
+			pc = uint(s.yes)
+			if a == s.val {
+				continue
+			}
+			off2 := uint64(s.off2)
+			if off2+3 >= size {
+				return 0
+			}
+			a = binary.BigEndian.Uint32(b[off2 : off2+4])
+			pc = uint(s.no)
+			if a == s.val2 {
+				pc = uint(s.yes2)
+			}
+			continue
+		case opAbsHEqAbsHEq:
+			off := uint64(s.off)
+			if off+1 >= size {
+				return 0
+			}
+			a = uint32(b[off+1]) | uint32(b[off])<<8
+			pc = uint(s.yes)
+			if a == s.val {
+				continue
+			}
+			off2 := uint64(s.off2)
+			if off2+1 >= size {
+				return 0
+			}
+			a = uint32(b[off2+1]) | uint32(b[off2])<<8
+			pc = uint(s.no)
+			if a == s.val2 {
+				pc = uint(s.yes2)
+			}
+			continue
+		case opMSHIndHEqIndHEq:
+			head := uint64(s.mask)
+			if head >= size {
+				return 0
+			}
+			x = uint32(b[head]&0xf) << 2
+			off := uint64(x) + uint64(s.off)
+			if off+1 >= size {
+				return 0
+			}
+			a = uint32(b[off+1]) | uint32(b[off])<<8
+			pc = uint(s.yes)
+			if a == s.val {
+				continue
+			}
+			off2 := uint64(x) + uint64(s.off2)
+			if off2+1 >= size {
+				return 0
+			}
+			a = uint32(b[off2+1]) | uint32(b[off2])<<8
+			pc = uint(s.no)
+			if a == s.val2 {
+				pc = uint(s.yes2)
+			}
+			continue
+		case opAbsBEqAbsHSet:
+			off := uint64(s.off)
+			if off >= size {
+				return 0
+			}
+			a = uint32(b[off])
+			pc = uint(s.no)
+			if a != s.val {
+				continue
+			}
+			off2 := uint64(s.off2)
+			if off2+1 >= size {
+				return 0
+			}
+			a = uint32(b[off2+1]) | uint32(b[off2])<<8
+			pc = uint(s.yes)
+			if a&s.val2 != 0 {
+				pc = uint(s.yes2)
+			}
+			continue
 		}
 		pc = uint(s.yes)
 	}
@@ -640,6 +731,13 @@ func (v *VM) decode(p Program, linux bool) {
 	v.code = make([]step, len(p))
 	for i := range p {
 		v.code[i] = d.step(i)
+		switch v.code[i].op {
+		case opAncillary:
+			v.asks |= 1 << v.code[i].val
+			v.stateful = true
+		case opLen, opLenX, opMem, opMemX, opStore, opStoreX, opBack:
+			v.stateful = true
+		}
 	}
 }
 
@@ -742,7 +840,7 @@ func (d *decoder) load(s *step, i int) {
 	switch in.Op &^ sizeMask {
 	case classLD | modeAbs:
 		if isAncillary(in.Op, in.K) {
-			s.op, s.val = opAncillary, in.K-ancillary
+			s.op, s.val = opAncillary, (in.K-ancillary)/4
 			return
 		}
 		s.op = opAbsW + size
@@ -761,6 +859,8 @@ func (d *decoder) load(s *step, i int) {
 			d.compare(s, i+2)
 			if d.second(s, i+2) {
 				s.op = opMSHIndHEq2
+			} else if d.another(s, classLD|modeInd|sizeH) {
+				s.op = opMSHIndHEqIndHEq
 			}
 		}
 	case classLD | modeImm:
@@ -803,9 +903,41 @@ func (d *decoder) test(s *step, i int, size operation) {
 	}
 	s.mask = mask
 	d.compare(s, j)
-	if c == 0 && two != opIndBEq && d.second(s, j) {
+	switch {
+	case c != 0:
+	case two != opIndBEq && d.second(s, j):
 		s.op = two
+	case mask != ^uint32(0):
+	case s.op == opAbsWEq && d.another(s, classLD|modeAbs|sizeW):
+		s.op = opAbsWEqAbsWEq
+	case s.op == opAbsHEq && d.another(s, classLD|modeAbs|sizeH):
+		s.op = opAbsHEqAbsHEq
+	case s.op == opAbsBEq:
+		d.fragment(s)
 	}
+}
+
+// another adds a second load, of the given operation, and its comparison to a
+// step, where the program is after the first one if it fails.
+func (d *decoder) another(s *step, load uint16) bool {
+	j := int(s.no)
+	if !d.is(j, load) || !d.is(j+1, classJump|jumpEq) || d.p[j].K >= 1<<31 {
+		return false
+	}
+	yes, no, _ := jumps(j+1, d.p[j+1])
+	s.off2, s.val2, s.yes2, s.no = d.p[j].K, d.p[j+1].K, d.to[yes], d.to[no]
+	return true
+}
+
+// fragment makes one step of a comparison of a byte and a test of bits of two
+// others, where the program is after it if it holds.
+func (d *decoder) fragment(s *step) {
+	j := int(s.yes)
+	if !d.is(j, classLD|modeAbs|sizeH) || !d.is(j+1, classJump|jumpSet) || d.p[j].K >= 1<<31 {
+		return
+	}
+	yes, no, _ := jumps(j+1, d.p[j+1])
+	s.op, s.off2, s.val2, s.yes, s.yes2 = opAbsBEqAbsHSet, d.p[j].K, d.p[j+1].K, d.to[no], d.to[yes]
 }
 
 func (d *decoder) arithmetic(op uint16) operation {

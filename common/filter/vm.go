@@ -32,9 +32,13 @@ type VMOptions struct {
 // A load that reaches behind the last byte of the packet rejects the packet,
 // and so does a division by zero.
 type VM struct {
-	code   []step
-	rets   []uint32 // what instruction len(code)+i returns
-	budget int
+	code []step
+	rets []uint32 // what instruction len(code)+i returns
+	// stateful says that the program wants a machine, and asks what metadata,
+	// as bits.
+	stateful bool
+	asks     uint32
+	budget   int
 }
 
 // NewVM prepares a program for being run. It keeps no reference to it. The
@@ -59,7 +63,10 @@ func NewVM(p Program, o VMOptions) (*VM, error) {
 // What the program asks about the packet besides, SKF_AD_OFF of
 // linux/filter.h, is not known, and rejects the packet; see [VM.RunFrame].
 func (v *VM) Run(data []byte, wireLen int) uint32 {
-	return v.RunInfo(data, wireLen, nil)
+	if !v.stateful {
+		return v.run(data, nil)
+	}
+	return v.runMachine(data, wireLen, nil)
 }
 
 // RunFrame is [VM.Run] for a captured frame, whose Info answers what the
@@ -76,6 +83,16 @@ func (v *VM) RunFrame(f *link.Frame) uint32 {
 // RunInfo is [VM.RunFrame] for a packet in parts. info may be nil; its WireLen
 // is not looked at.
 func (v *VM) RunInfo(data []byte, wireLen int, info *link.Info) uint32 {
-	m := machine{info: info, wireLen: uint32(wireLen), budget: v.budget}
+	if !v.stateful {
+		return v.run(data, nil)
+	}
+	return v.runMachine(data, wireLen, info)
+}
+
+func (v *VM) runMachine(data []byte, wireLen int, info *link.Info) uint32 {
+	m := machine{wireLen: uint32(wireLen), budget: v.budget}
+	if v.asks != 0 && info != nil {
+		m.ask(v.asks, data, info)
+	}
 	return v.run(data, &m)
 }
