@@ -367,7 +367,7 @@ func (a *assembler) operation(op string) (bpf.RawInstruction, error) {
 		at := a.at
 		to, err := a.target()
 		a.fixes = append(a.fixes, fixup{insn: len(a.prog), yes: to, line: a.line, at: at})
-		return bpf.RawInstruction{Op: classJump | jumpA}, err
+		return bpf.RawInstruction{Op: classJump | jmpJA}, err
 	}
 	code, ok := uint16(0), true
 	switch op {
@@ -388,17 +388,17 @@ func (a *assembler) operation(op string) (bpf.RawInstruction, error) {
 	case "xor":
 		code = classALU | aluXor
 	case "lsh":
-		code = classALU | aluLSh
+		code = classALU | aluLsh
 	case "rsh":
-		code = classALU | aluRSh
+		code = classALU | aluRsh
 	case "jeq":
-		code = classJump | jumpEq
+		code = classJump | jmpJEQ
 	case "jgt":
-		code = classJump | jumpGt
+		code = classJump | jmpJGT
 	case "jge":
-		code = classJump | jumpGe
+		code = classJump | jmpJGE
 	case "jset":
-		code = classJump | jumpSet
+		code = classJump | jmpJSET
 	default:
 		ok = false
 	}
@@ -545,7 +545,7 @@ func (a *assembler) fix(f fixup) error {
 	if err != nil {
 		return err
 	}
-	if in.Op == classJump|jumpA {
+	if in.Op == classJump|jmpJA {
 		in.K = uint32(int32(yes))
 		return nil
 	}

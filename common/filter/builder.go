@@ -74,7 +74,7 @@ func (b *Builder) Add(all ...bpf.Instruction) {
 // Jump adds a jump without condition. It may go back, where only a [VM]
 // follows.
 func (b *Builder) Jump(to Label) {
-	b.jump(bpf.RawInstruction{Op: classJump | jumpA}, to, to)
+	b.jump(bpf.RawInstruction{Op: classJump | jmpJA}, to, to)
 }
 
 // JumpIf adds a jump by a comparison of the accumulator with a constant.
@@ -94,24 +94,24 @@ func (b *Builder) JumpIfX(cond bpf.JumpTest, yes, no Label) {
 func (b *Builder) condition(cond bpf.JumpTest, yes, no Label) (uint16, Label, Label) {
 	switch cond {
 	case bpf.JumpEqual:
-		return classJump | jumpEq, yes, no
+		return classJump | jmpJEQ, yes, no
 	case bpf.JumpNotEqual:
-		return classJump | jumpEq, no, yes
+		return classJump | jmpJEQ, no, yes
 	case bpf.JumpGreaterThan:
-		return classJump | jumpGt, yes, no
+		return classJump | jmpJGT, yes, no
 	case bpf.JumpLessOrEqual:
-		return classJump | jumpGt, no, yes
+		return classJump | jmpJGT, no, yes
 	case bpf.JumpGreaterOrEqual:
-		return classJump | jumpGe, yes, no
+		return classJump | jmpJGE, yes, no
 	case bpf.JumpLessThan:
-		return classJump | jumpGe, no, yes
+		return classJump | jmpJGE, no, yes
 	case bpf.JumpBitsSet:
-		return classJump | jumpSet, yes, no
+		return classJump | jmpJSET, yes, no
 	case bpf.JumpBitsNotSet:
-		return classJump | jumpSet, no, yes
+		return classJump | jmpJSET, no, yes
 	}
 	b.fail(fmt.Errorf("filter: no such condition: %d", cond))
-	return classJump | jumpEq, yes, no
+	return classJump | jmpJEQ, yes, no
 }
 
 func (b *Builder) jump(in bpf.RawInstruction, yes, no Label) {
@@ -149,7 +149,7 @@ func (b *Builder) Program() (Program, error) {
 		if err != nil {
 			return nil, err
 		}
-		all[i] = placedJump{at: j.at, yes: yes, no: no, always: b.prog[j.at].Op == classJump|jumpA}
+		all[i] = placedJump{at: j.at, yes: yes, no: no, always: b.prog[j.at].Op == classJump|jmpJA}
 	}
 	p, err := layJumps(b.prog, all)
 	if err != nil {
@@ -236,7 +236,7 @@ func layJumps(p Program, all []placedJump) (Program, error) {
 		out = append(out, in)
 		yes, no := place[j.yes]-at-1, place[j.no]-at-1
 		long := func(to int) int {
-			out = append(out, bpf.RawInstruction{Op: classJump | jumpA, K: uint32(int32(to - len(out) - 1))})
+			out = append(out, bpf.RawInstruction{Op: classJump | jmpJA, K: uint32(int32(to - len(out) - 1))})
 			return len(out) - 1 - at - 1
 		}
 		if j.longYes {

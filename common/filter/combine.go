@@ -206,7 +206,7 @@ func effects(in bpf.RawInstruction) (reads, writes uint32) {
 		}
 		return reads, writes
 	case classJump:
-		if in.Op == classJump|jumpA {
+		if in.Op == classJump|jmpJA {
 			return 0, 0
 		}
 		reads = usesA

@@ -68,12 +68,12 @@ func appendInstruction(b []byte, i int, in bpf.RawInstruction) []byte {
 	switch {
 	case name == "":
 		name, operand = "unimp", fmt.Sprintf("0x%x", in.Op)
-	case in.Op == classJump|jumpA:
+	case in.Op == classJump|jmpJA:
 		operand = strconv.Itoa(i + 1 + int(int32(in.K)))
 	default:
 		operand = formatOperand(in)
 	}
-	if in.Op&classMask == classJump && in.Op&opMask != jumpA {
+	if in.Op&classMask == classJump && in.Op&opMask != jmpJA {
 		yes, no, _ := jumps(i, in)
 		return fmt.Appendf(b, "(%03d) %-8s %-16s jt %d\tjf %d", i, name, operand, yes, no)
 	}
@@ -105,7 +105,7 @@ func mnemonic(op uint16) string {
 		return "txa"
 	case classALU | aluNeg:
 		return "neg"
-	case classJump | jumpA:
+	case classJump | jmpJA:
 		return "ja"
 	}
 	switch op &^ srcX {
@@ -125,17 +125,17 @@ func mnemonic(op uint16) string {
 		return "or"
 	case classALU | aluXor:
 		return "xor"
-	case classALU | aluLSh:
+	case classALU | aluLsh:
 		return "lsh"
-	case classALU | aluRSh:
+	case classALU | aluRsh:
 		return "rsh"
-	case classJump | jumpEq:
+	case classJump | jmpJEQ:
 		return "jeq"
-	case classJump | jumpGt:
+	case classJump | jmpJGT:
 		return "jgt"
-	case classJump | jumpGe:
+	case classJump | jmpJGE:
 		return "jge"
-	case classJump | jumpSet:
+	case classJump | jmpJSET:
 		return "jset"
 	}
 	return ""
@@ -180,7 +180,7 @@ func formatOperand(in bpf.RawInstruction) string {
 	case classALU | aluNeg:
 		return ""
 	case classALU | aluAdd, classALU | aluSub, classALU | aluMul, classALU | aluDiv, classALU | aluMod,
-		classALU | aluLSh, classALU | aluRSh:
+		classALU | aluLsh, classALU | aluRsh:
 		return fmt.Sprintf("#%d", k)
 	}
 	return fmt.Sprintf("#0x%x", in.K)

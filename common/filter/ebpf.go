@@ -181,7 +181,7 @@ func (t *translator) alu64K(op, dst uint8, k uint32) { t.add(ebpfALU64|op, dst, 
 // goTo jumps to a place.
 func (t *translator) goTo(to int) {
 	t.jumps = append(t.jumps, ebpfJump{len(t.out), to})
-	t.add(classJump|jumpA, 0, 0, 0, 0)
+	t.add(classJump|jmpJA, 0, 0, 0, 0)
 }
 
 // ifK jumps to a place by a comparison of 32 bits with a constant.
@@ -311,7 +311,7 @@ func (t *translator) step(in bpf.RawInstruction) (rejects bool, err error) {
 	case modeMSH:
 		t.packetAt(dst, sizeB, in.K)
 		t.aluK(aluAnd, dst, 0xf)
-		t.aluK(aluLSh, dst, 2)
+		t.aluK(aluLsh, dst, 2)
 		return true, nil
 	case modeAbs:
 		if in.K >= ancillary {
@@ -331,7 +331,7 @@ func (t *translator) arithmetic(in bpf.RawInstruction) (rejects bool) {
 	case in.Op&srcX == 0:
 		t.aluK(op, ebpfA, in.K)
 	case op == aluDiv || op == aluMod:
-		t.ifK(jumpEq, ebpfX, 0, t.reject())
+		t.ifK(jmpJEQ, ebpfX, 0, t.reject())
 		t.alu(op, ebpfA, ebpfX)
 		return true
 	default:
@@ -359,7 +359,7 @@ func (t *translator) packetAt(dst, size uint8, off uint32) {
 // packet loads from the offset in R4, of which the upper half is zero.
 func (t *translator) packet(dst, size uint8) {
 	t.jumps = append(t.jumps, ebpfJump{len(t.out), t.reject()})
-	t.add(classJump|jumpGt, ebpfR4, 0, 0, xdpFrame)
+	t.add(classJump|jmpJGT, ebpfR4, 0, 0, xdpFrame)
 	t.load(sizeW, ebpfR2, ebpfCtx, xdpData)
 	t.load(sizeW, ebpfR3, ebpfCtx, xdpDataEnd)
 	t.alu64(aluAdd, ebpfR2, ebpfR4)
@@ -392,7 +392,7 @@ func (t *translator) reach(n uint32) {
 	t.alu64(ebpfMov, ebpfR5, ebpfR2)
 	t.alu64K(aluAdd, ebpfR5, n)
 	t.jumps = append(t.jumps, ebpfJump{len(t.out), t.reject()})
-	t.add(classJump|srcX|jumpGt, ebpfR5, ebpfR3, 0, 0)
+	t.add(classJump|srcX|jmpJGT, ebpfR5, ebpfR3, 0, 0)
 }
 
 func (t *translator) metadata(distance uint32) (rejects bool, err error) {
@@ -431,12 +431,12 @@ func (t *translator) forward(op, dst, src uint8, imm uint32) (at int) {
 // protocol loads what eth_type_trans of the kernel says of the frame.
 func (t *translator) protocol() {
 	t.packetAt(ebpfA, sizeH, 12)
-	ethernet := t.forward(ebpfJump32|jumpGe, ebpfA, 0, 0x0600)
+	ethernet := t.forward(ebpfJump32|jmpJGE, ebpfA, 0, 0x0600)
 	t.aluK(ebpfMov, ebpfA, protocol8022)
 	t.load(sizeW, ebpfR2, ebpfCtx, xdpData)
 	t.alu64(ebpfMov, ebpfR5, ebpfR2)
 	t.alu64K(aluAdd, ebpfR5, 16)
-	short := t.forward(classJump|srcX|jumpGt, ebpfR5, ebpfR3, 0)
+	short := t.forward(classJump|srcX|jmpJGT, ebpfR5, ebpfR3, 0)
 	t.load(sizeH, ebpfR4, ebpfR2, 14)
 	llc := t.forward(ebpfJump32|ebpfNe, ebpfR4, 0, 0xffff)
 	t.aluK(ebpfMov, ebpfA, protocol8023)
@@ -459,12 +459,12 @@ func (t *translator) packetType() {
 	t.aluK(ebpfMov, ebpfA, 0) // PACKET_HOST
 	ne1 := t.forward(ebpfJump32|ebpfNe, ebpfR3, 0, uint32(mac[0])<<8|uint32(mac[1]))
 	ne2 := t.forward(ebpfJump32|ebpfNe, ebpfR4, 0, uint32(mac[2])<<8|uint32(mac[3]))
-	here := t.forward(ebpfJump32|jumpEq, ebpfR5, 0, uint32(mac[4])<<8|uint32(mac[5]))
+	here := t.forward(ebpfJump32|jmpJEQ, ebpfR5, 0, uint32(mac[4])<<8|uint32(mac[5]))
 	t.skip(ne1)
 	t.skip(ne2)
 	t.aluK(ebpfMov, ebpfA, 3) // PACKET_OTHERHOST
-	group := t.forward(ebpfJump32|jumpSet, ebpfR3, 0, 0x0100)
-	foreign := t.forward(classJump|jumpA, 0, 0, 0)
+	group := t.forward(ebpfJump32|jmpJSET, ebpfR3, 0, 0x0100)
+	foreign := t.forward(classJump|jmpJA, 0, 0, 0)
 	t.skip(group)
 	t.aluK(ebpfMov, ebpfA, 2) // PACKET_MULTICAST
 	t.alu(aluAnd, ebpfR3, ebpfR4)

@@ -57,7 +57,7 @@ func TestXDP(t *testing.T) {
 func TestXDPErrors(t *testing.T) {
 	far := assemble(t, "ldb [0]\n jeq #1 jf 3\n ja 4\n ret #0\n ret #1")
 	far = append(far[:3:3], append(make(filter.Program, 0), far[3:]...)...)
-	for range filter.MaxLen - len(far) {
+	for range filter.MaxProgram - len(far) {
 		far = append(far[:3:3], append(assemble(t, "ldb [x + 0]"), far[3:]...)...)
 	}
 	far[2].K = uint32(len(far) - 4)

@@ -33,35 +33,6 @@ const (
 	txa  = 0x80
 )
 
-// Arithmetic operations and conditions. Both have the same numbers in extended
-// BPF.
-const (
-	aluAdd = 0x00
-	aluSub = 0x10
-	aluMul = 0x20
-	aluDiv = 0x30
-	aluOr  = 0x40
-	aluAnd = 0x50
-	aluLSh = 0x60
-	aluRSh = 0x70
-	aluNeg = 0x80
-	aluMod = 0x90
-	aluXor = 0xa0
-
-	jumpA   = 0x00
-	jumpEq  = 0x10
-	jumpGt  = 0x20
-	jumpGe  = 0x30
-	jumpSet = 0x40
-)
-
-// scratchWords is the size of the memory M[]: BPF_MEMWORDS.
-const scratchWords = 16
-
-// ancillary is where the offsets begin from which Linux loads what it knows
-// about a packet besides its bytes: SKF_AD_OFF of linux/filter.h.
-const ancillary = 0xfffff000
-
 // Metadata by its distance from ancillary: SKF_AD_* of linux/filter.h.
 const (
 	adProtocol    = 0

@@ -12,13 +12,9 @@ import (
 // golang.org/x/net/bpf, so that they go where that package's do.
 type Program []bpf.RawInstruction
 
-const (
-	// MaxLen is the number of instructions that Linux takes: BPF_MAXINSNS of
-	// linux/bpf_common.h.
-	MaxLen = 4096
-	// MaxUserLen is the number of instructions that a [VM] takes.
-	MaxUserLen = 1 << 16
-)
+// MaxUserLen is the number of instructions that a [VM] takes. Linux takes
+// [MaxProgram].
+const MaxUserLen = 1 << 16
 
 // What is wrong with a program. The error of [Program.Validate] and
 // [Program.ValidateLinux] is a [ProgramError] that wraps one of these.
@@ -96,13 +92,13 @@ func (p Program) check(i int) error {
 		classALU | aluAdd, classALU | aluAdd | srcX, classALU | aluSub, classALU | aluSub | srcX,
 		classALU | aluMul, classALU | aluMul | srcX, classALU | aluOr, classALU | aluOr | srcX,
 		classALU | aluAnd, classALU | aluAnd | srcX, classALU | aluXor, classALU | aluXor | srcX,
-		classALU | aluDiv | srcX, classALU | aluMod | srcX, classALU | aluLSh | srcX, classALU | aluRSh | srcX:
+		classALU | aluDiv | srcX, classALU | aluMod | srcX, classALU | aluLsh | srcX, classALU | aluRsh | srcX:
 		return nil
 	case classALU | aluDiv, classALU | aluMod:
 		if in.K == 0 {
 			return ErrDivision
 		}
-	case classALU | aluLSh, classALU | aluRSh:
+	case classALU | aluLsh, classALU | aluRsh:
 		if in.K > 31 {
 			return ErrShift
 		}
@@ -110,12 +106,12 @@ func (p Program) check(i int) error {
 		if in.K >= scratchWords {
 			return ErrScratch
 		}
-	case classJump | jumpA:
+	case classJump | jmpJA:
 		if to := i + 1 + int(int32(in.K)); to < 0 || to >= len(p) {
 			return ErrJump
 		}
-	case classJump | jumpEq, classJump | jumpEq | srcX, classJump | jumpGt, classJump | jumpGt | srcX,
-		classJump | jumpGe, classJump | jumpGe | srcX, classJump | jumpSet, classJump | jumpSet | srcX:
+	case classJump | jmpJEQ, classJump | jmpJEQ | srcX, classJump | jmpJGT, classJump | jmpJGT | srcX,
+		classJump | jmpJGE, classJump | jmpJGE | srcX, classJump | jmpJSET, classJump | jmpJSET | srcX:
 		if i+1+int(max(in.Jt, in.Jf)) >= len(p) {
 			return ErrJump
 		}
@@ -126,7 +122,7 @@ func (p Program) check(i int) error {
 }
 
 // ValidateLinux checks whether Linux takes the program as the filter of a
-// socket, SO_ATTACH_FILTER: it is well formed, has at most [MaxLen]
+// socket, SO_ATTACH_FILTER: it is well formed, has at most [MaxProgram]
 // instructions, does not jump back, reads no word of memory that it may not
 // have written, and asks only for metadata that Linux knows. The error is a
 // [*ProgramError]. The rules are those of bpf_check_classic in net/core/filter.c.
@@ -134,8 +130,8 @@ func (p Program) ValidateLinux() error {
 	if err := p.Validate(); err != nil {
 		return err
 	}
-	if len(p) > MaxLen {
-		return &ProgramError{Index: -1, Err: fmt.Errorf("%w: %d, limit %d", ErrLength, len(p), MaxLen)}
+	if len(p) > MaxProgram {
+		return &ProgramError{Index: -1, Err: fmt.Errorf("%w: %d, limit %d", ErrLength, len(p), MaxProgram)}
 	}
 	// The words that are written on every way to an instruction, as bits.
 	written := make([]uint16, len(p))
@@ -156,7 +152,7 @@ func (p Program) ValidateLinux() error {
 			if now&(1<<in.K) == 0 {
 				return &ProgramError{i, in, ErrUnwritten}
 			}
-		case classJump | jumpA:
+		case classJump | jmpJA:
 			if int32(in.K) < 0 {
 				return &ProgramError{i, in, ErrLoop}
 			}
@@ -179,7 +175,7 @@ func jumps(i int, in bpf.RawInstruction) (yes, no int, ok bool) {
 	switch {
 	case in.Op&classMask != classJump:
 		return 0, 0, false
-	case in.Op == classJump|jumpA:
+	case in.Op == classJump|jmpJA:
 		to := i + 1 + int(int32(in.K))
 		return to, to, true
 	}

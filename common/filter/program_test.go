@@ -13,7 +13,7 @@ import (
 var ret = bpf.RawInstruction{Op: 0x06, K: 1}
 
 func TestValidate(t *testing.T) {
-	long := make(filter.Program, filter.MaxLen+1)
+	long := make(filter.Program, filter.MaxProgram+1)
 	huge := make(filter.Program, filter.MaxUserLen+1)
 	for i := range huge {
 		huge[i] = ret

@@ -706,7 +706,10 @@ func (v *VM) run(b []byte, m *machine) uint32 {
 		}
 		pc = uint(s.yes)
 	}
-	return v.rets[pc-uint(len(code))]
+	if n := pc - uint(len(code)); n < uint(len(v.rets)) {
+		return v.rets[n]
+	}
+	return 0 // the zero VM
 }
 
 // decode translates a valid program.
@@ -724,7 +727,7 @@ func (v *VM) decode(p Program, linux bool) {
 				v.rets = append(v.rets, in.K)
 			}
 			d.to[i] = n
-		case in.Op == classJump|jumpA && int32(in.K) >= 0:
+		case in.Op == classJump|jmpJA && int32(in.K) >= 0:
 			d.to[i] = d.to[i+1+int(in.K)]
 		}
 	}
@@ -784,7 +787,7 @@ func (d *decoder) step(i int) step {
 
 func (d *decoder) jump(s *step, i int) {
 	in := d.p[i]
-	if in.Op == classJump|jumpA {
+	if in.Op == classJump|jmpJA {
 		to, _, _ := jumps(i, in)
 		s.op, s.yes = opJump, d.to[to]
 		if to <= i {
@@ -803,7 +806,7 @@ func (d *decoder) jump(s *step, i int) {
 }
 
 // condition returns the place of a comparison among four: Eq, Gt, Ge, Set.
-func condition(op uint16) operation { return operation(op&opMask-jumpEq) >> 4 }
+func condition(op uint16) operation { return operation(op&opMask-jmpJEQ) >> 4 }
 
 // compare sets what a step that ends with conditional jump i compares with,
 // and where it goes.
@@ -817,7 +820,7 @@ func (d *decoder) compare(s *step, i int) {
 // after i if it is not.
 func (d *decoder) second(s *step, i int) bool {
 	j := int(s.no)
-	if j >= len(d.p) || d.p[j].Op != classJump|jumpEq {
+	if j >= len(d.p) || d.p[j].Op != classJump|jmpJEQ {
 		return false
 	}
 	yes, no, _ := jumps(j, d.p[j])
@@ -854,7 +857,7 @@ func (d *decoder) load(s *step, i int) {
 	case classLDX | modeMSH:
 		s.op = opMSH
 		// No offset wraps, since X is small.
-		if d.is(i+1, classLD|modeInd|sizeH) && d.is(i+2, classJump|jumpEq) && d.p[i+1].K < 1<<31 {
+		if d.is(i+1, classLD|modeInd|sizeH) && d.is(i+2, classJump|jmpJEQ) && d.p[i+1].K < 1<<31 {
 			s.op, s.off, s.mask = opMSHIndHEq, d.p[i+1].K, in.K
 			d.compare(s, i+2)
 			if d.second(s, i+2) {
@@ -886,7 +889,7 @@ func (d *decoder) test(s *step, i int, size operation) {
 		mask = d.p[j].K
 		j++
 	}
-	if j == len(d.p) || d.p[j].Op&(classMask|srcX) != classJump || d.p[j].Op == classJump|jumpA {
+	if j == len(d.p) || d.p[j].Op&(classMask|srcX) != classJump || d.p[j].Op == classJump|jmpJA {
 		return
 	}
 	c := condition(d.p[j].Op)
@@ -921,7 +924,7 @@ func (d *decoder) test(s *step, i int, size operation) {
 // step, where the program is after the first one if it fails.
 func (d *decoder) another(s *step, load uint16) bool {
 	j := int(s.no)
-	if !d.is(j, load) || !d.is(j+1, classJump|jumpEq) || d.p[j].K >= 1<<31 {
+	if !d.is(j, load) || !d.is(j+1, classJump|jmpJEQ) || d.p[j].K >= 1<<31 {
 		return false
 	}
 	yes, no, _ := jumps(j+1, d.p[j+1])
@@ -933,7 +936,7 @@ func (d *decoder) another(s *step, load uint16) bool {
 // others, where the program is after it if it holds.
 func (d *decoder) fragment(s *step) {
 	j := int(s.yes)
-	if !d.is(j, classLD|modeAbs|sizeH) || !d.is(j+1, classJump|jumpSet) || d.p[j].K >= 1<<31 {
+	if !d.is(j, classLD|modeAbs|sizeH) || !d.is(j+1, classJump|jmpJSET) || d.p[j].K >= 1<<31 {
 		return
 	}
 	yes, no, _ := jumps(j+1, d.p[j+1])
@@ -960,12 +963,12 @@ func (d *decoder) arithmetic(op uint16) operation {
 		n = opOr
 	case aluXor:
 		n = opXor
-	case aluLSh:
+	case aluLsh:
 		n = opLSh
 		if byX && d.linux {
 			return opLShMaskedX
 		}
-	case aluRSh:
+	case aluRsh:
 		n = opRSh
 		if byX && d.linux {
 			return opRShMaskedX

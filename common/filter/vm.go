@@ -27,7 +27,8 @@ type VMOptions struct {
 }
 
 // VM runs one program. It is immutable, so that any number of goroutines can
-// use it at once, and running it allocates nothing.
+// use it at once, and running it allocates nothing. The zero value rejects every
+// packet.
 //
 // A load that reaches behind the last byte of the packet rejects the packet,
 // and so does a division by zero.
