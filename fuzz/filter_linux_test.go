@@ -5,16 +5,19 @@ import (
 	"encoding/binary"
 	"errors"
 	"io"
+	"maps"
 	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"unsafe"
 
 	"github.com/gopkts/gopkts/capture/capturetest/netns"
 	"github.com/gopkts/gopkts/common/filter"
+	"github.com/gopkts/gopkts/common/link"
 	"golang.org/x/net/bpf"
 	"golang.org/x/sys/unix"
 )
@@ -141,8 +144,8 @@ func libpcapPrograms(t testing.TB) []compiled {
 		t.Skip("tcpdump is not installed")
 	}
 	var all []compiled
-	for link, exprs := range filterExpressions {
-		for _, expr := range exprs {
+	for _, link := range slices.Sorted(maps.Keys(filterExpressions)) {
+		for _, expr := range filterExpressions[link] {
 			for _, optimized := range []bool{true, false} {
 				out := func(form string) (string, error) {
 					args := []string{"-y", link, form}
@@ -255,7 +258,8 @@ func TestEngineRunsLibpcapsPrograms(t *testing.T) {
 	}
 	s := newFilterSocket(t)
 	verdicts, accepted, loops := 0, 0, 0
-	for link, group := range groups {
+	for _, link := range slices.Sorted(maps.Keys(groups)) {
+		group := groups[link]
 		packets := filterPackets(r, link)
 		var progs []filter.Program
 		for _, c := range group {
@@ -686,5 +690,64 @@ func TestXDPMetadata(t *testing.T) {
 			t.Errorf("%s of %x: not %s", c.load, c.frame, c.want)
 		}
 		unix.Close(fd)
+	}
+}
+
+// TestKernelTakesCompiled compiles the expressions of testdata for Ethernet. The
+// kernel has to take every program, and to come to the verdicts of ours.
+func TestKernelTakesCompiled(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile(filepath.Join("testdata", "filter", "expressions.txt"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := rand.New(rand.NewPCG(7, 8))
+	packets := filterPackets(r, "EN10MB")
+	s := newFilterSocket(t)
+	n, accepted := 0, 0
+	for line := range strings.Lines(string(text)) {
+		links, expr, ok := strings.Cut(strings.TrimSpace(line), "::")
+		if !ok || strings.HasPrefix(line, "#") || links != "* " && !strings.Contains(links, "EN10MB") {
+			continue
+		}
+		for _, target := range []filter.Target{filter.TargetFile, filter.TargetLinux} {
+			f, err := filter.Compile(strings.TrimSpace(expr), filter.Options{Link: link.TypeEthernet, Target: target})
+			if err != nil {
+				continue // refused, or a name that is not known here
+			}
+			p := f.Program()
+			if err := p.ValidateLinux(); err != nil {
+				t.Errorf("%s: %v", expr, err)
+			}
+			if err := s.attach(p); err != nil {
+				t.Errorf("%s: the kernel: %v, of\n%s", expr, err, p)
+				continue
+			}
+			n++
+			if target == filter.TargetLinux {
+				continue // asks for what a pair of sockets does not have
+			}
+			// The kernel shifts by the lowest five bits.
+			vm, err := filter.NewVM(p, filter.VMOptions{Linux: true})
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, packet := range packets {
+				if len(packet.data) == 0 {
+					continue
+				}
+				got, kernel := vm.Run(packet.data, len(packet.data)) != 0, s.run(t, packet.data) != 0
+				if got != kernel {
+					t.Errorf("%s: %t, the kernel %t, of %x and\n%s", expr, got, kernel, packet.data, p)
+				}
+				if kernel {
+					accepted++
+				}
+			}
+		}
+	}
+	t.Logf("%d programs, %d packets accepted", n, accepted)
+	if n == 0 || accepted == 0 {
+		t.Error("the test has no use")
 	}
 }
