@@ -61,6 +61,7 @@ type Filter struct {
 	node    Node
 	opts    Options
 	program Program
+	vm      VM // of the program
 }
 
 // Compile compiles an expression of pcap-filter(7). An error is an [*Error].
@@ -88,8 +89,7 @@ func CompileContext(ctx context.Context, expr string, opts Options) (*Filter, er
 	}
 	f := &Filter{expr: expr, node: node, opts: opts}
 	if node == nil {
-		f.program = Program{{Op: 0x06, K: snap}}
-		return f, nil
+		return f.with(Program{{Op: 0x06, K: snap}})
 	}
 	c := compiler{ctx: ctx, expr: expr, opts: &f.opts}
 	c.conds.init()
@@ -113,8 +113,7 @@ func CompileContext(ctx context.Context, expr string, opts Options) (*Filter, er
 	if err != nil {
 		return nil, &Error{Expr: expr, End: len(expr), Msg: err.Error(), Err: ErrTooLong}
 	}
-	f.program = code
-	return f, nil
+	return f.with(code)
 }
 
 // Program returns the program, which is valid and has at most [MaxProgram]
