@@ -93,24 +93,58 @@ type node struct {
 	t, f nodeID // a store goes to t
 }
 
-// graph holds the values and nodes of one filter.
+// graph holds the values and nodes of one filter. A node is made after the
+// nodes it leads to, so their names are smaller than its own.
 type graph struct {
 	vals  []val
 	vhash []int32
 	nodes []node
 	nhash []int32
 	sets  [][]span32 // sorted and disjoint
+	spare []node     // the nodes before the last rebuild, whose memory the next one takes
+	above []edge     // see thread
+	depth []int32
+	mark  []nodeID // a number for each node, for one pass
+
+	// Memory for the graphs of most expressions.
+	valsMem  [40]val
+	vhashMem [128]int32
+	nodesMem [2][80]node
+	nhashMem [256]int32
+	edgesMem [3][80]int32
 }
 
 func (g *graph) init() {
-	g.vals = append(make([]val, 0, 64), val{})
-	g.vhash = make([]int32, 128)
-	g.resetNodes(64)
+	g.vals = append(g.valsMem[:0], val{})
+	g.vhash = g.vhashMem[:]
+	g.nodes = append(g.nodesMem[0][:0], node{}, node{k: 1})
+	g.spare = g.nodesMem[1][:0]
+	g.nhash = g.nhashMem[:]
+	g.above, g.depth = g.edgesMem[0][:0], g.edgesMem[1][:0]
 }
 
-func (g *graph) resetNodes(n int) {
-	g.nodes = append(make([]node, 0, n), node{}, node{k: 1})
-	g.nhash = make([]int32, 2*1<<bits.Len(uint(n)))
+// fresh starts over with no nodes and returns those there were.
+func (g *graph) fresh() []node {
+	old := g.nodes
+	g.nodes = append(g.spare[:0], node{}, node{k: 1})
+	g.spare = old
+	clear(g.nhash)
+	return old
+}
+
+// names returns one zero for each node.
+func (g *graph) names() []nodeID {
+	g.mark = resize(g.mark, len(g.nodes))
+	clear(g.mark)
+	return g.mark
+}
+
+// resize returns a slice of n elements, s itself if it has room for them.
+func resize[T any](s []T, n int) []T {
+	if cap(s) >= n {
+		return s[:n]
+	}
+	return make([]T, n, 2*n)
 }
 
 func hash32(words ...uint32) uint32 {
@@ -473,12 +507,13 @@ type span32 struct{ lo, hi uint32 }
 
 type conds struct {
 	graph
-	conds []cond
+	conds    []cond
+	condsMem [32]cond
 }
 
 func (c *conds) init() {
 	c.graph.init()
-	c.conds = append(make([]cond, 0, 32), cond{}, cond{})
+	c.conds = append(c.condsMem[:0], cond{}, cond{})
 }
 
 func (c *conds) add(x cond) condID {
@@ -633,17 +668,13 @@ func (g *graph) expandSets(root nodeID) nodeID {
 	if len(g.sets) == 0 {
 		return root
 	}
-	order := g.order(root)
-	old := g.nodes
-	name := make([]nodeID, len(old))
-	g.resetNodes(2*len(order) + 2)
-	for i := len(order) - 1; i >= 0; i-- {
-		id := order[i]
-		n := old[id]
-		if n.kind == nodeRet {
-			name[id] = id
+	name := g.reachable(root)
+	old := g.fresh()
+	for id := accept + 1; id <= root; id++ {
+		if name[id] == 0 {
 			continue
 		}
+		n := old[id]
 		n.t, n.f = name[n.t], name[n.f]
 		if n.op == jmpIn {
 			name[id] = g.search(n.a, g.sets[n.k], 0, 0xffffffff, n.t, n.f)

@@ -364,6 +364,9 @@ func (c *compiler) genSet(s *matchSet) condID {
 
 // normal sorts ranges and joins those that touch.
 func normal(set []span32) []span32 {
+	if len(set) <= 1 {
+		return set
+	}
 	set = slices.Clone(set)
 	slices.SortFunc(set, func(a, b span32) int {
 		switch {
