@@ -204,23 +204,84 @@ func (p Proto) String() string {
 // protoOf returns the qualifier that a canonical keyword names.
 func protoOf(word string) (Proto, bool) {
 	switch word {
+	case "link":
+		return ProtoLink, true
 	case "ip":
 		return ProtoIP, true
+	case "arp":
+		return ProtoARP, true
+	case "rarp":
+		return ProtoRARP, true
+	case "sctp":
+		return ProtoSCTP, true
 	case "tcp":
 		return ProtoTCP, true
 	case "udp":
 		return ProtoUDP, true
+	case "icmp":
+		return ProtoICMP, true
+	case "igmp":
+		return ProtoIGMP, true
+	case "igrp":
+		return ProtoIGRP, true
+	case "pim":
+		return ProtoPIM, true
+	case "vrrp":
+		return ProtoVRRP, true
+	case "carp":
+		return ProtoCARP, true
+	case "atalk":
+		return ProtoATalk, true
+	case "aarp":
+		return ProtoAARP, true
+	case "decnet":
+		return ProtoDECnet, true
+	case "lat":
+		return ProtoLAT, true
+	case "sca":
+		return ProtoSCA, true
+	case "mopdl":
+		return ProtoMOPDL, true
+	case "moprc":
+		return ProtoMOPRC, true
 	case "ip6":
 		return ProtoIPv6, true
-	case "host", "port", "and", "or", "not", "src", "dst", "net", "": // the frequent others
-		return ProtoNone, false
-	}
-	n := ProtoLink
-	for name := range strings.FieldsSeq(protoNames) {
-		if name == word {
-			return n, true
-		}
-		n++
+	case "icmp6":
+		return ProtoICMPv6, true
+	case "ah":
+		return ProtoAH, true
+	case "esp":
+		return ProtoESP, true
+	case "iso":
+		return ProtoISO, true
+	case "esis":
+		return ProtoESIS, true
+	case "isis":
+		return ProtoISIS, true
+	case "l1":
+		return ProtoL1, true
+	case "l2":
+		return ProtoL2, true
+	case "iih":
+		return ProtoIIH, true
+	case "lsp":
+		return ProtoLSP, true
+	case "snp":
+		return ProtoSNP, true
+	case "csnp":
+		return ProtoCSNP, true
+	case "psnp":
+		return ProtoPSNP, true
+	case "clnp":
+		return ProtoCLNP, true
+	case "stp":
+		return ProtoSTP, true
+	case "ipx":
+		return ProtoIPX, true
+	case "netbeui":
+		return ProtoNetBEUI, true
+	case "radio":
+		return ProtoRadio, true
 	}
 	return ProtoNone, false
 }
@@ -418,7 +479,7 @@ func (n *Keyword) String() string {
 		b.WriteString(n.Op)
 		num()
 		return b.String()
-	case "type", "subtype":
+	case "type", "subtype", "dir", "llc":
 		if len(words) > 0 {
 			b.WriteByte(' ')
 			b.WriteString(words[0])
@@ -467,3 +528,68 @@ func (n *Index) String() string {
 
 func (n *Binary) String() string { return "(" + n.X.String() + " " + n.Op + " " + n.Y.String() + ")" }
 func (n *Neg) String() string    { return "(- " + n.X.String() + ")" }
+
+// Tree returns the tree of a parsed expression, one node a line, each indented
+// under the one it belongs to.
+func Tree(n Node) string {
+	var b strings.Builder
+	writeTree(&b, n, 0)
+	return b.String()
+}
+
+func writeTree(b *strings.Builder, n Node, depth int) {
+	line := func(depth int, s string) {
+		for range depth {
+			b.WriteString("  ")
+		}
+		b.WriteString(s)
+		b.WriteByte('\n')
+	}
+	switch n := n.(type) {
+	case nil:
+	case *Logic:
+		// A chain of one operator is one level.
+		word := "and"
+		if n.Or {
+			word = "or"
+		}
+		line(depth, word)
+		var chain []Node
+		x := Node(n)
+		for {
+			l, ok := x.(*Logic)
+			if !ok || l.Or != n.Or {
+				chain = append(chain, x)
+				break
+			}
+			chain = append(chain, l.Y)
+			x = l.X
+		}
+		for i := len(chain) - 1; i >= 0; i-- {
+			writeTree(b, chain[i], depth+1)
+		}
+	case *Not:
+		line(depth, "not")
+		writeTree(b, n.X, depth+1)
+	case *Relation:
+		line(depth, n.Op)
+		writeArith(line, n.X, depth+1)
+		writeArith(line, n.Y, depth+1)
+	default:
+		line(depth, n.String())
+	}
+}
+
+func writeArith(line func(int, string), a Arith, depth int) {
+	switch a := a.(type) {
+	case *Binary:
+		line(depth, a.Op)
+		writeArith(line, a.X, depth+1)
+		writeArith(line, a.Y, depth+1)
+	case *Neg:
+		line(depth, "negative")
+		writeArith(line, a.X, depth+1)
+	default:
+		line(depth, a.String())
+	}
+}

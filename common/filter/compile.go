@@ -29,6 +29,13 @@ const (
 	// encapsulations shift the offsets of all that follows in the text, and
 	// "tcp" does not look behind IPv6 extension headers.
 	DialectPcap Dialect = iota
+	// DialectScoped is the same, but "vlan", "mpls", "pppoes", "geneve" and
+	// "vxlan" shift the offsets only of what is joined to them by "and": not of
+	// the other side of an "or", and not of what follows a group in
+	// parentheses with an "or" in it, or a "not". So "vlan and ip or ip" finds
+	// tagged and untagged packets, in either order, and "vlan 1 or vlan 2"
+	// finds both.
+	DialectScoped
 )
 
 // Options say for what an expression is compiled. The zero value is for files
@@ -77,21 +84,27 @@ func CompileContext(ctx context.Context, expr string, opts Options) (*Filter, er
 	if err != nil {
 		return nil, err
 	}
-	if opts.Dialect != DialectPcap {
+	if opts.Dialect > DialectScoped {
 		return nil, &Error{Expr: expr, Msg: "dialect " + strconv.Itoa(int(opts.Dialect)) + " is not known", Err: ErrMeaning}
 	}
 	if opts.Resolver == nil {
 		opts.Resolver = DefaultResolver{}
 	}
-	snap := uint32(262144)
-	if opts.SnapLen > 0 {
-		snap = uint32(min(opts.SnapLen, 0x7fffffff))
-	}
+	snap := opts.snapLen()
 	f := &Filter{expr: expr, node: node, opts: opts}
 	if node == nil {
 		return f.with(Program{{Op: 0x06, K: snap}})
 	}
-	c := compiler{ctx: ctx, expr: expr, opts: &f.opts}
+	c := &compiler{ctx: ctx, expr: expr, opts: &f.opts}
+	code, err := c.compile(node, snap)
+	if err != nil {
+		return nil, err
+	}
+	return f.with(code)
+}
+
+// compile makes the program of an expression.
+func (c *compiler) compile(node Node, snap uint32) (Program, error) {
 	c.conds.init()
 	c.setLink()
 	root := c.gen(node)
@@ -99,26 +112,44 @@ func CompileContext(ctx context.Context, expr string, opts Options) (*Filter, er
 		return nil, c.err
 	}
 	n := c.prologue(c.lower(root, accept, reject))
-	if !opts.NoOptimize {
+	if !c.opts.NoOptimize {
 		n = c.optimize(n)
 	}
-	if len(c.sets) > 0 {
+	if c.hasIn {
 		n = c.expandSets(n)
-		if !opts.NoOptimize {
+		if !c.opts.NoOptimize {
 			n = c.optimize(n)
 		}
 	}
 	n = c.finish(n)
 	code, err := c.emit(n, snap)
-	if err != nil {
-		return nil, &Error{Expr: expr, End: len(expr), Msg: err.Error(), Err: ErrTooLong}
+	if err == nil && c.memory && Program(code).ValidateLinux() != nil {
+		// Linux goes through a program once and takes what stands behind a
+		// return for what follows it. Then every register has to be written at
+		// the start.
+		n = c.writeAll(n)
+		code, err = c.emit(n, snap)
 	}
-	return f.with(code)
+	if err != nil {
+		return nil, &Error{Expr: c.expr, End: len(c.expr), Msg: err.Error(), Err: ErrTooLong}
+	}
+	return code, nil
+}
+
+// snapLen is what the program returns for a packet that matches.
+func (o *Options) snapLen() uint32 {
+	if o.SnapLen > 0 {
+		return uint32(min(o.SnapLen, 0x7fffffff))
+	}
+	return 262144
 }
 
 // Program returns the program, which is valid and has at most [MaxProgram]
 // instructions. It is a copy.
 func (f *Filter) Program() Program { return append(Program(nil), f.program...) }
+
+// Len returns the number of instructions of the program.
+func (f *Filter) Len() int { return len(f.program) }
 
 // Expr returns the expression as it was written.
 func (f *Filter) Expr() string { return f.expr }

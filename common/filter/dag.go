@@ -31,11 +31,12 @@ type val struct {
 	op   valOp
 	alu  uint8 // for valAlu the operation's bits of a BPF opcode
 	size uint8 // 1, 2 or 4
+	load bool  // the value depends on bytes of the packet
+	trap bool  // computing the value may divide by zero, which rejects the packet
 	k    uint32
 	a, b valID
-	regs uint64 // the registers the value depends on
-	load bool   // the value depends on bytes of the packet
 	max  uint32 // no value is greater
+	regs uint64 // the registers the value depends on
 }
 
 // BPF opcode bits.
@@ -96,22 +97,35 @@ type node struct {
 // graph holds the values and nodes of one filter. A node is made after the
 // nodes it leads to, so their names are smaller than its own.
 type graph struct {
-	vals  []val
-	vhash []int32
-	nodes []node
-	nhash []int32
-	sets  [][]span32 // sorted and disjoint
-	spare []node     // the nodes before the last rebuild, whose memory the next one takes
-	above []edge     // see thread
-	depth []int32
-	mark  []nodeID // a number for each node, for one pass
+	vals   []val
+	vhash  []int32
+	nodes  []node
+	nhash  []int32
+	sets   [][]span32 // sorted and disjoint
+	hasIn  bool       // there are tests for sets
+	strict bool       // what is too short for a test is rejected even if the outcome does not matter
+	memory bool       // there are registers
+	spare  []node     // the nodes before the last rebuild, whose memory the next one takes
+	above  []edge     // see thread
+	depth  []int32
+	kill   []uint64
+	mark   []nodeID // a number for each node, for one pass
+	list   []nodeID // see order
+	stack  []frame
+
+	// For an explanation: the node of each instruction of the program.
+	owned bool
+	owner []nodeID
 
 	// Memory for the graphs of most expressions.
-	valsMem  [40]val
-	vhashMem [128]int32
-	nodesMem [2][80]node
-	nhashMem [256]int32
-	edgesMem [3][80]int32
+	valsMem  [32]val
+	vhashMem [64]int32
+	nodesMem [2][56]node
+	nhashMem [128]int32
+	edgesMem [2][56]int32
+	killMem  [56]uint64
+	nodeMem  [2][56]nodeID
+	stackMem [24]frame
 }
 
 func (g *graph) init() {
@@ -121,6 +135,9 @@ func (g *graph) init() {
 	g.spare = g.nodesMem[1][:0]
 	g.nhash = g.nhashMem[:]
 	g.above, g.depth = g.edgesMem[0][:0], g.edgesMem[1][:0]
+	g.kill = g.killMem[:0]
+	g.mark, g.list = g.nodeMem[0][:0], g.nodeMem[1][:0]
+	g.stack = g.stackMem[:0]
 }
 
 // fresh starts over with no nodes and returns those there were.
@@ -178,10 +195,12 @@ func (g *graph) val(v val) valID {
 	if v.a != 0 {
 		v.regs |= g.vals[v.a].regs
 		v.load = v.load || g.vals[v.a].load
+		v.trap = v.trap || g.vals[v.a].trap
 	}
 	if v.b != 0 {
 		v.regs |= g.vals[v.b].regs
 		v.load = v.load || g.vals[v.b].load
+		v.trap = v.trap || g.vals[v.b].trap
 	}
 	switch v.op {
 	case valConst:
@@ -196,6 +215,9 @@ func (g *graph) val(v val) valID {
 		v.regs |= 1 << v.k
 	case valAlu:
 		v.max = g.aluMax(v)
+		if v.alu == aluDiv || v.alu == aluMod {
+			v.trap = v.trap || g.vals[v.b].op != valConst
+		}
 	}
 	id := int32(len(g.vals))
 	g.vals = append(g.vals, v)
@@ -387,9 +409,10 @@ func (n *node) hash() uint32 {
 // test is the node that goes to t if "a op k" holds, else to f.
 func (g *graph) test(op uint8, a valID, k uint32, t, f nodeID) nodeID {
 	if t == f {
-		return t
+		return g.either(a, t)
 	}
 	if op == jmpIn {
+		g.hasIn = true
 		return g.node(node{kind: nodeTest, op: op, a: a, k: k, t: t, f: f})
 	}
 	if c, ok := g.isConst(a); ok {
@@ -400,9 +423,9 @@ func (g *graph) test(op uint8, a valID, k uint32, t, f nodeID) nodeID {
 	}
 	switch {
 	case op == jmpJGE && k == 0:
-		return t
+		return g.long(a, t)
 	case op == jmpJGT && k == 0xffffffff, op == jmpJSET && k == 0:
-		return f
+		return g.long(a, f)
 	}
 	v := &g.vals[a]
 	if v.op == valAlu {
@@ -432,6 +455,22 @@ func (g *graph) test(op uint8, a valID, k uint32, t, f nodeID) nodeID {
 	return g.node(node{kind: nodeTest, op: op, a: a, k: k, t: t, f: f})
 }
 
+// either is the node of a test that goes to next whatever its outcome.
+func (g *graph) either(a valID, next nodeID) nodeID {
+	if g.vals[a].trap || g.strict && g.vals[a].load {
+		return g.node(node{kind: nodeTouch, a: a, t: next, f: next})
+	}
+	return next
+}
+
+// long goes to next if the packet is long enough for a.
+func (g *graph) long(a valID, next nodeID) nodeID {
+	if g.vals[a].load {
+		return g.node(node{kind: nodeTouch, a: a, t: next, f: next})
+	}
+	return next
+}
+
 // testX compares two values.
 func (g *graph) testX(op uint8, a, x valID, t, f nodeID) nodeID {
 	if k, ok := g.isConst(x); ok {
@@ -448,7 +487,7 @@ func (g *graph) testX(op uint8, a, x valID, t, f nodeID) nodeID {
 		}
 	}
 	if t == f {
-		return t
+		return g.either(a, g.either(x, t))
 	}
 	return g.node(node{kind: nodeTest, op: op, a: a, x: x, t: t, f: f})
 }
@@ -488,18 +527,16 @@ const (
 	condNot
 	condStore  // true, after keeping a in register k
 	condTouch  // true, if the packet is long enough for a
-	condSwitch // a is in one of the ranges
-	condFunc   // fn makes the nodes
+	condSwitch // a is in set k
+	condFunc   // function k makes the nodes
 )
 
 type cond struct {
 	kind condKind
 	op   uint8
 	a, x valID
-	k    uint32
+	k    uint32 // for condSwitch the set, for condFunc the function
 	l, r condID
-	set  []span32
-	fn   func(t, f nodeID) nodeID
 }
 
 // span32 is the numbers from lo to hi, both included.
@@ -508,6 +545,7 @@ type span32 struct{ lo, hi uint32 }
 type conds struct {
 	graph
 	conds    []cond
+	fns      []func(t, f nodeID) nodeID
 	condsMem [32]cond
 }
 
@@ -547,7 +585,13 @@ func (c *conds) in(a valID, set []span32) condID {
 	if len(set) == 1 && set[0].lo == set[0].hi {
 		return c.eq(a, set[0].lo)
 	}
-	return c.add(cond{kind: condSwitch, a: a, set: set})
+	return c.add(cond{kind: condSwitch, a: a, k: c.set(set)})
+}
+
+// made is a condition whose nodes a function makes.
+func (c *conds) made(fn func(t, f nodeID) nodeID) condID {
+	c.fns = append(c.fns, fn)
+	return c.add(cond{kind: condFunc, k: uint32(len(c.fns) - 1)})
 }
 
 func (c *conds) and(l, r condID) condID {
@@ -608,12 +652,13 @@ func (c *conds) lower(id condID, t, f nodeID) nodeID {
 		case condTouch:
 			return c.node(node{kind: nodeTouch, a: x.a, t: t, f: t})
 		case condSwitch:
-			if _, ok := c.isConst(x.a); !ok && len(x.set) <= maxLinear {
-				return c.test(jmpIn, x.a, c.set(x.set), t, f)
+			set := c.sets[x.k]
+			if _, ok := c.isConst(x.a); !ok && len(set) <= maxLinear {
+				return c.test(jmpIn, x.a, x.k, t, f)
 			}
-			return c.search(x.a, x.set, 0, 0xffffffff, t, f)
+			return c.search(x.a, set, 0, 0xffffffff, t, f)
 		default:
-			return x.fn(t, f)
+			return c.fns[x.k](t, f)
 		}
 	}
 }
@@ -665,9 +710,6 @@ func within(a, b []span32) (within, apart bool) {
 
 // expandSets makes the tests for sets of tests for numbers.
 func (g *graph) expandSets(root nodeID) nodeID {
-	if len(g.sets) == 0 {
-		return root
-	}
 	name := g.reachable(root)
 	old := g.fresh()
 	for id := accept + 1; id <= root; id++ {

@@ -77,15 +77,12 @@ func (g *graph) emit(root nodeID, snap uint32) ([]bpf.RawInstruction, error) {
 
 	// The instructions of each node, which depend on what the registers hold
 	// after all nodes that lead to it.
-	type piece struct{ from, to int32 }
-	pieces := make([]piece, len(g.nodes))
-	in := make([]regState, len(g.nodes))
-	seen := make([]bool, len(g.nodes))
+	slots := make([]slot, len(g.nodes))
 	arrive := func(to nodeID, st regState) {
-		if seen[to] {
-			in[to] = in[to].meet(st)
+		if s := &slots[to]; s.seen {
+			s.in = s.in.meet(st)
 		} else {
-			in[to], seen[to] = st, true
+			s.in, s.seen = st, true
 		}
 	}
 	for _, id := range order {
@@ -93,8 +90,8 @@ func (g *graph) emit(root nodeID, snap uint32) ([]bpf.RawInstruction, error) {
 		if n.kind == nodeRet {
 			continue
 		}
-		e.st = in[id]
-		from := len(e.code)
+		e.st = slots[id].in
+		slots[id].from = int32(len(e.code))
 		switch n.kind {
 		case nodeTest:
 			if n.x != 0 {
@@ -113,7 +110,7 @@ func (g *graph) emit(root nodeID, snap uint32) ([]bpf.RawInstruction, error) {
 		case nodeTouch:
 			e.loadA(n.a)
 		}
-		pieces[id] = piece{int32(from), int32(len(e.code))}
+		slots[id].to = int32(len(e.code))
 		arrive(n.t, e.st)
 		if n.kind == nodeTest {
 			arrive(n.f, e.st)
@@ -122,20 +119,30 @@ func (g *graph) emit(root nodeID, snap uint32) ([]bpf.RawInstruction, error) {
 	if e.err != nil {
 		return nil, e.err
 	}
-	return g.layout(order, snap, func(id nodeID) []bpf.RawInstruction {
-		return e.code[pieces[id].from:pieces[id].to]
-	})
+	return g.layout(order, snap, slots, e.code)
+}
+
+// slot is what is known of a node while its instructions are made.
+type slot struct {
+	in       regState
+	seen     bool
+	from, to int32 // its instructions without the jump
+	at       int32 // how many instructions from the end, with it; 0 if not there
 }
 
 // layout puts the nodes in a row, last first, with jumps that reach. A jump
 // reaches 255 instructions; one that does not goes to a jump without that
 // limit, or to a copy of the return.
-func (g *graph) layout(order []nodeID, snap uint32, piece func(nodeID) []bpf.RawInstruction) ([]bpf.RawInstruction, error) {
+func (g *graph) layout(order []nodeID, snap uint32, slots []slot, code []bpf.RawInstruction) ([]bpf.RawInstruction, error) {
+	piece := func(id nodeID) []bpf.RawInstruction { return code[slots[id].from:slots[id].to] }
+	var now nodeID
 	const reach = 250 // leaves room for the two instructions that one node may add
 	back := make([]bpf.RawInstruction, 0, 3*len(order)+8)
-	at := make([]int32, len(g.nodes)) // how many instructions from the end, with it; 0 if not there
 	put := func(i bpf.RawInstruction) bool {
 		back = append(back, i)
+		if g.owned {
+			g.owner = append(g.owner, now)
+		}
 		return len(back) <= MaxProgram
 	}
 	ret := func(id nodeID) bpf.RawInstruction {
@@ -147,16 +154,16 @@ func (g *graph) layout(order []nodeID, snap uint32, piece func(nodeID) []bpf.Raw
 	}
 	// near makes sure that a jump from the next instruction reaches id.
 	near := func(id nodeID) bool {
-		if at[id] != 0 && len(back)-int(at[id]) <= reach {
+		if slots[id].at != 0 && len(back)-int(slots[id].at) <= reach {
 			return true
 		}
 		ok := true
 		if id == reject || id == accept {
 			ok = put(ret(id))
 		} else {
-			ok = put(bpf.RawInstruction{Op: 0x05, K: uint32(len(back) - int(at[id]))})
+			ok = put(bpf.RawInstruction{Op: 0x05, K: uint32(len(back) - int(slots[id].at))})
 		}
-		at[id] = int32(len(back))
+		slots[id].at = int32(len(back))
 		return ok
 	}
 	// libpcap's order: accept before reject.
@@ -171,6 +178,7 @@ func (g *graph) layout(order []nodeID, snap uint32, piece func(nodeID) []bpf.Raw
 		n := &g.nodes[id]
 		ok := true
 		same[id] = id
+		now = reject // what is not of a node: returns and jumps
 		if n.kind != nodeRet {
 			n.t, n.f = same[n.t], same[n.f]
 		}
@@ -196,27 +204,29 @@ func (g *graph) layout(order []nodeID, snap uint32, piece func(nodeID) []bpf.Raw
 		}
 		switch n.kind {
 		case nodeRet:
-			if at[id] == 0 {
+			if slots[id].at == 0 {
 				ok = near(id)
 			}
 			continue
 		case nodeTest:
 			ok = near(n.t) && near(n.f) && near(n.t)
+			now = id
 			op := uint16(0x05) | uint16(n.op)
 			if n.x != 0 {
 				op |= 0x08
 			}
-			ok = ok && put(bpf.RawInstruction{Op: op, K: n.k, Jt: uint8(len(back) - int(at[n.t])), Jf: uint8(len(back) - int(at[n.f]))})
+			ok = ok && put(bpf.RawInstruction{Op: op, K: n.k, Jt: uint8(len(back) - int(slots[n.t].at)), Jf: uint8(len(back) - int(slots[n.f].at))})
 		default:
-			if int(at[n.t]) != len(back) {
+			if int(slots[n.t].at) != len(back) {
 				switch n.t {
 				case reject, accept:
 					ok = put(ret(n.t))
 				default:
-					ok = put(bpf.RawInstruction{Op: 0x05, K: uint32(len(back) - int(at[n.t]))})
+					ok = put(bpf.RawInstruction{Op: 0x05, K: uint32(len(back) - int(slots[n.t].at))})
 				}
 			}
 		}
+		now = id
 		p := piece(id)
 		for j := len(p) - 1; j >= 0 && ok; j-- {
 			ok = put(p[j])
@@ -224,11 +234,10 @@ func (g *graph) layout(order []nodeID, snap uint32, piece func(nodeID) []bpf.Raw
 		if !ok {
 			return nil, errTooManyInstructions
 		}
-		at[id] = int32(len(back))
+		slots[id].at = int32(len(back))
 	}
-	for i, j := 0, len(back)-1; i < j; i, j = i+1, j-1 {
-		back[i], back[j] = back[j], back[i]
-	}
+	slices.Reverse(back)
+	slices.Reverse(g.owner)
 	return back, nil
 }
 

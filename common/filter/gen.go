@@ -71,13 +71,14 @@ const (
 type compiler struct {
 	conds
 	linkState
-	ctx  context.Context
-	expr string
-	opts *Options
-	err  *Error
-	regs int    // registers given out
-	temp int    // the most registers that arithmetic holds at a time
-	used uint64 // registers that a load used
+	ctx   context.Context
+	expr  string
+	opts  *Options
+	err   *Error
+	regs  int              // registers given out
+	temp  int              // the most registers that arithmetic holds at a time
+	used  uint64           // registers that a load used
+	notes map[valID]string // names of values, for an explanation
 }
 
 func (c *compiler) errorf(n Node, sort error, msg string) *Error {
@@ -129,8 +130,10 @@ func (c *compiler) loadAt(o offset, size uint8, extra uint32) valID {
 	return c.load(size, o.base, o.k+extra)
 }
 
-func (c *compiler) loadHdr(size uint8, off uint32) valID  { return c.loadAt(c.hdr, size, off) }
-func (c *compiler) loadType(size uint8, off uint32) valID { return c.loadAt(c.typ, size, off) }
+func (c *compiler) loadHdr(size uint8, off uint32) valID { return c.loadAt(c.hdr, size, off) }
+func (c *compiler) loadType(size uint8, off uint32) valID {
+	return c.note(c.loadAt(c.typ, size, off), "type")
+}
 
 // loadLLC loads from the payload of the link header, which begins with an LLC
 // header where the link type has them.
@@ -176,7 +179,12 @@ func (c *compiler) gen(n Node) condID {
 	case *Logic:
 		return c.genLogic(n)
 	case *Not:
-		return c.not(c.gen(n.X))
+		outer := c.linkState
+		x := c.not(c.gen(n.X))
+		if c.opts.Dialect == DialectScoped {
+			c.linkState = outer
+		}
+		return x
 	case *Match:
 		return c.genMatch(n)
 	case *Abbrev:
@@ -226,7 +234,12 @@ func (c *compiler) genLogic(n *Logic) condID {
 			out = c.and(out, x)
 		}
 	}
+	outer := c.linkState
+	scoped := n.Or && c.opts.Dialect == DialectScoped
 	for i := 0; i < len(chain) && c.err == nil; {
+		if scoped {
+			c.linkState = outer
+		}
 		m := alternative(chain[i])
 		if m == nil || i+1 == len(chain) || alternative(chain[i+1]) == nil {
 			join(c.gen(chain[i]))
@@ -247,6 +260,9 @@ func (c *compiler) genLogic(n *Logic) condID {
 			join(x)
 			i += s.count
 		}
+	}
+	if scoped {
+		c.linkState = outer
 	}
 	return out
 }
@@ -403,7 +419,7 @@ func (c *compiler) either(dir Dir, src, dst func() valID, set []span32, ranges b
 	case DirSrcAndDst:
 		return c.and(c.in(src(), all), c.in(dst(), all))
 	}
-	if !ranges || len(set) == 1 {
+	if !ranges && !c.strict || len(all) == 1 {
 		return c.or(c.in(src(), all), c.in(dst(), all))
 	}
 	return c.or(c.or(c.in(src(), set[:1]), c.in(dst(), all)), c.in(src(), normal(set[1:])))
@@ -504,6 +520,15 @@ func words6(a netip.Addr) (w [4]uint32) {
 
 // genHosts6 makes the condition that a frame has one of several IPv6 addresses.
 func (c *compiler) genHosts6(m *Match, addrs []netip.Addr) condID {
+	if len(addrs) <= linearCases {
+		// One by one: a packet that ends within an address is like to what it
+		// has of one of them, and not of the others.
+		x := condFalse
+		for _, a := range addrs {
+			x = c.or(x, c.genHost6(m, [][4]uint32{words6(a)}, [4]uint32{0xffffffff, 0xffffffff, 0xffffffff, 0xffffffff}, false))
+		}
+		return x
+	}
 	typ := c.linkType(m, etherIPv6)
 	words := make([][]uint32, len(addrs))
 	for i, a := range addrs {
@@ -541,7 +566,7 @@ func (c *compiler) inTuples(vals []valID, tuples [][]uint32) condID {
 	}
 	tuples = slices.Clone(tuples)
 	slices.SortFunc(tuples, slices.Compare)
-	return c.add(cond{kind: condFunc, fn: func(t, f nodeID) nodeID { return c.searchTuples(vals, tuples, t, f) }})
+	return c.made(func(t, f nodeID) nodeID { return c.searchTuples(vals, tuples, t, f) })
 }
 
 // searchTuples searches by the first value, and in what is left by the next.
@@ -827,7 +852,13 @@ func (c *compiler) host4(n *Match, proto Proto, dir Dir, addrs []uint32, mask ui
 	if t == condFalse {
 		return t
 	}
-	one := func(off, addr uint32) condID { return c.eqMask(c.loadPayload(4, off), addr, mask) }
+	one := func(off, addr uint32) condID {
+		name := "destination address"
+		if off == src {
+			name = "source address"
+		}
+		return c.eqMask(c.note(c.loadPayload(4, off), name), addr, mask)
+	}
 	any := condFalse
 	for _, a := range addrs {
 		switch dirOr(dir) {
@@ -1096,6 +1127,7 @@ func (c *compiler) genPorts(m *Match, ports []span32, proto int) condID {
 		return c.fail(m, ErrMeaning, "'"+m.Dir.String()+"' is for IEEE 802.11")
 	}
 	is := func(v valID) condID {
+		c.note(v, "the IP protocol")
 		if proto != 0 {
 			return c.eq(v, uint32(proto))
 		}
@@ -1104,17 +1136,17 @@ func (c *compiler) genPorts(m *Match, ports []span32, proto int) condID {
 	set := ports
 	typ6 := c.linkType(m, etherIPv6)
 	six := c.and(typ6, c.and(is(c.loadPayload(1, 6)), c.either(m.Dir,
-		func() valID { return c.loadTran6(2, 0) }, func() valID { return c.loadTran6(2, 2) }, set, hasRanges(set))))
+		func() valID { return c.note(c.loadTran6(2, 0), "source port") }, func() valID { return c.note(c.loadTran6(2, 2), "destination port") }, set, hasRanges(set))))
 	typ4 := c.linkType(m, etherIP)
 	four := c.and(typ4, c.and(c.and(is(c.loadPayload(1, 9)), c.firstFragment()), c.either(m.Dir,
-		func() valID { return c.loadTran4(2, 0) }, func() valID { return c.loadTran4(2, 2) }, set, hasRanges(set))))
+		func() valID { return c.note(c.loadTran4(2, 0), "source port") }, func() valID { return c.note(c.loadTran4(2, 2), "destination port") }, set, hasRanges(set))))
 	return c.or(six, four)
 }
 
 // firstFragment is the condition that an IPv4 packet is not a fragment, or the
 // first one.
 func (c *compiler) firstFragment() condID {
-	return c.not(c.is(jmpJSET, c.loadPayload(2, 6), 0x1fff))
+	return c.not(c.is(jmpJSET, c.note(c.loadPayload(2, 6), "fragment offset"), 0x1fff))
 }
 
 // lookupError turns a resolver's error into ours.
@@ -1357,13 +1389,13 @@ func (c *compiler) genProto(n Node, v uint32, proto Proto) condID {
 		if !c.checkMax(n, "protocol number", v, 0xff) {
 			return condFalse
 		}
-		return c.and(c.linkType(n, etherIP), c.eq(c.loadPayload(1, 9), v))
+		return c.and(c.linkType(n, etherIP), c.eq(c.note(c.loadPayload(1, 9), "the IP protocol"), v))
 	case ProtoIPv6:
 		if !c.checkMax(n, "protocol number", v, 0xff) {
 			return condFalse
 		}
 		typ := c.linkType(n, etherIPv6)
-		next := c.loadPayload(1, 6)
+		next := c.note(c.loadPayload(1, 6), "the next header")
 		return c.and(typ, c.or(c.eq(next, v), c.and(c.eq(next, ipFragment), c.eq(c.loadPayload(1, ip6HeaderLen), v))))
 	case ProtoISO:
 		if !c.checkMax(n, "ISO protocol", v, 0xff) {
@@ -1547,5 +1579,5 @@ func (c *compiler) genProtoChain(n Node, v uint32, proto Proto) condID {
 		}
 		return c.store(regs[0], start, next)
 	}
-	return c.and(c.linkType(n, typ), c.add(cond{kind: condFunc, fn: chain}))
+	return c.and(c.linkType(n, typ), c.made(chain))
 }

@@ -197,10 +197,10 @@ func (c *compiler) genVLAN(k *Keyword) condID {
 }
 
 // liveVLAN is genVLAN of the outermost tag on a socket: the kernel has taken
-// the tag off, or left it in the frame, which only the packet says. Registers
-// hold how much further the headers are.
+// the tag off, or left it in the frame, which only the packet says. A register
+// holds how much further the headers are.
 func (c *compiler) liveVLAN(k *Keyword, tpid condID) condID {
-	payload, typ := c.newReg(k), c.newReg(k)
+	reg := c.newReg(k)
 	vid := c.load(2, 0, c.payload.k+c.nl)
 	present := c.eq(c.load(1, 0, adVLANTagPresent), 1)
 	taken, inBand := present, tpid
@@ -208,11 +208,9 @@ func (c *compiler) liveVLAN(k *Keyword, tpid condID) condID {
 		taken = c.and(taken, c.eqMask(c.load(2, 0, adVLANTag), k.Nums[0], 0xfff))
 		inBand = c.and(inBand, c.eqMask(vid, k.Nums[0], 0xfff))
 	}
-	keep := func(v uint32) condID {
-		return c.and(c.add(cond{kind: condStore, k: uint32(payload), a: c.constant(v)}), c.add(cond{kind: condStore, k: uint32(typ), a: c.constant(v)}))
-	}
+	keep := func(v uint32) condID { return c.add(cond{kind: condStore, k: uint32(reg), a: c.constant(v)}) }
 	inBand = c.and(inBand, keep(4))
-	c.payload.base, c.typ.base = c.mem(payload), c.mem(typ)
+	c.payload.base, c.typ.base = c.mem(reg), c.mem(reg)
 	return c.or(c.and(taken, keep(0)), c.and(c.not(present), inBand))
 }
 
@@ -283,8 +281,12 @@ func (c *compiler) genOverlay(k *Keyword) condID {
 	if len(k.Nums) > 0 && !c.checkMax(k, "network identifier", k.Nums[0], 0xffffff) {
 		return condFalse
 	}
+	c.strict = true // as in libpcap, which does not optimize here
 	m := &Match{Proto: ProtoUDP, Dir: DirDst, Kind: KindPort, at: k.at}
-	udp := c.newReg(k) // the UDP header, less what at adds
+	hdr, typ, payload := c.newReg(k), c.newReg(k), c.newReg(k)
+	// The place of the UDP header, less what at adds, until the payload is
+	// known.
+	udp := payload
 	at := c.payload.k + c.nl
 	one := func(typ, off uint32, tran func(size uint8, off uint32) valID, frag bool, hdr valID) condID {
 		t := c.linkType(m, typ)
@@ -304,7 +306,6 @@ func (c *compiler) genOverlay(k *Keyword) condID {
 		return c.and(x, c.add(cond{kind: condStore, k: uint32(udp), a: hdr}))
 	}
 	x := c.or(one(etherIP, 9, c.loadTran4, true, c.ip4Len()), one(etherIPv6, 6, c.loadTran6, false, c.ip6End()))
-	hdr, typ, payload := c.newReg(k), c.newReg(k), c.newReg(k)
 	start := c.mem(udp)
 	keep := func(reg int, v valID) condID { return c.add(cond{kind: condStore, k: uint32(reg), a: v}) }
 	plus := func(v valID, k uint32) valID { return c.alu(aluAdd, v, c.constant(k)) }
@@ -751,7 +752,11 @@ func (c *compiler) index(a *Index) (v valID, need condID, regs int) {
 		c.used |= c.vals[place.base].regs
 		off = c.alu(aluAdd, place.base, off)
 	}
-	return c.load(uint8(a.Size), off, place.k), c.and(offNeed, need), max(regs, 2)
+	v = c.load(uint8(a.Size), off, place.k)
+	if c.notes != nil {
+		c.note(v, a.String())
+	}
+	return v, c.and(offNeed, need), max(regs, 2)
 }
 
 // genAbbrevAt is genAbbrev of the protocol of an index.

@@ -111,6 +111,8 @@ func (c *compiler) setLink() {
 		s.typ, s.payload = at(typ), at(payload)
 		s.nl, s.nlNoSnap = nl, nlNoSnap
 	}
+	// In libpcap this is the offset that is not set, which is added all the same.
+	const unset = 0xffffffff
 	bare := func(payload uint32) { s.payload = at(payload) }
 	switch t {
 	case link.TypeEthernet:
@@ -165,7 +167,7 @@ func (c *compiler) setLink() {
 		header(0, 0, 0, 0)
 		s.payload.base = c.mem(regPayload)
 	case link.TypeJuniperMFR, link.TypeJuniperMLFR, link.TypeJuniperMLPPP, link.TypeJuniperPPP, link.TypeJuniperCHDLC, link.TypeJuniperFRelay:
-		header(4, 4, 0, 0)
+		header(4, 4, 0, unset)
 	case link.TypeJuniperATM1:
 		header(4, 4, 0, 10)
 	case link.TypeJuniperATM2:
@@ -173,19 +175,21 @@ func (c *compiler) setLink() {
 	case link.TypeJuniperPPPoE, link.TypeJuniperEther:
 		header(16, 14, 18, 21)
 	case link.TypeJuniperPPPoEATM:
-		header(4, 6, 0, 0)
+		header(4, 6, 0, unset)
 	case link.TypeJuniperGGSN:
-		header(6, 12, 0, 0)
+		header(6, 12, 0, unset)
 	case link.TypeJuniperMonitor:
-		header(12, 12, 0, 0)
+		header(12, 12, 0, unset)
 	case link.TypePFSync:
 		bare(4)
 	case link.TypeIPNET:
-		header(1, 24, 0, 0)
+		header(1, 24, 0, unset)
 	default:
 		// No rules: only "len", "byte" and "link[...]" can be used.
 	}
 	if is80211(t) {
+		// libpcap does not optimize here.
+		c.strict = true
 		s.payload.base = c.mem(regPayload)
 	}
 	s.prevHdr = s.hdr

@@ -1,5 +1,7 @@
 package filter
 
+import "slices"
+
 // optimize skips the tests whose outcome follows from the tests on the way to
 // them, merges equal nodes, and drops what cannot be reached. It returns the
 // new root.
@@ -23,17 +25,20 @@ func (g *graph) optimize(root nodeID) nodeID {
 // none.
 type edge = int32
 
-// order returns the nodes that root reaches, each before all it leads to.
+// frame is a node on the way of a search and how many of its ways out were
+// taken.
+type frame struct {
+	n    nodeID
+	next uint8
+}
+
+// order returns the nodes that root reaches, each before all it leads to. The
+// slice is valid until the next call.
 func (g *graph) order(root nodeID) []nodeID {
-	state := make([]uint8, len(g.nodes))
-	out := make([]nodeID, 0, len(g.nodes))
-	type frame struct {
-		n    nodeID
-		next uint8
-	}
-	stack := make([]frame, 1, 64)
-	stack[0] = frame{n: root}
-	state[root] = 1
+	seen := g.names()
+	out := resize(g.list, len(g.nodes))[:0]
+	stack := append(g.stack[:0], frame{n: root})
+	seen[root] = 1
 	for len(stack) > 0 {
 		top := &stack[len(stack)-1]
 		n := &g.nodes[top.n]
@@ -43,8 +48,8 @@ func (g *graph) order(root nodeID) []nodeID {
 				to = n.f
 			}
 			top.next++
-			if state[to] == 0 {
-				state[to] = 1
+			if seen[to] == 0 {
+				seen[to] = 1
 				stack = append(stack, frame{n: to})
 			}
 			continue
@@ -52,9 +57,8 @@ func (g *graph) order(root nodeID) []nodeID {
 		out = append(out, top.n)
 		stack = stack[:len(stack)-1]
 	}
-	for i, j := 0, len(out)-1; i < j; i, j = i+1, j-1 {
-		out[i], out[j] = out[j], out[i]
-	}
+	slices.Reverse(out)
+	g.list, g.stack = out, stack
 	return out
 }
 
@@ -77,6 +81,11 @@ func (g *graph) thread(root nodeID) (nodeID, bool) {
 		above[i] = unseen
 	}
 	above[root], depth[root] = -1, 0
+	// The registers that are stored on some path from the end of a node's
+	// chain to the node: what was known of them before is not known any more.
+	g.kill = resize(g.kill, len(g.nodes))
+	clear(g.kill)
+	kill := g.kill
 	changed := false
 	arrive := func(e edge, to nodeID) {
 		from := nodeID(e >> 1)
@@ -87,13 +96,19 @@ func (g *graph) thread(root nodeID) (nodeID, bool) {
 		a, b := above[to], e
 		da, db := depth[to], depth[from]+1
 		for a != b {
+			up := &a
 			if da >= db {
-				a = above[a>>1]
 				da--
 			} else {
-				b = above[b>>1]
+				up = &b
 				db--
 			}
+			n := *up >> 1
+			kill[to] |= kill[n]
+			if g.nodes[n].kind == nodeStore {
+				kill[to] |= 1 << g.nodes[n].k
+			}
+			*up = above[n]
 		}
 		above[to], depth[to] = a, da
 	}
@@ -156,9 +171,11 @@ func (g *graph) decide(id nodeID, e edge, above []edge) (outcome, known bool) {
 	}
 	lo, hi := uint32(0), uint32(0xffffffff)
 	ones, zeros := uint32(0), uint32(0) // bits known to be set and clear
-	for steps := 0; e >= 0 && steps < maxFacts; steps++ {
+	killed := uint64(0)
+	for steps := 0; e >= 0 && steps < maxFacts && regs&killed == 0; steps++ {
 		f := &g.nodes[e>>1]
 		yes := e&1 == 0
+		killed |= g.kill[e>>1]
 		e = above[e>>1]
 		if f.kind == nodeStore {
 			if regs&(1<<f.k) != 0 {
@@ -338,7 +355,11 @@ func (g *graph) rebuild(root nodeID) nodeID {
 		n := old[id]
 		n.t, n.f = name[n.t], name[n.f]
 		if n.kind == nodeTest && n.t == n.f {
-			name[id] = n.t
+			to := n.t
+			if n.x != 0 {
+				to = g.either(n.x, to)
+			}
+			name[id] = g.either(n.a, to)
 			continue
 		}
 		name[id] = g.node(n)
@@ -350,11 +371,10 @@ func (g *graph) rebuild(root nodeID) nodeID {
 // its loads do, and a register that could be read before it is written begins
 // as zero. The kernel refuses a program that reads what it did not write.
 func (g *graph) finish(root nodeID) nodeID {
-	any := false
 	for i := range g.vals {
-		any = any || g.vals[i].op == valMem
+		g.memory = g.memory || g.vals[i].op == valMem
 	}
-	if !any {
+	if !g.memory {
 		return root
 	}
 	order := g.order(root)
@@ -403,6 +423,27 @@ func (g *graph) finish(root nodeID) nodeID {
 	root = g.rebuild(root)
 	for reg := range 64 {
 		if uninit&(1<<reg) != 0 {
+			root = g.store(reg, g.constant(0), root)
+		}
+	}
+	return root
+}
+
+// writeAll stores a zero in every register that is read anywhere.
+func (g *graph) writeAll(root nodeID) nodeID {
+	regs := uint64(0)
+	for _, id := range g.order(root) {
+		n := &g.nodes[id]
+		if n.kind == nodeRet {
+			continue
+		}
+		regs |= g.vals[n.a].regs
+		if n.x != 0 {
+			regs |= g.vals[n.x].regs
+		}
+	}
+	for reg := range 64 {
+		if regs&(1<<reg) != 0 {
 			root = g.store(reg, g.constant(0), root)
 		}
 	}
