@@ -1,6 +1,10 @@
 package filter
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+
+	"github.com/gopkts/gopkts/common/link"
+)
 
 // step is a decoded instruction, or several that often come together: the load
 // of a header's length, a load, a mask, and one or two comparisons. A program's
@@ -129,7 +133,14 @@ type machine struct {
 // run is the engine. The condition of the loop is the check of the bounds of
 // code, and at the same time how a program returns. Offsets are computed in 64
 // bits, where they cannot overflow.
-func (v *VM) run(b []byte, m *machine) uint32 {
+//
+// It is what [VM.Run] and its sisters call themselves, so that they are inlined:
+// there is one call for a packet, and a second one for the few programs that
+// want a machine.
+func (v *VM) run(b []byte, wireLen int, info *link.Info, m *machine) uint32 {
+	if m == nil && v.stateful {
+		return v.runMachine(b, wireLen, info)
+	}
 	var a, x uint32
 	code, size := v.code, uint64(len(b))
 	pc := uint(0)
