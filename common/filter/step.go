@@ -19,6 +19,8 @@ type step struct {
 	yes, no uint32
 	yes2    uint32 // where to when val2 is equal
 	off2    uint32 // where a second load loads from
+	val3    uint32 // third constant to compare with
+	yes3    uint32 // where to when val3 is equal
 	_       uint32
 }
 
@@ -99,14 +101,26 @@ const (
 	opAbsBGt
 	opAbsBGe
 	opAbsBSet
+	opIndWEq
+	opIndWGt
+	opIndWGe
+	opIndWSet
 	opIndHEq
+	opIndHGt
+	opIndHGe
+	opIndHSet
 	opIndBEq
+	opIndBGt
+	opIndBGe
+	opIndBSet
 	// With a second comparison where the first one fails.
 	opEq2
 	opAbsWEq2
 	opAbsHEq2
 	opAbsBEq2
 	opIndHEq2
+	// With a third one: of the protocols that have ports there are three.
+	opAbsBEq3
 	// The length of a header, a load behind it and a comparison.
 	opMSHIndHEq
 	opMSHIndHEq2
@@ -124,7 +138,7 @@ const (
 // [VM.stateful] is set. What the others need stays in the processor's registers.
 type machine struct {
 	mem     [scratchWords]uint32
-	meta    [metadataWords]uint32
+	meta    *[metadataWords]uint32
 	known   uint32 // which of meta are, as bits
 	wireLen uint32
 	budget  int
@@ -495,6 +509,54 @@ func (v *VM) run(b []byte, wireLen int, info *link.Info, m *machine) uint32 {
 				pc = uint(s.yes)
 			}
 			continue
+		case opIndWEq:
+			off := uint64(x) + uint64(s.off)
+			if off+3 >= size {
+				return 0
+			}
+			a = binary.BigEndian.Uint32(b[off : off+4])
+			a &= s.mask
+			pc = uint(s.no)
+			if a == s.val {
+				pc = uint(s.yes)
+			}
+			continue
+		case opIndWGt:
+			off := uint64(x) + uint64(s.off)
+			if off+3 >= size {
+				return 0
+			}
+			a = binary.BigEndian.Uint32(b[off : off+4])
+			a &= s.mask
+			pc = uint(s.no)
+			if a > s.val {
+				pc = uint(s.yes)
+			}
+			continue
+		case opIndWGe:
+			off := uint64(x) + uint64(s.off)
+			if off+3 >= size {
+				return 0
+			}
+			a = binary.BigEndian.Uint32(b[off : off+4])
+			a &= s.mask
+			pc = uint(s.no)
+			if a >= s.val {
+				pc = uint(s.yes)
+			}
+			continue
+		case opIndWSet:
+			off := uint64(x) + uint64(s.off)
+			if off+3 >= size {
+				return 0
+			}
+			a = binary.BigEndian.Uint32(b[off : off+4])
+			a &= s.mask
+			pc = uint(s.no)
+			if a&s.val != 0 {
+				pc = uint(s.yes)
+			}
+			continue
 		case opIndHEq:
 			off := uint64(x) + uint64(s.off)
 			if off+1 >= size {
@@ -507,6 +569,42 @@ func (v *VM) run(b []byte, wireLen int, info *link.Info, m *machine) uint32 {
 				pc = uint(s.yes)
 			}
 			continue
+		case opIndHGt:
+			off := uint64(x) + uint64(s.off)
+			if off+1 >= size {
+				return 0
+			}
+			a = uint32(b[off+1]) | uint32(b[off])<<8
+			a &= s.mask
+			pc = uint(s.no)
+			if a > s.val {
+				pc = uint(s.yes)
+			}
+			continue
+		case opIndHGe:
+			off := uint64(x) + uint64(s.off)
+			if off+1 >= size {
+				return 0
+			}
+			a = uint32(b[off+1]) | uint32(b[off])<<8
+			a &= s.mask
+			pc = uint(s.no)
+			if a >= s.val {
+				pc = uint(s.yes)
+			}
+			continue
+		case opIndHSet:
+			off := uint64(x) + uint64(s.off)
+			if off+1 >= size {
+				return 0
+			}
+			a = uint32(b[off+1]) | uint32(b[off])<<8
+			a &= s.mask
+			pc = uint(s.no)
+			if a&s.val != 0 {
+				pc = uint(s.yes)
+			}
+			continue
 		case opIndBEq:
 			off := uint64(x) + uint64(s.off)
 			if off >= size {
@@ -516,6 +614,42 @@ func (v *VM) run(b []byte, wireLen int, info *link.Info, m *machine) uint32 {
 			a &= s.mask
 			pc = uint(s.no)
 			if a == s.val {
+				pc = uint(s.yes)
+			}
+			continue
+		case opIndBGt:
+			off := uint64(x) + uint64(s.off)
+			if off >= size {
+				return 0
+			}
+			a = uint32(b[off])
+			a &= s.mask
+			pc = uint(s.no)
+			if a > s.val {
+				pc = uint(s.yes)
+			}
+			continue
+		case opIndBGe:
+			off := uint64(x) + uint64(s.off)
+			if off >= size {
+				return 0
+			}
+			a = uint32(b[off])
+			a &= s.mask
+			pc = uint(s.no)
+			if a >= s.val {
+				pc = uint(s.yes)
+			}
+			continue
+		case opIndBSet:
+			off := uint64(x) + uint64(s.off)
+			if off >= size {
+				return 0
+			}
+			a = uint32(b[off])
+			a &= s.mask
+			pc = uint(s.no)
+			if a&s.val != 0 {
 				pc = uint(s.yes)
 			}
 			continue
@@ -573,6 +707,24 @@ func (v *VM) run(b []byte, wireLen int, info *link.Info, m *machine) uint32 {
 				pc = uint(s.yes)
 			case s.val2:
 				pc = uint(s.yes2)
+			default:
+				pc = uint(s.no)
+			}
+			continue
+		case opAbsBEq3:
+			off := uint64(s.off)
+			if off >= size {
+				return 0
+			}
+			a = uint32(b[off])
+			a &= s.mask
+			switch a {
+			case s.val:
+				pc = uint(s.yes)
+			case s.val2:
+				pc = uint(s.yes2)
+			case s.val3:
+				pc = uint(s.yes3)
 			default:
 				pc = uint(s.no)
 			}
@@ -811,7 +963,7 @@ func (d *decoder) jump(s *step, i int) {
 		s.op += opEqX - opEq
 	}
 	d.compare(s, i)
-	if s.op == opEq && d.second(s, i) {
+	if s.op == opEq && d.second(s) {
 		s.op = opEq2
 	}
 }
@@ -826,10 +978,10 @@ func (d *decoder) compare(s *step, i int) {
 	s.val, s.yes, s.no = d.p[i].K, d.to[yes], d.to[no]
 }
 
-// second adds a second comparison to a step that ends with i, a jump if the
+// second adds a second comparison to a step that ends with a jump if the
 // accumulator is equal to a constant: another such jump, where the program is
-// after i if it is not.
-func (d *decoder) second(s *step, i int) bool {
+// after the first one if it is not.
+func (d *decoder) second(s *step) bool {
 	j := int(s.no)
 	if j >= len(d.p) || d.p[j].Op != classJump|jmpJEQ {
 		return false
@@ -871,7 +1023,7 @@ func (d *decoder) load(s *step, i int) {
 		if d.is(i+1, classLD|modeInd|sizeH) && d.is(i+2, classJump|jmpJEQ) && d.p[i+1].K < 1<<31 {
 			s.op, s.off, s.mask = opMSHIndHEq, d.p[i+1].K, in.K
 			d.compare(s, i+2)
-			if d.second(s, i+2) {
+			if d.second(s) {
 				s.op = opMSHIndHEq2
 			} else if d.another(s, classLD|modeInd|sizeH) {
 				s.op = opMSHIndHEqIndHEq
@@ -904,30 +1056,44 @@ func (d *decoder) test(s *step, i int, size operation) {
 		return
 	}
 	c := condition(d.p[j].Op)
-	two := opAbsWEq2 + size
 	switch {
 	case s.op <= opAbsB:
 		s.op = opAbsWEq + 4*size + c
-	case s.op == opIndH && c == 0:
-		s.op, two = opIndHEq, opIndHEq2
-	case s.op == opIndB && c == 0:
-		s.op, two = opIndBEq, opIndBEq
+	case s.op <= opIndB:
+		s.op = opIndWEq + 4*size + c
 	default:
 		return
 	}
 	s.mask = mask
 	d.compare(s, j)
-	switch {
-	case c != 0:
-	case two != opIndBEq && d.second(s, j):
-		s.op = two
-	case mask != ^uint32(0):
-	case s.op == opAbsWEq && d.another(s, classLD|modeAbs|sizeW):
-		s.op = opAbsWEqAbsWEq
-	case s.op == opAbsHEq && d.another(s, classLD|modeAbs|sizeH):
-		s.op = opAbsHEqAbsHEq
-	case s.op == opAbsBEq:
-		d.fragment(s)
+	switch s.op {
+	case opAbsWEq:
+		if d.second(s) {
+			s.op = opAbsWEq2
+		} else if mask == ^uint32(0) && d.another(s, classLD|modeAbs|sizeW) {
+			s.op = opAbsWEqAbsWEq
+		}
+	case opAbsHEq:
+		if d.second(s) {
+			s.op = opAbsHEq2
+		} else if mask == ^uint32(0) && d.another(s, classLD|modeAbs|sizeH) {
+			s.op = opAbsHEqAbsHEq
+		}
+	case opAbsBEq:
+		if !d.second(s) {
+			if mask == ^uint32(0) {
+				d.fragment(s)
+			}
+			return
+		}
+		s.op = opAbsBEq2
+		if third := *s; d.second(&third) {
+			s.op, s.val3, s.yes3, s.no = opAbsBEq3, third.val2, third.yes2, third.no
+		}
+	case opIndHEq:
+		if d.second(s) {
+			s.op = opIndHEq2
+		}
 	}
 }
 

@@ -86,9 +86,17 @@ func (v *VM) RunInfo(data []byte, wireLen int, info *link.Info) uint32 {
 
 // runMachine runs a program that wants a machine.
 func (v *VM) runMachine(data []byte, wireLen int, info *link.Info) uint32 {
-	m := machine{wireLen: uint32(wireLen), budget: v.budget}
 	if v.asks != 0 && info != nil {
-		m.ask(v.asks, data, info)
+		return v.runAsking(data, wireLen, info)
 	}
+	m := machine{wireLen: uint32(wireLen), budget: v.budget}
+	return v.run(data, wireLen, info, &m)
+}
+
+// runAsking runs a program that asks for metadata.
+func (v *VM) runAsking(data []byte, wireLen int, info *link.Info) uint32 {
+	var meta [metadataWords]uint32
+	m := machine{wireLen: uint32(wireLen), budget: v.budget, meta: &meta}
+	m.known = ask(v.asks, &meta, data, info)
 	return v.run(data, wireLen, info, &m)
 }
