@@ -102,6 +102,12 @@ func CompileContext(ctx context.Context, expr string, opts Options) (*Filter, er
 	if !opts.NoOptimize {
 		n = c.optimize(n)
 	}
+	if len(c.sets) > 0 {
+		n = c.expandSets(n)
+		if !opts.NoOptimize {
+			n = c.optimize(n)
+		}
+	}
 	n = c.finish(n)
 	code, err := c.emit(n, snap)
 	if err != nil {

@@ -1,6 +1,9 @@
 package filter
 
-import "math/bits"
+import (
+	"math/bits"
+	"slices"
+)
 
 // The compiler's middle: a filter is a decision graph without cycles. Its
 // nodes test a value computed from the packet, or keep one in a register, and
@@ -54,6 +57,7 @@ const (
 	jmpJGT  = 0x20
 	jmpJGE  = 0x30
 	jmpJSET = 0x40
+	jmpIn   = 0x80 // a is in set k; not of BPF, and made of others in the end
 )
 
 // outside is an offset at which no packet has a byte: greater offsets reach
@@ -89,23 +93,58 @@ type node struct {
 	t, f nodeID // a store goes to t
 }
 
-// graph holds the values and nodes of one filter.
+// graph holds the values and nodes of one filter. A node is made after the
+// nodes it leads to, so their names are smaller than its own.
 type graph struct {
 	vals  []val
 	vhash []int32
 	nodes []node
 	nhash []int32
+	sets  [][]span32 // sorted and disjoint
+	spare []node     // the nodes before the last rebuild, whose memory the next one takes
+	above []edge     // see thread
+	depth []int32
+	mark  []nodeID // a number for each node, for one pass
+
+	// Memory for the graphs of most expressions.
+	valsMem  [40]val
+	vhashMem [128]int32
+	nodesMem [2][80]node
+	nhashMem [256]int32
+	edgesMem [3][80]int32
 }
 
 func (g *graph) init() {
-	g.vals = append(make([]val, 0, 64), val{})
-	g.vhash = make([]int32, 128)
-	g.resetNodes(64)
+	g.vals = append(g.valsMem[:0], val{})
+	g.vhash = g.vhashMem[:]
+	g.nodes = append(g.nodesMem[0][:0], node{}, node{k: 1})
+	g.spare = g.nodesMem[1][:0]
+	g.nhash = g.nhashMem[:]
+	g.above, g.depth = g.edgesMem[0][:0], g.edgesMem[1][:0]
 }
 
-func (g *graph) resetNodes(n int) {
-	g.nodes = append(make([]node, 0, n), node{}, node{k: 1})
-	g.nhash = make([]int32, 2*1<<bits.Len(uint(n)))
+// fresh starts over with no nodes and returns those there were.
+func (g *graph) fresh() []node {
+	old := g.nodes
+	g.nodes = append(g.spare[:0], node{}, node{k: 1})
+	g.spare = old
+	clear(g.nhash)
+	return old
+}
+
+// names returns one zero for each node.
+func (g *graph) names() []nodeID {
+	g.mark = resize(g.mark, len(g.nodes))
+	clear(g.mark)
+	return g.mark
+}
+
+// resize returns a slice of n elements, s itself if it has room for them.
+func resize[T any](s []T, n int) []T {
+	if cap(s) >= n {
+		return s[:n]
+	}
+	return make([]T, n, 2*n)
 }
 
 func hash32(words ...uint32) uint32 {
@@ -350,6 +389,9 @@ func (g *graph) test(op uint8, a valID, k uint32, t, f nodeID) nodeID {
 	if t == f {
 		return t
 	}
+	if op == jmpIn {
+		return g.node(node{kind: nodeTest, op: op, a: a, k: k, t: t, f: f})
+	}
 	if c, ok := g.isConst(a); ok {
 		if holds(op, c, k) {
 			return t
@@ -445,6 +487,7 @@ const (
 	condOr
 	condNot
 	condStore  // true, after keeping a in register k
+	condTouch  // true, if the packet is long enough for a
 	condSwitch // a is in one of the ranges
 	condFunc   // fn makes the nodes
 )
@@ -464,12 +507,13 @@ type span32 struct{ lo, hi uint32 }
 
 type conds struct {
 	graph
-	conds []cond
+	conds    []cond
+	condsMem [32]cond
 }
 
 func (c *conds) init() {
 	c.graph.init()
-	c.conds = append(make([]cond, 0, 32), cond{}, cond{})
+	c.conds = append(c.condsMem[:0], cond{}, cond{})
 }
 
 func (c *conds) add(x cond) condID {
@@ -486,10 +530,18 @@ func (c *conds) eq(a valID, k uint32) condID { return c.is(jmpJEQ, a, k) }
 // eqMask is a & mask == k.
 func (c *conds) eqMask(a valID, k, mask uint32) condID {
 	if mask == 0 {
+		// Nothing to compare. Behind headers of variable length libpcap loads
+		// it all the same, and what is too short does not match.
+		if c.vals[a].op == valInd {
+			return c.touch(a)
+		}
 		return condTrue
 	}
 	return c.is(jmpJEQ, c.alu(aluAnd, a, c.constant(mask)), k)
 }
+
+// touch is true for a packet that is long enough for a.
+func (c *conds) touch(a valID) condID { return c.add(cond{kind: condTouch, a: a}) }
 
 func (c *conds) in(a valID, set []span32) condID {
 	if len(set) == 1 && set[0].lo == set[0].hi {
@@ -553,7 +605,12 @@ func (c *conds) lower(id condID, t, f nodeID) nodeID {
 			id, t, f = x.l, f, t
 		case condStore:
 			return c.store(int(x.k), x.a, t)
+		case condTouch:
+			return c.node(node{kind: nodeTouch, a: x.a, t: t, f: t})
 		case condSwitch:
+			if _, ok := c.isConst(x.a); !ok && len(x.set) <= maxLinear {
+				return c.test(jmpIn, x.a, c.set(x.set), t, f)
+			}
 			return c.search(x.a, x.set, 0, 0xffffffff, t, f)
 		default:
 			return x.fn(t, f)
@@ -561,9 +618,72 @@ func (c *conds) lower(id condID, t, f nodeID) nodeID {
 	}
 }
 
-// linearCases is how many single numbers a search tests one after another
-// before it splits the range.
-const linearCases = 4
+// Single numbers are tested one after another if there are at most maxLinear;
+// otherwise the range is split until at most linearCases are left.
+const (
+	maxLinear   = 16
+	linearCases = 8
+)
+
+// set returns the name of a set.
+func (g *graph) set(s []span32) uint32 {
+	for i, have := range g.sets {
+		if slices.Equal(have, s) {
+			return uint32(i)
+		}
+	}
+	g.sets = append(g.sets, s)
+	return uint32(len(g.sets) - 1)
+}
+
+func inSet(s []span32, v uint32) bool {
+	for i := range s {
+		if v >= s[i].lo && v <= s[i].hi {
+			return true
+		}
+	}
+	return false
+}
+
+// within reports whether all numbers of a are in b, and apart whether none is.
+func within(a, b []span32) (within, apart bool) {
+	within, apart = true, true
+	for _, x := range a {
+		in := false
+		for _, y := range b {
+			if x.lo >= y.lo && x.hi <= y.hi {
+				in = true
+			}
+			if x.lo <= y.hi && y.lo <= x.hi {
+				apart = false
+			}
+		}
+		within = within && in
+	}
+	return within, apart
+}
+
+// expandSets makes the tests for sets of tests for numbers.
+func (g *graph) expandSets(root nodeID) nodeID {
+	if len(g.sets) == 0 {
+		return root
+	}
+	name := g.reachable(root)
+	old := g.fresh()
+	for id := accept + 1; id <= root; id++ {
+		if name[id] == 0 {
+			continue
+		}
+		n := old[id]
+		n.t, n.f = name[n.t], name[n.f]
+		if n.op == jmpIn {
+			name[id] = g.search(n.a, g.sets[n.k], 0, 0xffffffff, n.t, n.f)
+			continue
+		}
+		name[id] = g.node(n)
+	}
+	return name[root]
+}
 
 // search makes a binary search for a in sorted, disjoint ranges, knowing that
 // lo <= a <= hi.
@@ -574,16 +694,15 @@ func (g *graph) search(a valID, set []span32, lo, hi uint32, t, f nodeID) nodeID
 	case len(set) == 1 && set[0].lo <= lo && set[0].hi >= hi:
 		return t
 	}
-	cost := 0
-	for i := range set {
-		if cost++; set[i].lo != set[i].hi {
-			cost += linearCases
-		}
-		if cost > linearCases {
-			break
-		}
+	limit := linearCases
+	if lo == 0 && hi == 0xffffffff {
+		limit = maxLinear
 	}
-	if cost <= linearCases {
+	linear := len(set) <= limit
+	for i := 0; i < len(set) && linear; i++ {
+		linear = set[i].lo == set[i].hi
+	}
+	if linear {
 		for i := len(set) - 1; i >= 0; i-- {
 			f = g.test(jmpJEQ, a, set[i].lo, t, f)
 		}

@@ -2,6 +2,8 @@ package filter
 
 import (
 	"errors"
+	"math/bits"
+	"slices"
 
 	"golang.org/x/net/bpf"
 )
@@ -130,7 +132,7 @@ func (g *graph) emit(root nodeID, snap uint32) ([]bpf.RawInstruction, error) {
 // limit, or to a copy of the return.
 func (g *graph) layout(order []nodeID, snap uint32, piece func(nodeID) []bpf.RawInstruction) ([]bpf.RawInstruction, error) {
 	const reach = 250 // leaves room for the two instructions that one node may add
-	back := make([]bpf.RawInstruction, 0, MaxProgram/8)
+	back := make([]bpf.RawInstruction, 0, 3*len(order)+8)
 	at := make([]int32, len(g.nodes)) // how many instructions from the end, with it; 0 if not there
 	put := func(i bpf.RawInstruction) bool {
 		back = append(back, i)
@@ -161,10 +163,37 @@ func (g *graph) layout(order []nodeID, snap uint32, piece func(nodeID) []bpf.Raw
 	if used := g.leaves(order); used[reject] {
 		near(reject)
 	}
+	// Nodes with the same instructions and the same ways out are one.
+	twins := make([]int32, 4<<bits.Len(uint(len(order))))
+	same := g.names()
 	for i := len(order) - 1; i >= 0; i-- {
 		id := order[i]
 		n := &g.nodes[id]
 		ok := true
+		same[id] = id
+		if n.kind != nodeRet {
+			n.t, n.f = same[n.t], same[n.f]
+		}
+		if n.kind == nodeTest {
+			p := piece(id)
+			h := hash32(uint32(n.op), n.k, uint32(n.t), uint32(n.f), uint32(len(p)))
+			for _, in := range p {
+				h = hash32(h, uint32(in.Op), in.K)
+			}
+			mask := uint32(len(twins) - 1)
+			slot := h & mask
+			for ; twins[slot] != 0; slot = (slot + 1) & mask {
+				o := &g.nodes[twins[slot]]
+				if o.op == n.op && o.k == n.k && o.t == n.t && o.f == n.f && (o.x != 0) == (n.x != 0) && slices.Equal(p, piece(nodeID(twins[slot]))) {
+					break
+				}
+			}
+			if twins[slot] != 0 {
+				same[id] = nodeID(twins[slot])
+				continue
+			}
+			twins[slot] = int32(id)
+		}
 		switch n.kind {
 		case nodeRet:
 			if at[id] == 0 {

@@ -364,6 +364,9 @@ func (c *compiler) genSet(s *matchSet) condID {
 
 // normal sorts ranges and joins those that touch.
 func normal(set []span32) []span32 {
+	if len(set) <= 1 {
+		return set
+	}
 	set = slices.Clone(set)
 	slices.SortFunc(set, func(a, b span32) int {
 		switch {
@@ -385,43 +388,34 @@ func normal(set []span32) []span32 {
 	return out
 }
 
-// normalHosts is normal for what is compared one by one if there are few:
-// neighbours stay apart, doubles go.
-func normalHosts(set []span32) []span32 {
-	if len(set) > 2*linearCases {
-		return normal(set)
+// either makes the condition that one of two values is in a set. Of a packet
+// that ends between the two, libpcap's programs for single addresses and ports
+// ask for all of the first; its programs for networks and ranges, whose order
+// its optimizer cannot change, ask for the first member in both places before
+// they ask for the others. So it is done here.
+func (c *compiler) either(dir Dir, src, dst func() valID, set []span32, ranges bool) condID {
+	all := normal(set)
+	switch dirOr(dir) {
+	case DirSrc:
+		return c.in(src(), all)
+	case DirDst:
+		return c.in(dst(), all)
+	case DirSrcAndDst:
+		return c.and(c.in(src(), all), c.in(dst(), all))
 	}
-	set = slices.Clone(set)
-	slices.SortFunc(set, func(a, b span32) int {
-		if a.lo != b.lo {
-			if a.lo < b.lo {
-				return -1
-			}
-			return 1
-		}
-		return 0
-	})
-	return normal(set)
+	if !ranges || len(set) == 1 {
+		return c.or(c.in(src(), all), c.in(dst(), all))
+	}
+	return c.or(c.or(c.in(src(), set[:1]), c.in(dst(), all)), c.in(src(), normal(set[1:])))
 }
 
-// either makes the condition that one of two values is in a set, in an order
-// in which a short packet is rejected or not as in libpcap: it asks for the
-// first member in both places before it asks for the others in the first.
-func (c *compiler) either(dir Dir, src, dst func() valID, set []span32) condID {
-	switch dir {
-	case DirSrc:
-		return c.in(src(), normal(set))
-	case DirDst:
-		return c.in(dst(), normal(set))
-	case DirSrcAndDst:
-		return c.and(c.in(src(), normal(set)), c.in(dst(), normal(set)))
+func hasRanges(set []span32) bool {
+	for _, s := range set {
+		if s.lo != s.hi {
+			return true
+		}
 	}
-	first := c.in(src(), set[:1])
-	x := c.or(first, c.in(dst(), normal(set)))
-	if rest := normal(set[1:]); len(rest) > 0 {
-		x = c.or(x, c.in(src(), rest))
-	}
-	return x
+	return false
 }
 
 // Sets with more members than this are searched by one piece of code for all
@@ -473,7 +467,7 @@ func (c *compiler) genHosts4(m *Match, s *matchSet) condID {
 	if len(set) <= sharedSearch || len(protos) < 2 {
 		out := condFalse
 		for _, p := range protos {
-			out = c.or(out, c.and(p.typ, c.either(dir, p.src, p.dst, set)))
+			out = c.or(out, c.and(p.typ, c.either(dir, p.src, p.dst, set, hasRanges(s.v4))))
 		}
 		return out
 	}
@@ -496,7 +490,7 @@ func (c *compiler) genHosts4(m *Match, s *matchSet) condID {
 	case DirDst:
 		return search(dst, set)
 	}
-	return c.or(c.or(search(src, set[:1]), search(dst, set)), search(src, set[1:]))
+	return c.or(search(src, set), search(dst, set))
 }
 
 // words6 returns an IPv6 address as four words.
@@ -946,11 +940,7 @@ func (c *compiler) genMACs(n Node, dir Dir, macs []link.MacAddr, what string) co
 	case DirSrcAndDst:
 		return c.and(check, c.and(place(src, words), place(dst, words)))
 	}
-	x := c.or(place(src, words[:1]), place(dst, words))
-	if len(words) > 1 {
-		x = c.or(x, place(src, words[1:]))
-	}
-	return c.and(check, x)
+	return c.and(check, c.or(place(src, words), place(dst, words)))
 }
 
 // mac is the condition that an address stands at an offset of the link header.
@@ -1109,15 +1099,15 @@ func (c *compiler) genPorts(m *Match, ports []span32, proto int) condID {
 		if proto != 0 {
 			return c.eq(v, uint32(proto))
 		}
-		return c.or(c.eq(v, ipTCP), c.or(c.eq(v, ipUDP), c.eq(v, ipSCTP)))
+		return c.in(v, []span32{{ipTCP, ipTCP}, {ipUDP, ipUDP}, {ipSCTP, ipSCTP}})
 	}
 	set := ports
 	typ6 := c.linkType(m, etherIPv6)
 	six := c.and(typ6, c.and(is(c.loadPayload(1, 6)), c.either(m.Dir,
-		func() valID { return c.loadTran6(2, 0) }, func() valID { return c.loadTran6(2, 2) }, set)))
+		func() valID { return c.loadTran6(2, 0) }, func() valID { return c.loadTran6(2, 2) }, set, hasRanges(set))))
 	typ4 := c.linkType(m, etherIP)
 	four := c.and(typ4, c.and(c.and(is(c.loadPayload(1, 9)), c.firstFragment()), c.either(m.Dir,
-		func() valID { return c.loadTran4(2, 0) }, func() valID { return c.loadTran4(2, 2) }, set)))
+		func() valID { return c.loadTran4(2, 0) }, func() valID { return c.loadTran4(2, 2) }, set, hasRanges(set))))
 	return c.or(six, four)
 }
 

@@ -315,7 +315,7 @@ func (c *compiler) genOverlay(k *Keyword) condID {
 		x = c.and(x, keep(hdr, plus(c.alu(aluAdd, options, start), at+16)))
 		ethernet := c.and(c.eq(proto, etherTEB), c.and(keep(typ, plus(inner, 12)), keep(payload, plus(inner, 14))))
 		bare := c.and(keep(typ, plus(start, at+10)), keep(payload, inner))
-		x = c.and(x, c.or(ethernet, bare))
+		x = c.and(x, c.and(c.touch(proto), c.or(ethernet, bare)))
 	} else {
 		x = c.and(x, keep(hdr, plus(start, at+16)))
 		x = c.and(x, c.and(keep(typ, plus(inner, 12)), keep(payload, plus(inner, 14))))
@@ -669,7 +669,7 @@ func (c *compiler) arith(a Arith) (v valID, need condID, regs int) {
 		return c.index(a)
 	case *Binary:
 		x, needX, rx := c.arith(a.X)
-		y, needY, ry := c.arith(a.Y)
+		y, _, ry := c.arith(a.Y)
 		var op uint8
 		switch a.Op {
 		case "+":
@@ -701,7 +701,8 @@ func (c *compiler) arith(a Arith) (v valID, need condID, regs int) {
 				c.failAt(a.at, ErrMeaning, "shift by more than 31 bits", "", "")
 			}
 		}
-		return c.alu(op, x, y), c.and(needX, needY), max(rx, ry+1)
+		// As in libpcap, the headers of the right side are not asked for.
+		return c.alu(op, x, y), needX, max(rx, ry+1)
 	}
 	return 0, condFalse, 0
 }

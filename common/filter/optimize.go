@@ -10,11 +10,11 @@ package filter
 // changes any more.
 func (g *graph) optimize(root nodeID) nodeID {
 	for range 24 {
-		changed := g.thread(root)
-		root = g.rebuild(root)
-		if !changed {
+		var changed bool
+		if root, changed = g.thread(root); !changed {
 			break
 		}
+		root = g.rebuild(root)
 	}
 	return root
 }
@@ -62,19 +62,26 @@ func (g *graph) order(root nodeID) []nodeID {
 // is not quadratic.
 const maxFacts = 256
 
+// unseen is in place of an edge for a node that no path leads to.
+const unseen = -2
+
 // thread lets every edge skip the tests that it decides, and reports whether
 // one did.
-func (g *graph) thread(root nodeID) bool {
-	order := g.order(root)
-	above := make([]edge, len(g.nodes)) // the last edge that every path to the node takes
-	depth := make([]int32, len(g.nodes))
-	seen := make([]bool, len(g.nodes))
-	above[root], seen[root] = -1, true
+func (g *graph) thread(root nodeID) (nodeID, bool) {
+	// The last edge that every path to a node takes, and how many of them
+	// there are.
+	g.above = resize(g.above, len(g.nodes))
+	g.depth = resize(g.depth, len(g.nodes))
+	above, depth := g.above, g.depth
+	for i := range above {
+		above[i] = unseen
+	}
+	above[root], depth[root] = -1, 0
 	changed := false
 	arrive := func(e edge, to nodeID) {
 		from := nodeID(e >> 1)
-		if !seen[to] {
-			seen[to], above[to], depth[to] = true, e, depth[from]+1
+		if above[to] == unseen {
+			above[to], depth[to] = e, depth[from]+1
 			return
 		}
 		a, b := above[to], e
@@ -90,9 +97,9 @@ func (g *graph) thread(root nodeID) bool {
 		}
 		above[to], depth[to] = a, da
 	}
-	for _, id := range order {
+	for id := root; id > accept; id-- {
 		n := &g.nodes[id]
-		if n.kind == nodeRet || !seen[id] {
+		if above[id] == unseen {
 			continue
 		}
 		for side := range edge(2) {
@@ -130,7 +137,7 @@ func (g *graph) thread(root nodeID) bool {
 			arrive(e, next)
 		}
 	}
-	return changed
+	return root, changed
 }
 
 // decide returns the outcome of a test at the end of a chain of edges.
@@ -175,11 +182,11 @@ func (g *graph) decide(id nodeID, e edge, above []edge) (outcome, known bool) {
 			if f.a == base {
 				switch {
 				case f.op == jmpJEQ && yes:
-					return holds(n.op, f.k&mask, n.k), true
+					return g.holds(n, f.k&mask), true
 				case f.op == jmpJSET && !yes:
 					zeros |= f.k
 					if mask&^zeros == 0 {
-						return holds(n.op, 0, n.k), true
+						return g.holds(n, 0), true
 					}
 				}
 				continue
@@ -191,7 +198,7 @@ func (g *graph) decide(id nodeID, e edge, above []edge) (outcome, known bool) {
 						ones |= f.k
 						zeros |= c &^ f.k
 					case v.a == base && base != 0 && mask&^c == 0:
-						return holds(n.op, f.k&mask, n.k), true
+						return g.holds(n, f.k&mask), true
 					}
 				}
 			}
@@ -201,9 +208,29 @@ func (g *graph) decide(id nodeID, e edge, above []edge) (outcome, known bool) {
 			continue
 		}
 		switch f.op {
+		case jmpIn:
+			set := g.sets[f.k]
+			switch n.op {
+			case jmpIn:
+				in, apart := within(g.sets[n.k], set)
+				if !yes && in {
+					return false, true
+				}
+				if yes && apart {
+					return false, true
+				}
+				if in, _ := within(set, g.sets[n.k]); yes && in {
+					return true, true
+				}
+			case jmpJEQ:
+				if inSet(set, n.k) != yes {
+					return false, true
+				}
+			}
+			continue
 		case jmpJEQ:
 			if yes {
-				return holds(n.op, f.k, n.k), true
+				return g.holds(n, f.k), true
 			}
 			if n.op == jmpJEQ && f.k == n.k {
 				return false, true
@@ -253,7 +280,7 @@ func (g *graph) decide(id nodeID, e edge, above []edge) (outcome, known bool) {
 			}
 		case jmpJSET:
 			if lo == hi {
-				return holds(n.op, lo, n.k), true
+				return g.holds(n, lo), true
 			}
 		}
 	}
@@ -278,28 +305,41 @@ func bitsDecide(n *node, ones, zeros uint32) (known, outcome bool) {
 	return false, false
 }
 
+// holds is the outcome of a test of a known value.
+func (g *graph) holds(n *node, v uint32) bool {
+	if n.op == jmpIn {
+		return inSet(g.sets[n.k], v)
+	}
+	return holds(n.op, v, n.k)
+}
+
+// reachable returns 1 for each node that root reaches, and the leaves' own
+// names for them.
+func (g *graph) reachable(root nodeID) []nodeID {
+	name := g.names()
+	name[root] = 1
+	for id := root; id > accept; id-- {
+		if name[id] != 0 {
+			name[g.nodes[id].t], name[g.nodes[id].f] = 1, 1
+		}
+	}
+	name[reject], name[accept] = reject, accept
+	return name
+}
+
 // rebuild makes the nodes that root reaches anew, so that equal nodes are one.
 func (g *graph) rebuild(root nodeID) nodeID {
-	order := g.order(root)
-	old := g.nodes
-	name := make([]nodeID, len(old))
-	g.resetNodes(len(order) + 2)
-	for i := len(order) - 1; i >= 0; i-- {
-		id := order[i]
-		n := old[id]
-		switch n.kind {
-		case nodeRet:
-			name[id] = id
+	name := g.reachable(root)
+	old := g.fresh()
+	for id := accept + 1; id <= root; id++ {
+		if name[id] == 0 {
 			continue
-		case nodeTest:
-			n.t, n.f = name[n.t], name[n.f]
-			if n.t == n.f {
-				name[id] = n.t
-				continue
-			}
-		default:
-			n.t = name[n.t]
-			n.f = n.t
+		}
+		n := old[id]
+		n.t, n.f = name[n.t], name[n.f]
+		if n.kind == nodeTest && n.t == n.f {
+			name[id] = n.t
+			continue
 		}
 		name[id] = g.node(n)
 	}
@@ -310,9 +350,15 @@ func (g *graph) rebuild(root nodeID) nodeID {
 // its loads do, and a register that could be read before it is written begins
 // as zero. The kernel refuses a program that reads what it did not write.
 func (g *graph) finish(root nodeID) nodeID {
+	any := false
+	for i := range g.vals {
+		any = any || g.vals[i].op == valMem
+	}
+	if !any {
+		return root
+	}
 	order := g.order(root)
 	live := make([]uint64, len(g.nodes))
-	any := false
 	for i := len(order) - 1; i >= 0; i-- {
 		id := order[i]
 		n := &g.nodes[id]
@@ -322,8 +368,9 @@ func (g *graph) finish(root nodeID) nodeID {
 			if n.x != 0 {
 				live[id] |= g.vals[n.x].regs
 			}
+		case nodeTouch:
+			live[id] = live[n.t] | g.vals[n.a].regs
 		case nodeStore:
-			any = true
 			out := live[n.t]
 			if out&(1<<n.k) == 0 {
 				n.kind, n.k = nodeTouch, 0
@@ -335,9 +382,6 @@ func (g *graph) finish(root nodeID) nodeID {
 			}
 			live[id] = out&^(1<<n.k) | g.vals[n.a].regs
 		}
-	}
-	if !any && live[root] == 0 {
-		return root
 	}
 	// Drop the touches of what needs no packet.
 	for _, id := range order {
