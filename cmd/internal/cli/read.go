@@ -37,7 +37,7 @@ where it ends, and the exit code is 1.
 
 -T json prints an object a line: n (from 1), time (RFC 3339, UTC, nanoseconds,
 or null), caplen and len (captured and original length in bytes), link, layers,
-and, where they apply, direction, vlan_tci, vlan_tpid and error. The layers are
+and, where they apply, interface, direction, vlan_tci, vlan_tpid and error. The layers are
 described in docs/printing.md.`,
 		Example: `  pkts read trace.pcap.gz
   tcpdump -w - | pkts read -

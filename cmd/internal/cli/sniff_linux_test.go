@@ -21,6 +21,7 @@ type sniffer struct {
 	cmd    *exec.Cmd
 	out    bytes.Buffer
 	stderr *bufio.Reader
+	says   string // at the start
 }
 
 // startSniffer starts pkts sniff on veth0 of ns and waits until it captures.
@@ -39,9 +40,13 @@ func startSniffer(t *testing.T, ns *netns.NS, args ...string) *sniffer {
 	}
 	_ = w.Close()
 	s.stderr = bufio.NewReader(r)
-	line, err := s.stderr.ReadString('\n')
-	if err != nil || line != "capturing on veth0, link type ETHERNET\n" {
-		t.Fatalf("sniff says %q, %v", line, err)
+	// A line for each interface.
+	for range 1 + strings.Count(" "+strings.Join(args, " "), " -i ") {
+		line, err := s.stderr.ReadString('\n')
+		if err != nil || !strings.HasPrefix(line, "capturing on veth") || !strings.Contains(line, ", link type ETHERNET, ") {
+			t.Fatalf("sniff says %q, %v", line, err)
+		}
+		s.says += line
 	}
 	return s
 }
