@@ -50,6 +50,7 @@ const (
 	opStoreX
 	opTAX
 	opTXA
+	opTAXMem // and then a load from memory
 
 	opAdd
 	opSub
@@ -167,54 +168,63 @@ func (v *VM) run(b []byte, wireLen int, info *link.Info, m *machine) uint32 {
 				return 0
 			}
 			a = binary.BigEndian.Uint32(b[off : off+4])
+			a &= s.mask
 		case opAbsH:
 			off := uint64(s.off)
 			if off+1 >= size {
 				return 0
 			}
 			a = uint32(b[off+1]) | uint32(b[off])<<8
+			a &= s.mask
 		case opAbsB:
 			off := uint64(s.off)
 			if off >= size {
 				return 0
 			}
 			a = uint32(b[off])
+			a &= s.mask
 		case opIndW:
 			off := uint64(x) + uint64(s.off)
 			if off+3 >= size {
 				return 0
 			}
 			a = binary.BigEndian.Uint32(b[off : off+4])
+			a &= s.mask
 		case opIndH:
 			off := uint64(x) + uint64(s.off)
 			if off+1 >= size {
 				return 0
 			}
 			a = uint32(b[off+1]) | uint32(b[off])<<8
+			a &= s.mask
 		case opIndB:
 			off := uint64(x) + uint64(s.off)
 			if off >= size {
 				return 0
 			}
 			a = uint32(b[off])
+			a &= s.mask
 		case opWrapW:
 			off := uint64(x + s.off)
 			if off+3 >= size {
 				return 0
 			}
 			a = binary.BigEndian.Uint32(b[off : off+4])
+			a &= s.mask
 		case opWrapH:
 			off := uint64(x + s.off)
 			if off+1 >= size {
 				return 0
 			}
 			a = uint32(b[off+1]) | uint32(b[off])<<8
+			a &= s.mask
 		case opWrapB:
 			off := uint64(x + s.off)
 			if off >= size {
 				return 0
 			}
 			a = uint32(b[off])
+			a &= s.mask
 		case opMSH:
 			off := uint64(s.off)
 			if off >= size {
@@ -250,6 +260,9 @@ func (v *VM) run(b []byte, wireLen int, info *link.Info, m *machine) uint32 {
 			x = a
 		case opTXA:
 			a = x
+		case opTAXMem:
+			x = a
+			a = m.mem[s.val2%scratchWords]
 		case opAdd:
 			a += s.val
 		case opSub:
@@ -901,7 +914,7 @@ func (v *VM) decode(p Program, linux bool) {
 		case opAncillary:
 			v.asks |= 1 << v.code[i].val
 			v.stateful = true
-		case opLen, opLenX, opMem, opMemX, opStore, opStoreX, opBack:
+		case opLen, opLenX, opMem, opMemX, opTAXMem, opStore, opStoreX, opBack:
 			v.stateful = true
 		}
 	}
@@ -919,10 +932,7 @@ type decoder struct {
 // step translates instruction i, and those after it that it forms a step with.
 func (d *decoder) step(i int) step {
 	in := d.p[i]
-	s := step{off: in.K, val: in.K, mask: ^uint32(0)}
-	if i+1 < len(d.p) {
-		s.yes = d.to[i+1]
-	}
+	s := step{off: in.K, val: in.K, mask: ^uint32(0), yes: d.after(i)}
 	switch in.Op & classMask {
 	case classLD, classLDX:
 		d.load(&s, i)
@@ -931,8 +941,12 @@ func (d *decoder) step(i int) step {
 	case classSTX:
 		s.op = opStoreX
 	case classMisc:
-		s.op = opTXA
-		if in.Op == classMisc|tax {
+		switch {
+		case in.Op == classMisc|txa:
+			s.op = opTXA
+		case d.is(i+1, classLD|modeMem):
+			s.op, s.val2, s.yes = opTAXMem, d.p[i+1].K, d.after(i+1)
+		default:
 			s.op = opTAX
 		}
 	case classRet:
@@ -946,6 +960,14 @@ func (d *decoder) step(i int) step {
 		d.jump(&s, i)
 	}
 	return s
+}
+
+// after returns where the program is after instruction i.
+func (d *decoder) after(i int) uint32 {
+	if i+1 == len(d.p) {
+		return 0 // the last one is a return
+	}
+	return d.to[i+1]
 }
 
 func (d *decoder) jump(s *step, i int) {
@@ -1047,9 +1069,9 @@ func (d *decoder) load(s *step, i int) {
 // test makes one step of i, a load of the packet, and the mask and the
 // comparisons with constants that follow, if there is such a step.
 func (d *decoder) test(s *step, i int, size operation) {
-	mask, j := s.mask, i+1
+	j := i + 1
 	if d.is(j, classALU|aluAnd) {
-		mask = d.p[j].K
+		s.mask, s.yes = d.p[j].K, d.after(j)
 		j++
 	}
 	if j == len(d.p) || d.p[j].Op&(classMask|srcX) != classJump || d.p[j].Op == classJump|jmpJA {
@@ -1064,24 +1086,23 @@ func (d *decoder) test(s *step, i int, size operation) {
 	default:
 		return
 	}
-	s.mask = mask
 	d.compare(s, j)
 	switch s.op {
 	case opAbsWEq:
 		if d.second(s) {
 			s.op = opAbsWEq2
-		} else if mask == ^uint32(0) && d.another(s, classLD|modeAbs|sizeW) {
+		} else if s.mask == ^uint32(0) && d.another(s, classLD|modeAbs|sizeW) {
 			s.op = opAbsWEqAbsWEq
 		}
 	case opAbsHEq:
 		if d.second(s) {
 			s.op = opAbsHEq2
-		} else if mask == ^uint32(0) && d.another(s, classLD|modeAbs|sizeH) {
+		} else if s.mask == ^uint32(0) && d.another(s, classLD|modeAbs|sizeH) {
 			s.op = opAbsHEqAbsHEq
 		}
 	case opAbsBEq:
 		if !d.second(s) {
-			if mask == ^uint32(0) {
+			if s.mask == ^uint32(0) {
 				d.fragment(s)
 			}
 			return
