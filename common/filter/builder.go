@@ -183,12 +183,16 @@ func (j *placedJump) extra() int {
 
 var errFar = errors.New("filter: program too long for its jumps")
 
+// maxPasses is after how many passes of layJumps every jump becomes long: few
+// programs need more than three, and none may take for ever.
+const maxPasses = 16
+
 // layJumps returns the program with its jumps set. More of them become long until
 // all reach where they go, which lengthens the program and so may make others
 // long.
 func layJumps(p Program, all []placedJump) (Program, error) {
 	place := make([]int, len(p)+1) // of the old instructions in the new program
-	for again := true; again; {
+	for pass, again := 0, true; again; pass++ {
 		again = false
 		n := 0
 		next := 0
@@ -211,10 +215,10 @@ func layJumps(p Program, all []placedJump) (Program, error) {
 			}
 			// A short jump leads over the long ones behind it as well.
 			from := place[j.at] + 1
-			if d := place[j.yes] - from; !j.longYes && (d < 0 || d > math.MaxUint8) {
+			if d := place[j.yes] - from; !j.longYes && (d < 0 || d > math.MaxUint8 || pass >= maxPasses) {
 				j.longYes, again = true, true
 			}
-			if d := place[j.no] - from; !j.longNo && (d < 0 || d > math.MaxUint8) {
+			if d := place[j.no] - from; !j.longNo && (d < 0 || d > math.MaxUint8 || pass >= maxPasses) {
 				j.longNo, again = true, true
 			}
 		}

@@ -152,20 +152,45 @@ func (b *Builder) clear(p Program) {
 // readsFirst returns the registers and words that a valid program may read
 // before it has written them.
 func readsFirst(p Program) uint32 {
-	live := make([]uint32, len(p))
-	for again := true; again; {
-		again = false
-		for i := len(p) - 1; i >= 0; i-- {
-			reads, writes := effects(p[i])
-			var after uint32
-			if yes, no, ok := jumps(i, p[i]); ok {
-				after = live[yes] | live[no]
-			} else if p[i].Op&classMask != classRet {
-				after = live[i+1]
-			}
-			if now := reads | after&^writes; now != live[i] {
-				live[i], again = now, true
-			}
+	// The instructions before each one, as lists: first[i] is the last entry of
+	// that of i, and 0 is the end of a list.
+	type entry struct{ insn, next int }
+	first := make([]int, len(p)+1)
+	entries := make([]entry, 1, 2*len(p)+1)
+	add := func(from, to int) {
+		entries = append(entries, entry{from, first[to]})
+		first[to] = len(entries) - 1
+	}
+	todo := make([]int, len(p))
+	for i, in := range p {
+		todo[i] = i
+		if yes, no, ok := jumps(i, in); ok {
+			add(i, yes)
+			add(i, no)
+		} else if in.Op&classMask != classRet {
+			add(i, i+1)
+		}
+	}
+	// Each instruction is looked at again when what one behind it reads has
+	// become more, which happens at most once for each bit.
+	live := make([]uint32, len(p)+1)
+	for len(todo) > 0 {
+		i := todo[len(todo)-1]
+		todo = todo[:len(todo)-1]
+		reads, writes := effects(p[i])
+		after := live[i+1]
+		if yes, no, ok := jumps(i, p[i]); ok {
+			after = live[yes] | live[no]
+		} else if p[i].Op&classMask == classRet {
+			after = 0
+		}
+		now := reads | after&^writes
+		if now == live[i] {
+			continue
+		}
+		live[i] = now
+		for e := first[i]; e != 0; e = entries[e].next {
+			todo = append(todo, entries[e].insn)
 		}
 	}
 	return live[0]

@@ -9,17 +9,19 @@ import (
 // metadataWords is how many loads of metadata there are.
 const metadataWords = adVLANTPID/4 + 1
 
-// ask finds the metadata that the bits of asks stand for.
-func (m *machine) ask(asks uint32, b []byte, info *link.Info) {
+// ask finds the metadata that the bits of asks stand for, and returns which of
+// them it has found.
+func ask(asks uint32, meta *[metadataWords]uint32, b []byte, info *link.Info) (known uint32) {
 	for i := range uint32(metadataWords) {
 		if asks&(1<<i) == 0 {
 			continue
 		}
 		if v, ok := metadata(4*i, b, info); ok {
-			m.meta[i] = v
-			m.known |= 1 << i
+			meta[i] = v
+			known |= 1 << i
 		}
 	}
+	return known
 }
 
 // metadata returns what a packet's Info says for a load of metadata, and false

@@ -1,6 +1,10 @@
 package filter
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+
+	"github.com/gopkts/gopkts/common/link"
+)
 
 // step is a decoded instruction, or several that often come together: the load
 // of a header's length, a load, a mask, and one or two comparisons. A program's
@@ -15,6 +19,8 @@ type step struct {
 	yes, no uint32
 	yes2    uint32 // where to when val2 is equal
 	off2    uint32 // where a second load loads from
+	val3    uint32 // third constant to compare with
+	yes3    uint32 // where to when val3 is equal
 	_       uint32
 }
 
@@ -44,6 +50,7 @@ const (
 	opStoreX
 	opTAX
 	opTXA
+	opTAXMem // and then a load from memory
 
 	opAdd
 	opSub
@@ -95,14 +102,26 @@ const (
 	opAbsBGt
 	opAbsBGe
 	opAbsBSet
+	opIndWEq
+	opIndWGt
+	opIndWGe
+	opIndWSet
 	opIndHEq
+	opIndHGt
+	opIndHGe
+	opIndHSet
 	opIndBEq
+	opIndBGt
+	opIndBGe
+	opIndBSet
 	// With a second comparison where the first one fails.
 	opEq2
 	opAbsWEq2
 	opAbsHEq2
 	opAbsBEq2
 	opIndHEq2
+	// With a third one: of the protocols that have ports there are three.
+	opAbsBEq3
 	// The length of a header, a load behind it and a comparison.
 	opMSHIndHEq
 	opMSHIndHEq2
@@ -120,7 +139,7 @@ const (
 // [VM.stateful] is set. What the others need stays in the processor's registers.
 type machine struct {
 	mem     [scratchWords]uint32
-	meta    [metadataWords]uint32
+	meta    *[metadataWords]uint32
 	known   uint32 // which of meta are, as bits
 	wireLen uint32
 	budget  int
@@ -129,7 +148,14 @@ type machine struct {
 // run is the engine. The condition of the loop is the check of the bounds of
 // code, and at the same time how a program returns. Offsets are computed in 64
 // bits, where they cannot overflow.
-func (v *VM) run(b []byte, m *machine) uint32 {
+//
+// It is what [VM.Run] and its sisters call themselves, so that they are inlined:
+// there is one call for a packet, and a second one for the few programs that
+// want a machine.
+func (v *VM) run(b []byte, wireLen int, info *link.Info, m *machine) uint32 {
+	if m == nil && v.stateful {
+		return v.runMachine(b, wireLen, info)
+	}
 	var a, x uint32
 	code, size := v.code, uint64(len(b))
 	pc := uint(0)
@@ -142,54 +168,63 @@ func (v *VM) run(b []byte, m *machine) uint32 {
 				return 0
 			}
 			a = binary.BigEndian.Uint32(b[off : off+4])
+			a &= s.mask
 		case opAbsH:
 			off := uint64(s.off)
 			if off+1 >= size {
 				return 0
 			}
 			a = uint32(b[off+1]) | uint32(b[off])<<8
+			a &= s.mask
 		case opAbsB:
 			off := uint64(s.off)
 			if off >= size {
 				return 0
 			}
 			a = uint32(b[off])
+			a &= s.mask
 		case opIndW:
 			off := uint64(x) + uint64(s.off)
 			if off+3 >= size {
 				return 0
 			}
 			a = binary.BigEndian.Uint32(b[off : off+4])
+			a &= s.mask
 		case opIndH:
 			off := uint64(x) + uint64(s.off)
 			if off+1 >= size {
 				return 0
 			}
 			a = uint32(b[off+1]) | uint32(b[off])<<8
+			a &= s.mask
 		case opIndB:
 			off := uint64(x) + uint64(s.off)
 			if off >= size {
 				return 0
 			}
 			a = uint32(b[off])
+			a &= s.mask
 		case opWrapW:
 			off := uint64(x + s.off)
 			if off+3 >= size {
 				return 0
 			}
 			a = binary.BigEndian.Uint32(b[off : off+4])
+			a &= s.mask
 		case opWrapH:
 			off := uint64(x + s.off)
 			if off+1 >= size {
 				return 0
 			}
 			a = uint32(b[off+1]) | uint32(b[off])<<8
+			a &= s.mask
 		case opWrapB:
 			off := uint64(x + s.off)
 			if off >= size {
 				return 0
 			}
 			a = uint32(b[off])
+			a &= s.mask
 		case opMSH:
 			off := uint64(s.off)
 			if off >= size {
@@ -225,6 +260,9 @@ func (v *VM) run(b []byte, m *machine) uint32 {
 			x = a
 		case opTXA:
 			a = x
+		case opTAXMem:
+			x = a
+			a = m.mem[s.val2%scratchWords]
 		case opAdd:
 			a += s.val
 		case opSub:
@@ -484,6 +522,54 @@ func (v *VM) run(b []byte, m *machine) uint32 {
 				pc = uint(s.yes)
 			}
 			continue
+		case opIndWEq:
+			off := uint64(x) + uint64(s.off)
+			if off+3 >= size {
+				return 0
+			}
+			a = binary.BigEndian.Uint32(b[off : off+4])
+			a &= s.mask
+			pc = uint(s.no)
+			if a == s.val {
+				pc = uint(s.yes)
+			}
+			continue
+		case opIndWGt:
+			off := uint64(x) + uint64(s.off)
+			if off+3 >= size {
+				return 0
+			}
+			a = binary.BigEndian.Uint32(b[off : off+4])
+			a &= s.mask
+			pc = uint(s.no)
+			if a > s.val {
+				pc = uint(s.yes)
+			}
+			continue
+		case opIndWGe:
+			off := uint64(x) + uint64(s.off)
+			if off+3 >= size {
+				return 0
+			}
+			a = binary.BigEndian.Uint32(b[off : off+4])
+			a &= s.mask
+			pc = uint(s.no)
+			if a >= s.val {
+				pc = uint(s.yes)
+			}
+			continue
+		case opIndWSet:
+			off := uint64(x) + uint64(s.off)
+			if off+3 >= size {
+				return 0
+			}
+			a = binary.BigEndian.Uint32(b[off : off+4])
+			a &= s.mask
+			pc = uint(s.no)
+			if a&s.val != 0 {
+				pc = uint(s.yes)
+			}
+			continue
 		case opIndHEq:
 			off := uint64(x) + uint64(s.off)
 			if off+1 >= size {
@@ -496,6 +582,42 @@ func (v *VM) run(b []byte, m *machine) uint32 {
 				pc = uint(s.yes)
 			}
 			continue
+		case opIndHGt:
+			off := uint64(x) + uint64(s.off)
+			if off+1 >= size {
+				return 0
+			}
+			a = uint32(b[off+1]) | uint32(b[off])<<8
+			a &= s.mask
+			pc = uint(s.no)
+			if a > s.val {
+				pc = uint(s.yes)
+			}
+			continue
+		case opIndHGe:
+			off := uint64(x) + uint64(s.off)
+			if off+1 >= size {
+				return 0
+			}
+			a = uint32(b[off+1]) | uint32(b[off])<<8
+			a &= s.mask
+			pc = uint(s.no)
+			if a >= s.val {
+				pc = uint(s.yes)
+			}
+			continue
+		case opIndHSet:
+			off := uint64(x) + uint64(s.off)
+			if off+1 >= size {
+				return 0
+			}
+			a = uint32(b[off+1]) | uint32(b[off])<<8
+			a &= s.mask
+			pc = uint(s.no)
+			if a&s.val != 0 {
+				pc = uint(s.yes)
+			}
+			continue
 		case opIndBEq:
 			off := uint64(x) + uint64(s.off)
 			if off >= size {
@@ -505,6 +627,42 @@ func (v *VM) run(b []byte, m *machine) uint32 {
 			a &= s.mask
 			pc = uint(s.no)
 			if a == s.val {
+				pc = uint(s.yes)
+			}
+			continue
+		case opIndBGt:
+			off := uint64(x) + uint64(s.off)
+			if off >= size {
+				return 0
+			}
+			a = uint32(b[off])
+			a &= s.mask
+			pc = uint(s.no)
+			if a > s.val {
+				pc = uint(s.yes)
+			}
+			continue
+		case opIndBGe:
+			off := uint64(x) + uint64(s.off)
+			if off >= size {
+				return 0
+			}
+			a = uint32(b[off])
+			a &= s.mask
+			pc = uint(s.no)
+			if a >= s.val {
+				pc = uint(s.yes)
+			}
+			continue
+		case opIndBSet:
+			off := uint64(x) + uint64(s.off)
+			if off >= size {
+				return 0
+			}
+			a = uint32(b[off])
+			a &= s.mask
+			pc = uint(s.no)
+			if a&s.val != 0 {
 				pc = uint(s.yes)
 			}
 			continue
@@ -562,6 +720,24 @@ func (v *VM) run(b []byte, m *machine) uint32 {
 				pc = uint(s.yes)
 			case s.val2:
 				pc = uint(s.yes2)
+			default:
+				pc = uint(s.no)
+			}
+			continue
+		case opAbsBEq3:
+			off := uint64(s.off)
+			if off >= size {
+				return 0
+			}
+			a = uint32(b[off])
+			a &= s.mask
+			switch a {
+			case s.val:
+				pc = uint(s.yes)
+			case s.val2:
+				pc = uint(s.yes2)
+			case s.val3:
+				pc = uint(s.yes3)
 			default:
 				pc = uint(s.no)
 			}
@@ -738,7 +914,7 @@ func (v *VM) decode(p Program, linux bool) {
 		case opAncillary:
 			v.asks |= 1 << v.code[i].val
 			v.stateful = true
-		case opLen, opLenX, opMem, opMemX, opStore, opStoreX, opBack:
+		case opLen, opLenX, opMem, opMemX, opTAXMem, opStore, opStoreX, opBack:
 			v.stateful = true
 		}
 	}
@@ -756,10 +932,7 @@ type decoder struct {
 // step translates instruction i, and those after it that it forms a step with.
 func (d *decoder) step(i int) step {
 	in := d.p[i]
-	s := step{off: in.K, val: in.K, mask: ^uint32(0)}
-	if i+1 < len(d.p) {
-		s.yes = d.to[i+1]
-	}
+	s := step{off: in.K, val: in.K, mask: ^uint32(0), yes: d.after(i)}
 	switch in.Op & classMask {
 	case classLD, classLDX:
 		d.load(&s, i)
@@ -768,8 +941,12 @@ func (d *decoder) step(i int) step {
 	case classSTX:
 		s.op = opStoreX
 	case classMisc:
-		s.op = opTXA
-		if in.Op == classMisc|tax {
+		switch {
+		case in.Op == classMisc|txa:
+			s.op = opTXA
+		case d.is(i+1, classLD|modeMem):
+			s.op, s.val2, s.yes = opTAXMem, d.p[i+1].K, d.after(i+1)
+		default:
 			s.op = opTAX
 		}
 	case classRet:
@@ -783,6 +960,14 @@ func (d *decoder) step(i int) step {
 		d.jump(&s, i)
 	}
 	return s
+}
+
+// after returns where the program is after instruction i.
+func (d *decoder) after(i int) uint32 {
+	if i+1 == len(d.p) {
+		return 0 // the last one is a return
+	}
+	return d.to[i+1]
 }
 
 func (d *decoder) jump(s *step, i int) {
@@ -800,7 +985,7 @@ func (d *decoder) jump(s *step, i int) {
 		s.op += opEqX - opEq
 	}
 	d.compare(s, i)
-	if s.op == opEq && d.second(s, i) {
+	if s.op == opEq && d.second(s) {
 		s.op = opEq2
 	}
 }
@@ -815,10 +1000,10 @@ func (d *decoder) compare(s *step, i int) {
 	s.val, s.yes, s.no = d.p[i].K, d.to[yes], d.to[no]
 }
 
-// second adds a second comparison to a step that ends with i, a jump if the
+// second adds a second comparison to a step that ends with a jump if the
 // accumulator is equal to a constant: another such jump, where the program is
-// after i if it is not.
-func (d *decoder) second(s *step, i int) bool {
+// after the first one if it is not.
+func (d *decoder) second(s *step) bool {
 	j := int(s.no)
 	if j >= len(d.p) || d.p[j].Op != classJump|jmpJEQ {
 		return false
@@ -860,7 +1045,7 @@ func (d *decoder) load(s *step, i int) {
 		if d.is(i+1, classLD|modeInd|sizeH) && d.is(i+2, classJump|jmpJEQ) && d.p[i+1].K < 1<<31 {
 			s.op, s.off, s.mask = opMSHIndHEq, d.p[i+1].K, in.K
 			d.compare(s, i+2)
-			if d.second(s, i+2) {
+			if d.second(s) {
 				s.op = opMSHIndHEq2
 			} else if d.another(s, classLD|modeInd|sizeH) {
 				s.op = opMSHIndHEqIndHEq
@@ -884,39 +1069,52 @@ func (d *decoder) load(s *step, i int) {
 // test makes one step of i, a load of the packet, and the mask and the
 // comparisons with constants that follow, if there is such a step.
 func (d *decoder) test(s *step, i int, size operation) {
-	mask, j := s.mask, i+1
+	j := i + 1
 	if d.is(j, classALU|aluAnd) {
-		mask = d.p[j].K
+		s.mask, s.yes = d.p[j].K, d.after(j)
 		j++
 	}
 	if j == len(d.p) || d.p[j].Op&(classMask|srcX) != classJump || d.p[j].Op == classJump|jmpJA {
 		return
 	}
 	c := condition(d.p[j].Op)
-	two := opAbsWEq2 + size
 	switch {
 	case s.op <= opAbsB:
 		s.op = opAbsWEq + 4*size + c
-	case s.op == opIndH && c == 0:
-		s.op, two = opIndHEq, opIndHEq2
-	case s.op == opIndB && c == 0:
-		s.op, two = opIndBEq, opIndBEq
+	case s.op <= opIndB:
+		s.op = opIndWEq + 4*size + c
 	default:
 		return
 	}
-	s.mask = mask
 	d.compare(s, j)
-	switch {
-	case c != 0:
-	case two != opIndBEq && d.second(s, j):
-		s.op = two
-	case mask != ^uint32(0):
-	case s.op == opAbsWEq && d.another(s, classLD|modeAbs|sizeW):
-		s.op = opAbsWEqAbsWEq
-	case s.op == opAbsHEq && d.another(s, classLD|modeAbs|sizeH):
-		s.op = opAbsHEqAbsHEq
-	case s.op == opAbsBEq:
-		d.fragment(s)
+	switch s.op {
+	case opAbsWEq:
+		if d.second(s) {
+			s.op = opAbsWEq2
+		} else if s.mask == ^uint32(0) && d.another(s, classLD|modeAbs|sizeW) {
+			s.op = opAbsWEqAbsWEq
+		}
+	case opAbsHEq:
+		if d.second(s) {
+			s.op = opAbsHEq2
+		} else if s.mask == ^uint32(0) && d.another(s, classLD|modeAbs|sizeH) {
+			s.op = opAbsHEqAbsHEq
+		}
+	case opAbsBEq:
+		if !d.second(s) {
+			if s.mask == ^uint32(0) {
+				d.fragment(s)
+			}
+			return
+		}
+		s.op = opAbsBEq2
+		if third := *s; d.second(&third) {
+			s.op, s.val3, s.yes3, s.no = opAbsBEq3, third.val2, third.yes2, third.no
+		}
+	case opIndHEq:
+		if d.second(s) {
+			s.op = opIndHEq2
+		}
 	}
 }
 

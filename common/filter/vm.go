@@ -64,10 +64,7 @@ func NewVM(p Program, o VMOptions) (*VM, error) {
 // What the program asks about the packet besides, SKF_AD_OFF of
 // linux/filter.h, is not known, and rejects the packet; see [VM.RunFrame].
 func (v *VM) Run(data []byte, wireLen int) uint32 {
-	if !v.stateful {
-		return v.run(data, nil)
-	}
-	return v.runMachine(data, wireLen, nil)
+	return v.run(data, wireLen, nil, nil)
 }
 
 // RunFrame is [VM.Run] for a captured frame, whose Info answers what the
@@ -84,16 +81,22 @@ func (v *VM) RunFrame(f *link.Frame) uint32 {
 // RunInfo is [VM.RunFrame] for a packet in parts. info may be nil; its WireLen
 // is not looked at.
 func (v *VM) RunInfo(data []byte, wireLen int, info *link.Info) uint32 {
-	if !v.stateful {
-		return v.run(data, nil)
-	}
-	return v.runMachine(data, wireLen, info)
+	return v.run(data, wireLen, info, nil)
 }
 
+// runMachine runs a program that wants a machine.
 func (v *VM) runMachine(data []byte, wireLen int, info *link.Info) uint32 {
-	m := machine{wireLen: uint32(wireLen), budget: v.budget}
 	if v.asks != 0 && info != nil {
-		m.ask(v.asks, data, info)
+		return v.runAsking(data, wireLen, info)
 	}
-	return v.run(data, &m)
+	m := machine{wireLen: uint32(wireLen), budget: v.budget}
+	return v.run(data, wireLen, info, &m)
+}
+
+// runAsking runs a program that asks for metadata.
+func (v *VM) runAsking(data []byte, wireLen int, info *link.Info) uint32 {
+	var meta [metadataWords]uint32
+	m := machine{wireLen: uint32(wireLen), budget: v.budget, meta: &meta}
+	m.known = ask(v.asks, &meta, data, info)
+	return v.run(data, wireLen, info, &m)
 }

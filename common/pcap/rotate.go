@@ -180,6 +180,15 @@ func (r *Rotator) WriteBlock(blk Block) error {
 	return r.w.WriteBlock(blk)
 }
 
+// InterfaceID is [Writer.InterfaceID] for the current file. There is none before
+// the first frame and between two files.
+func (r *Rotator) InterfaceID(index int, t link.Type) (id uint32, ok bool) {
+	if r.w == nil {
+		return 0, false
+	}
+	return r.w.InterfaceID(index, t)
+}
+
 // due reports whether the frame belongs to a new file.
 func (r *Rotator) due(f *link.Frame, opts PacketOptions) bool {
 	if r.current.Frames == 0 {

@@ -314,6 +314,9 @@ func (w *Writer) writeRecord(f *link.Frame, opts PacketOptions, capLen, wireLen 
 
 // copyParts puts the data of a frame into b, which has room for it.
 func copyParts(b []byte, data *[3][]byte) (n int) {
+	if len(data[0]) == 0 { // most frames are in one part
+		return copy(b, data[2])
+	}
 	for _, part := range data {
 		n += copy(b[n:], part)
 	}
@@ -347,7 +350,14 @@ func (w *Writer) writeEnhanced(f *link.Frame, opts PacketOptions, capLen, wireLe
 	o := w.cfg.Order
 	w.tail = w.tail[:0]
 	flags := DirectionFlags(f.Direction)
-	if len(opts) > 0 || flags != 0 {
+	switch {
+	case len(opts) == 0 && flags != 0:
+		// What a live capture writes needs no list of options.
+		w.tail = o.appendU16(w.tail, OptPacketFlags)
+		w.tail = o.appendU16(w.tail, 4)
+		w.tail = o.appendU32(w.tail, uint32(flags))
+		w.tail = o.appendU32(w.tail, 0) // opt_endofopt
+	case len(opts) > 0:
 		if err := w.encodeOptions(opts, flags); err != nil {
 			return err
 		}

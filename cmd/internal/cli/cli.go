@@ -76,8 +76,8 @@ func (a *app) warn(err error) { fmt.Fprintf(a.err, "pkts: %s\n", errorText(err))
 func (a *app) root() *cobra.Command {
 	root := &cobra.Command{
 		Use:   "pkts",
-		Short: "Capture, read, check and convert network packets",
-		Long: `pkts captures packets and reads capture files (pcap, pcapng, snoop; compressed
+		Short: "Capture, read, check, convert and send network packets",
+		Long: `pkts captures and sends packets and reads capture files (pcap, pcapng, snoop; compressed
 by gzip, bzip2, zstd or lz4), and prints them as lines, trees, JSON or fields.
 
 Exit codes: 0 everything was done; 1 something failed, a file is damaged or cut
@@ -86,8 +86,10 @@ overwrite a file that is read.`,
 		Example: `  pkts read                              a small capture that is part of the program
   pkts read trace.pcapng                 one line a packet
   pkts read -T tree -c 1 trace.pcapng    every field of the first packet
+  pkts read trace.pcapng tcp port 80     only what a filter accepts
   pkts read -T json trace.pcapng | jq 'select(.len > 1000) | .n'
   pkts sniff -i eth0 -w out.pcapng       capture to a file until ^C
+  pkts replay -i eth0 trace.pcapng       send what was captured, with its pauses
   pkts check *.pcap                      decode and encode every packet, and compare`,
 		Args:          cobra.NoArgs,
 		SilenceErrors: true,
@@ -96,7 +98,7 @@ overwrite a file that is read.`,
 	}
 	root.SuggestionsMinimumDistance = 2
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{flagError(err)} })
-	root.AddCommand(a.readCommand(), a.sniffCommand(), a.ifacesCommand(), a.checkCommand(), a.infoCommand(), a.fieldsCommand(), a.versionCommand())
+	root.AddCommand(a.readCommand(), a.sniffCommand(), a.filterCommand(), a.replayCommand(), a.sendCommand(), a.ifacesCommand(), a.checkCommand(), a.infoCommand(), a.fieldsCommand(), a.versionCommand())
 	for _, c := range root.Commands() {
 		c.Args = usageArgs(c.Args)
 	}
@@ -139,10 +141,24 @@ func wanted(flag *pflag.Flag) string {
 		return "a number of packets"
 	case "snaplen", "buffer":
 		return "a number of bytes"
+	case "loop":
+		return "a number of times"
+	case "rotate-files":
+		return "a number of files"
+	case "rotate-count":
+		return "a number of packets"
+	case "rotate-size":
+		return "a number of millions of bytes, or of bytes as in 500k, 64MiB or 1G"
+	case "speed":
+		return "a factor, such as 1, 0.5 or 10"
 	case "list":
 		return "a number of differences"
 	}
 	switch flag.Value.Type() {
+	case "size":
+		return "a number of bytes, such as 65536, 64MiB or 1G"
+	case "rate":
+		return "a rate, such as 500, 10k or 1.5M"
 	case "duration":
 		return "a time, such as 30s or 5m"
 	case "bool":
@@ -197,7 +213,7 @@ func usageArgs(check cobra.PositionalArgs) cobra.PositionalArgs {
 // front, which means nothing here.
 func errorText(err error) string {
 	s := err.Error()
-	for _, p := range []string{"pkts: ", "pcap: ", "capture: ", "link: "} {
+	for _, p := range []string{"pkts: ", "pcap: ", "capture: ", "link: ", "filter: "} {
 		if len(s) > len(p) && s[:len(p)] == p {
 			return s[len(p):]
 		}

@@ -29,6 +29,9 @@ import (
 const asProgram = "PKTS_TEST_AS_PROGRAM"
 
 func TestMain(m *testing.M) {
+	if os.Getenv(asNobody) != "" {
+		os.Exit(openAsNobody(os.Args[1]))
+	}
 	if os.Getenv(asProgram) != "" {
 		os.Exit(Main(os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 	}
@@ -154,7 +157,7 @@ func TestCommandLine(t *testing.T) {
 		{name: "check without a file", args: "check", code: 2, stderr: `^pkts: name at least one capture file.*\nRun "pkts check --help"`},
 		{name: "info without a file", args: "info", code: 2, stderr: `^pkts: name at least one capture file.*\nRun "pkts info --help"`},
 		{name: "sniff without an interface", args: "sniff", code: 2, stderr: `name an interface with -i`},
-		{name: "sniff with a file", args: "sniff -i lo x", code: 2, stderr: `^pkts: pkts sniff takes no arguments: leave out "x"\n`},
+		{name: "sniff with a wrong expression", args: "sniff -i lo ip or", code: 1, stderr: `^pkts: column 6: .*\n  ip or\n       \^\n$`},
 		{name: "sniff without -i", args: "sniff eth0", code: 2, stderr: `^pkts: name the interface with -i: pkts sniff -i eth0\nRun "pkts sniff --help" for what there is\.\n$`},
 		{name: "negative snap length", args: "sniff -i lo -s -1", code: 2, stderr: `^pkts: -s takes a number of bytes, not "-1"\n`},
 		{name: "snap length that is no number", args: "sniff -i lo -s x", code: 2, stderr: `^pkts: -s takes a number of bytes, not "x"\n`},
@@ -164,6 +167,35 @@ func TestCommandLine(t *testing.T) {
 		{name: "promiscuous mode in the help", args: "sniff --help", stdout: `-p, --no-promiscuous `},
 		{name: "arguments of version", args: "version x", code: 2, stderr: `^pkts: pkts version takes no arguments: leave out "x"\n`},
 		{name: "direction", args: "sniff -i lo --direction up", code: 2, stderr: `--direction up: use `},
+		{name: "several interfaces, one twice", args: "sniff -i lo -i lo", code: 2, stderr: `^pkts: -i lo: it is there twice\n`},
+		{name: "buffer with a unit", args: "sniff -i nothing0 -B 64MiB", code: 1, stderr: `^pkts: open nothing0: `},
+		{name: "unknown backend", args: "sniff -i lo --backend x", code: 2, stderr: `^pkts: --backend x: use auto, ring, messages, xdp\n`},
+		{name: "direction of tcpdump", args: "sniff -i nothing0 -Q inout", code: 1, stderr: `^pkts: open nothing0: `},
+		{name: "clock", args: "sniff -i lo -j adapter", code: 2, stderr: `^pkts: -j adapter: use host or host_hiprec`},
+		{name: "clocks", args: "sniff -J", stdout: `^host \(the kernel's clock\)\nhost_hiprec `},
+		{name: "ring of files without files", args: "sniff -i lo -w x -W 3", code: 2, stderr: `^pkts: -W keeps the last of several files`},
+		{name: "rotation without a file", args: "sniff -i lo -C 1", code: 2, stderr: `: name it with -w\n`},
+		{name: "rotation to the standard output", args: "sniff -i lo -G 1 -w -", code: 2, stderr: `: name it with -w\n`},
+		{name: "rotation size", args: "sniff -i lo -w x -C x", code: 2, stderr: `^pkts: -C takes a number of millions of bytes, or of bytes as in 500k, 64MiB or 1G, not "x"\n`},
+		{name: "rotation time", args: "sniff -i lo -w x -G -1", code: 2, stderr: `^pkts: -G takes a time, such as 30s or 5m, not "-1"\n`},
+		{name: "rotation count", args: "sniff -i lo -w x --rotate-count -1", code: 2, stderr: `^pkts: --rotate-count takes a number of packets, not "-1"\n`},
+		{name: "memory", args: "sniff -i lo --write-buffer x", code: 2, stderr: `^pkts: --write-buffer takes a number of bytes, such as 65536, 64MiB or 1G, not "x"\n`},
+		{name: "replay without an interface", args: "replay x", code: 2, stderr: `^pkts: name an interface with -i; pkts ifaces lists them\n`},
+		{name: "replay without a file", args: "replay -i lo", code: 2, stderr: `^pkts: name at least one capture file`},
+		{name: "replay at two rates", args: "replay -i lo --pps 1 -t x", code: 2, stderr: `^pkts: --pps, --bps, --speed and --top-speed each say how fast: give one of them\n`},
+		{name: "replay at no rate", args: "replay -i lo --pps 0 x", code: 2, stderr: `^pkts: --pps takes a rate, such as 500, 10k or 1.5M, not "0"\n`},
+		{name: "replay at no speed", args: "replay -i lo --speed 0 x", code: 2, stderr: `^pkts: --speed takes a factor, such as 1, 0.5 or 10, not "0"\n`},
+		{name: "replay backwards", args: "replay -i lo --speed -1 x", code: 2, stderr: `^pkts: --speed takes a factor`},
+		{name: "replay never", args: "replay -i lo --loop -1 x", code: 2, stderr: `^pkts: -l takes a number of times, not "-1"\n`},
+		{name: "replay the standard input twice", args: "replay -i lo --loop 2 -", code: 2, stderr: `^pkts: --loop reads a file again`},
+		{name: "replay on no interface", args: "replay -i nothing0 x", code: 1, stderr: `^pkts: open nothing0: `},
+		{name: "send without an interface", args: "send 00", code: 2, stderr: `^pkts: name an interface with -i`},
+		{name: "send no digits", args: "send -i lo xyz", code: 2, stderr: `^pkts: "xyz" is not all hexadecimal digits\n`},
+		{name: "send half a byte", args: "send -i lo 123", code: 2, stderr: `^pkts: "123" has 3 hexadecimal digits: a byte has two\n`},
+		{name: "send two things", args: "send -i lo -r x 00", code: 2, stderr: `^pkts: -r x and packets on the command line: give one of them\n`},
+		{name: "send nothing", args: "send -i lo", code: 1, stderr: `^pkts: standard input: there is no packet in it\n`},
+		{name: "send damage", args: "send -i lo -r -", stdin: []byte("00\nzz\n"), code: 1, stderr: `^pkts: standard input: line 2: "zz" is not all`},
+		{name: "number of the interface", args: "read -c 1 -e interface -e n", stdout: `^0\t1\n$`},
 		{name: "fields of an unknown layer", args: "fields foo", code: 2, stderr: `no layer is called "foo"`},
 	}
 	for _, tt := range tests {

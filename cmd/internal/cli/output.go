@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bytes"
+	"cmp"
 	"io"
 	"os"
 	"path/filepath"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/gopkts/gopkts/common/filter"
 	"github.com/gopkts/gopkts/common/link"
 	"github.com/gopkts/gopkts/common/pcap"
 	"github.com/gopkts/gopkts/pkts"
@@ -37,7 +39,7 @@ type outputFlags struct {
 var formats = []string{"text", "tree", "json", "fields"}
 
 // frameFields are the fields that belong to no layer.
-var frameFields = []string{"n", "time", "caplen", "len", "link", "summary"}
+var frameFields = []string{"n", "time", "caplen", "len", "link", "interface", "summary"}
 
 func (o *outputFlags) register(cmd *cobra.Command) {
 	f := cmd.Flags()
@@ -57,17 +59,11 @@ func (o *outputFlags) register(cmd *cobra.Command) {
 	f.BoolVar(&o.nano, "nano", false, "print times in nanoseconds")
 	f.StringVar(&o.color, "color", "auto", "`WHEN` to colour the output: auto (on terminals, unless NO_COLOR is set), always or never")
 	f.BoolVar(&o.print, "print", false, "print although -w is given")
-	complete := func(flag string, values ...string) {
-		// The flag was registered above.
-		_ = cmd.RegisterFlagCompletionFunc(flag, func(_ *cobra.Command, _ []string, start string) ([]string, cobra.ShellCompDirective) {
-			return withPrefix(values, start), cobra.ShellCompDirectiveNoFileComp
-		})
-	}
-	complete("type", formats...)
-	complete("time", timeStyles[:]...)
-	complete("color", "auto", "always", "never")
-	complete("write-format", "pcapng", "pcap", "pcap-nano")
-	complete("field", append(slices.Clone(frameFields), pkts.Default.FieldPaths()...)...)
+	completeValues(cmd, "type", formats...)
+	completeValues(cmd, "time", timeStyles[:]...)
+	completeValues(cmd, "color", "auto", "always", "never")
+	completeValues(cmd, "write-format", "pcapng", "pcap", "pcap-nano")
+	completeValues(cmd, "field", append(slices.Clone(frameFields), pkts.Default.FieldPaths()...)...)
 }
 
 // withPrefix returns the values that begin with start.
@@ -86,13 +82,29 @@ type output struct {
 	out     io.Writer
 	buf     []byte
 	pkt     pkts.Packet
-	n       int // packets so far
+	filter  *filter.PerLink // of what is read; nil for all of it
+	n       int             // packets so far
 	scratch []byte
 
-	file       *pcap.Writer
+	file       packetFile
+	rotator    *pcap.Rotator      // file, if it is one
+	rotation   *pcap.RotateConfig // asks for one
+	stream     io.Writer          // instead of file, for what is already encoded
+	closer     io.Closer          // of stream, if any
 	fileFormat pcap.Format
-	interfaces int // described in file
-	base       int // number of the first interface of the file that is read
+	interfaces int      // described in file
+	base       int      // number of the first interface of the file that is read
+	names      []string // of the interfaces, if they are printed
+}
+
+// packetFile is where -w writes: one file or a succession of them.
+type packetFile interface {
+	AddInterface(index int, iface pcap.Interface) error
+	WritePacket(f *link.Frame, options pcap.PacketOptions) error
+	WriteBlock(b pcap.Block) error
+	InterfaceID(index int, t link.Type) (id uint32, ok bool)
+	Flush() error
+	Close() error
 }
 
 // field is one column of -T fields.
@@ -232,20 +244,58 @@ func (o *output) create(t link.Type, coarse bool) error {
 			o.fileFormat = pcap.FormatPcap
 		}
 	}
+	cfg := o.fileConfig(t)
+	if o.rotation != nil {
+		return o.createRotator(cfg)
+	}
+	var w *pcap.Writer
+	var err error
+	if o.flags.write == "-" {
+		w, err = pcap.NewWriter(o.out, cfg)
+	} else {
+		w, err = pcap.Create(o.flags.write, cfg)
+	}
+	if err != nil {
+		return err
+	}
+	o.file = w
+	return nil
+}
+
+// fileConfig returns how the file of -w is written.
+func (o *output) fileConfig(t link.Type) pcap.WriterConfig {
 	cfg := pcap.WriterConfig{Format: o.fileFormat}
 	if o.fileFormat == pcap.FormatPcapng {
 		cfg.Section.Options = pcap.Options{pcap.TextOption(pcap.OptSectionApplication, "pkts "+versionText())}
 	} else {
 		cfg.Link = t
 	}
-	var err error
-	if o.flags.write == "-" {
-		o.file, err = pcap.NewWriter(o.out, cfg)
-	} else {
-		o.file, err = pcap.Create(o.flags.write, cfg)
-	}
-	return err
+	return cfg
 }
+
+// createRotator prepares the files of -w. The first is created with the first
+// packet.
+func (o *output) createRotator(cfg pcap.WriterConfig) error {
+	dir, name := filepath.Split(o.flags.write)
+	c := *o.rotation
+	c.Writer, c.Overwrite, c.Pattern = cfg, true, name
+	if !strings.Contains(name, "{seq}") {
+		ext := filepath.Ext(name)
+		c.Pattern = strings.TrimSuffix(name, ext) + "_{seq}_{time}" + ext
+	}
+	r, err := pcap.CreateRotator(cmp.Or(dir, "."), c)
+	if err != nil {
+		return err
+	}
+	o.file, o.rotator = r, r
+	return nil
+}
+
+// rotates reports whether a file can end without a packet.
+func (o *output) rotates() bool { return o.rotator != nil && o.rotation.Interval > 0 }
+
+// rotateIfDue ends a file whose time is over.
+func (o *output) rotateIfDue(now time.Time) error { return o.rotator.RotateIfDue(now) }
 
 // describe describes the interfaces of the source in a pcapng file.
 func (o *output) describe(interfaces func() []pcap.Interface, index int) error {
@@ -315,12 +365,25 @@ func (o *output) flush() error {
 // close completes the output.
 func (o *output) close() error {
 	err := o.flush()
+	if o.closer != nil {
+		if cerr := o.closer.Close(); err == nil {
+			err = cerr
+		}
+	}
 	if o.file != nil {
 		if ferr := o.file.Close(); err == nil {
 			err = ferr
 		}
 	}
 	return err
+}
+
+// name returns the name of a frame's interface, if it is printed.
+func (o *output) name(f *link.Frame) string {
+	if f.Interface < len(o.names) {
+		return o.names[f.Interface]
+	}
+	return ""
 }
 
 func (o *output) style(s string) {
@@ -336,6 +399,9 @@ func (o *output) text(f *link.Frame) {
 	o.style(styleDim)
 	o.buf = o.clock.append(o.buf, f.Time)
 	o.style(styleReset)
+	if name := o.name(f); name != "" {
+		o.buf = append(append(o.buf, name...), ' ')
+	}
 	o.buf = append(o.pkt.AppendSummary(o.buf), '\n')
 }
 
@@ -356,6 +422,9 @@ func (o *output) tree(f *link.Frame) {
 	}
 	o.buf = append(o.buf, ", "...)
 	o.buf = append(o.buf, f.Link.String()...)
+	if name := o.name(f); name != "" {
+		o.buf = append(append(o.buf, ", "...), name...)
+	}
 	o.style(styleReset)
 	o.buf = append(o.buf, '\n')
 	if err != nil {
@@ -403,6 +472,10 @@ func (o *output) json(f *link.Frame) {
 	b = strconv.AppendInt(b, int64(f.WireLen), 10)
 	b = append(b, `,"link":`...)
 	b = strconv.AppendQuote(b, f.Link.String())
+	if name := o.name(f); name != "" {
+		b = append(b, `,"interface":`...)
+		b = strconv.AppendQuoteToASCII(b, name)
+	}
 	if f.Direction != link.DirectionUnknown {
 		b = append(b, `,"direction":`...)
 		b = strconv.AppendQuote(b, f.Direction.String())
@@ -448,6 +521,12 @@ func (o *output) columns(f *link.Frame) {
 			b = strconv.AppendInt(b, int64(f.WireLen), 10)
 		case "link":
 			b = append(b, f.Link.String()...)
+		case "interface":
+			if name := o.name(f); name != "" {
+				b = append(b, name...)
+			} else {
+				b = strconv.AppendInt(b, int64(f.Interface), 10)
+			}
 		case "summary":
 			b = o.pkt.AppendSummary(b)
 		}

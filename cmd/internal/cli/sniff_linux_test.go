@@ -21,6 +21,7 @@ type sniffer struct {
 	cmd    *exec.Cmd
 	out    bytes.Buffer
 	stderr *bufio.Reader
+	says   string // at the start
 }
 
 // startSniffer starts pkts sniff on veth0 of ns and waits until it captures.
@@ -39,9 +40,13 @@ func startSniffer(t *testing.T, ns *netns.NS, args ...string) *sniffer {
 	}
 	_ = w.Close()
 	s.stderr = bufio.NewReader(r)
-	line, err := s.stderr.ReadString('\n')
-	if err != nil || line != "capturing on veth0, link type ETHERNET\n" {
-		t.Fatalf("sniff says %q, %v", line, err)
+	// A line for each interface.
+	for range 1 + strings.Count(" "+strings.Join(args, " "), " -i ") {
+		line, err := s.stderr.ReadString('\n')
+		if err != nil || !strings.HasPrefix(line, "capturing on veth") || !strings.Contains(line, ", link type ETHERNET, ") {
+			t.Fatalf("sniff says %q, %v", line, err)
+		}
+		s.says += line
 	}
 	return s
 }
@@ -89,6 +94,20 @@ func TestPrivilegedSniffPrint(t *testing.T) {
 	}
 	if icmp < 4 {
 		t.Errorf("%d ICMP messages, want at least 4: %s", icmp, s.out.String())
+	}
+}
+
+// The kernel captures what an expression accepts.
+func TestPrivilegedSniffFilters(t *testing.T) {
+	a, b := cable(t)
+	s := startSniffer(t, a, "-t", "-c", "3", "icmp[icmptype]", "=", "icmp-echo", "and", "inbound")
+	b.Run(t, "ping", "-c", "3", "-i", "0.2", "192.0.2.1")
+	stats := s.wait(t)
+	if !strings.HasPrefix(stats, "3 packets, 3 received by the filter, ") {
+		t.Errorf("stats: %q", stats)
+	}
+	if out := s.out.String(); strings.Count(out, "\n") != 3 || strings.Count(out, "ICMP echo request") != 3 {
+		t.Errorf("%s", out)
 	}
 }
 

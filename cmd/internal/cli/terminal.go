@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"sync"
 	"time"
 
 	"golang.org/x/term"
@@ -82,4 +83,66 @@ func (p *progress) done() {
 		fmt.Fprint(p.w, "\r\x1b[K")
 		p.shown = false
 	}
+}
+
+// statusEvery is how often the line on a terminal is written anew.
+const statusEvery = 200 * time.Millisecond
+
+// startStatus tells on the standard error how it goes from time to time: by a
+// line each time that every is over or, when that is 0 and live is set, by one
+// line that changes, if it is a terminal. text returns the line, or nothing to
+// tell nothing. startStatus returns what ends that.
+func (a *app) startStatus(every time.Duration, live bool, text func(now time.Time) string) (end func()) {
+	if live = live && every == 0 && isTerminal(a.err); live {
+		every = statusEvery
+	}
+	if every == 0 {
+		return func() {}
+	}
+	before, after := "", "\n"
+	if live {
+		before, after = "\r\x1b[K", ""
+	}
+	done := make(chan struct{})
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		t := time.NewTicker(every)
+		defer t.Stop()
+		for {
+			select {
+			case now := <-t.C:
+				if line := text(now); line != "" {
+					fmt.Fprint(a.err, before+line+after)
+				}
+			case <-done:
+				fmt.Fprint(a.err, before)
+				return
+			}
+		}
+	})
+	return func() {
+		close(done)
+		wg.Wait()
+	}
+}
+
+// status is what was told last.
+type status struct {
+	start, last    time.Time
+	packets, bytes uint64
+}
+
+func newStatus() *status {
+	now := time.Now()
+	return &status{start: now, last: now}
+}
+
+// text tells how long it has taken, how many packets there were, and the rates
+// since the last time.
+func (s *status) text(now time.Time, packets, bytes uint64) string {
+	seconds := max(now.Sub(s.last).Seconds(), 1e-3)
+	text := fmt.Sprintf("%.1fs: %d packets, %s, %s", now.Sub(s.start).Seconds(), packets,
+		rateText(float64(packets-s.packets)/seconds, "packets/s"), rateText(8*float64(bytes-s.bytes)/seconds, "bit/s"))
+	s.last, s.packets, s.bytes = now, packets, bytes
+	return text
 }
