@@ -7,6 +7,7 @@ import (
 
 	"github.com/gopacket/gopacket/pcap"
 
+	"github.com/gopkts/gopkts/common/filter"
 	"github.com/gopkts/gopkts/fuzz/bench/libpcap"
 )
 
@@ -42,4 +43,11 @@ func BenchmarkReadLibpcap(b *testing.B) {
 			perPacket(b)
 		})
 	}
+}
+
+// benchmarkLibpcapFilter runs a program by bpf_filter.
+func benchmarkLibpcapFilter(b *testing.B, name string, prog filter.Program, frames [][]byte) {
+	b.Run(name+"/libpcap", func(b *testing.B) {
+		sink += libpcap.Filter(prog, frames, b.N)
+	})
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/gopkts/gopkts/common/filter"
 	"github.com/gopkts/gopkts/common/link"
 	"github.com/gopkts/gopkts/pkts"
 )
@@ -18,9 +19,10 @@ func (a *app) checkCommand() *cobra.Command {
 	var (
 		list    int
 		verbose bool
+		dialect string
 	)
 	cmd := &cobra.Command{
-		Use:   "check FILE...",
+		Use:   "check FILE... [EXPR...]",
 		Short: "Decode and encode every packet, and compare the bytes",
 		Long: `check decodes every packet of the files, fills in every layer, and encodes the
 packet in three ways: as it is, from its filled-in layers, and with every length,
@@ -29,20 +31,27 @@ of the file. It prints
 
   packets=N identical=N differing=N errors=N panics=N
 
-where errors counts the packets with a header that cannot be decoded (they are
+of the packets that a filter expression accepts, if there is one: it begins with the
+first argument that is no file or behind --. errors counts the packets with a header that cannot be decoded (they are
 compared all the same). The exit code is 1 when a packet differs, when the
 decoder panics, or when a file cannot be read to its end.`,
 		Example: `  pkts check trace.pcap
   pkts check -v captures/*.pcapng`,
 		Args: someFiles,
-		RunE: func(cmd *cobra.Command, files []string) error {
+		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := notNegative(cmd, "list"); err != nil {
 				return err
 			}
-			c := checker{app: a, list: list, verbose: verbose, bar: newProgress(a.err), pkt: new(pkts.Packet)}
+			files, words := filesAndExpression(cmd, args, false)
+			expr, err := a.expression(words, dialect)
+			if err != nil {
+				return err
+			}
+			c := checker{app: a, list: list, verbose: verbose, expr: expr, bar: newProgress(a.err), pkt: new(pkts.Packet)}
 			return c.run(cmd.Context(), files)
 		},
 	}
+	registerDialect(cmd, &dialect)
 	cmd.Flags().IntVar(&list, "list", 10, "list the first `N` differences")
 	cmd.Flags().BoolVarP(&verbose, "verbose", "v", false, "print a line for each file, and the errors of decoding")
 	return cmd
@@ -68,6 +77,7 @@ type checker struct {
 	*app
 	list    int // differences that are still listed
 	verbose bool
+	expr    *filter.PerLink // of what is checked; nil for all of it
 	bar     *progress
 	pkt     *pkts.Packet
 	buf     []byte
@@ -126,6 +136,13 @@ func (c *checker) file(ctx context.Context, name string, before int) (t tally, e
 				return t, nil
 			}
 			return t, err
+		}
+		if c.expr != nil {
+			if ok, err := c.expr.Match(ctx, &f); err != nil {
+				return t, err
+			} else if !ok {
+				continue
+			}
 		}
 		t.packets++
 		c.frame(name, &t, &f)

@@ -86,6 +86,7 @@ overwrite a file that is read.`,
 		Example: `  pkts read                              a small capture that is part of the program
   pkts read trace.pcapng                 one line a packet
   pkts read -T tree -c 1 trace.pcapng    every field of the first packet
+  pkts read trace.pcapng tcp port 80     only what a filter accepts
   pkts read -T json trace.pcapng | jq 'select(.len > 1000) | .n'
   pkts sniff -i eth0 -w out.pcapng       capture to a file until ^C
   pkts replay -i eth0 trace.pcapng       send what was captured, with its pauses
@@ -97,7 +98,7 @@ overwrite a file that is read.`,
 	}
 	root.SuggestionsMinimumDistance = 2
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{flagError(err)} })
-	root.AddCommand(a.readCommand(), a.sniffCommand(), a.replayCommand(), a.sendCommand(), a.ifacesCommand(), a.checkCommand(), a.infoCommand(), a.fieldsCommand(), a.versionCommand())
+	root.AddCommand(a.readCommand(), a.sniffCommand(), a.filterCommand(), a.replayCommand(), a.sendCommand(), a.ifacesCommand(), a.checkCommand(), a.infoCommand(), a.fieldsCommand(), a.versionCommand())
 	for _, c := range root.Commands() {
 		c.Args = usageArgs(c.Args)
 	}
@@ -212,7 +213,7 @@ func usageArgs(check cobra.PositionalArgs) cobra.PositionalArgs {
 // front, which means nothing here.
 func errorText(err error) string {
 	s := err.Error()
-	for _, p := range []string{"pkts: ", "pcap: ", "capture: ", "link: "} {
+	for _, p := range []string{"pkts: ", "pcap: ", "capture: ", "link: ", "filter: "} {
 		if len(s) > len(p) && s[:len(p)] == p {
 			return s[len(p):]
 		}

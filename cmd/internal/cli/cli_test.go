@@ -157,7 +157,7 @@ func TestCommandLine(t *testing.T) {
 		{name: "check without a file", args: "check", code: 2, stderr: `^pkts: name at least one capture file.*\nRun "pkts check --help"`},
 		{name: "info without a file", args: "info", code: 2, stderr: `^pkts: name at least one capture file.*\nRun "pkts info --help"`},
 		{name: "sniff without an interface", args: "sniff", code: 2, stderr: `name an interface with -i`},
-		{name: "sniff with a file", args: "sniff -i lo x", code: 2, stderr: `^pkts: pkts sniff takes no arguments: leave out "x"\n`},
+		{name: "sniff with a wrong expression", args: "sniff -i lo ip or", code: 1, stderr: `^pkts: column 6: .*\n  ip or\n       \^\n$`},
 		{name: "sniff without -i", args: "sniff eth0", code: 2, stderr: `^pkts: name the interface with -i: pkts sniff -i eth0\nRun "pkts sniff --help" for what there is\.\n$`},
 		{name: "negative snap length", args: "sniff -i lo -s -1", code: 2, stderr: `^pkts: -s takes a number of bytes, not "-1"\n`},
 		{name: "snap length that is no number", args: "sniff -i lo -s x", code: 2, stderr: `^pkts: -s takes a number of bytes, not "x"\n`},

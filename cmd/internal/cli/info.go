@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/gopkts/gopkts/common/filter"
 	"github.com/gopkts/gopkts/common/link"
 	"github.com/gopkts/gopkts/common/pcap"
 )
@@ -73,22 +74,30 @@ type ifaceStat struct {
 
 func (a *app) infoCommand() *cobra.Command {
 	var asJSON bool
+	var dialect string
 	cmd := &cobra.Command{
-		Use:   "info FILE... [--json]",
+		Use:   "info FILE... [EXPR...] [--json]",
 		Short: "Say what capture files are and what is in them",
 		Long: `info reads the files to their ends and prints format, link types, number and
 sizes of packets, times, interfaces and comments. Of a damaged file it says what
-there is, and why it ends; the exit code is then 1. --json prints an array of
+there is, and why it ends; the exit code is then 1. With a filter expression, which
+begins with the first argument that is no file or behind --, the packets that it
+accepts are those that count. --json prints an array of
 objects, one for each file.`,
 		Example: `  pkts info trace.pcapng
   pkts info --json *.pcap | jq -r '.[] | [.file, .packets] | @tsv'`,
 		Args: someFiles,
-		RunE: func(cmd *cobra.Command, files []string) error {
+		RunE: func(cmd *cobra.Command, args []string) error {
+			files, words := filesAndExpression(cmd, args, false)
+			expr, err := a.expression(words, dialect)
+			if err != nil {
+				return err
+			}
 			bar := newProgress(a.err)
 			infos := make([]*fileInfo, 0, len(files))
 			failed := false
 			for i, name := range files {
-				info, err := a.info(cmd.Context(), name, bar)
+				info, err := a.info(cmd.Context(), name, expr, bar)
 				bar.done()
 				if err != nil {
 					failed = true
@@ -117,12 +126,13 @@ objects, one for each file.`,
 			return nil
 		},
 	}
+	registerDialect(cmd, &dialect)
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	return cmd
 }
 
 // info reads a file. What was found out before an error is returned with it.
-func (a *app) info(ctx context.Context, name string, bar *progress) (*fileInfo, error) {
+func (a *app) info(ctx context.Context, name string, expr *filter.PerLink, bar *progress) (*fileInfo, error) {
 	info := &fileInfo{File: name, Ordered: true, Links: []linkCount{}}
 	if st, err := os.Stat(name); err == nil && st.Mode().IsRegular() {
 		info.Size = st.Size()
@@ -154,7 +164,7 @@ func (a *app) info(ctx context.Context, name string, bar *progress) (*fileInfo, 
 	info.Format, info.Compression, info.Order, info.SnapLen = h.Format.String(), h.Compression, h.Order.String(), h.SnapLen
 	info.Version = fmt.Sprintf("%d.%d", h.Major, h.Minor)
 	c := counter{info: info, links: map[link.Type]int{}}
-	err = c.count(r.Reader, bar)
+	err = c.count(ctx, r.Reader, expr, bar)
 	info.Sections = r.Sections()
 	info.links(c.links)
 	if h.Format == pcap.FormatPcapng {
@@ -261,7 +271,7 @@ type counter struct {
 	before      time.Time
 }
 
-func (c *counter) count(r *pcap.Reader, bar *progress) error {
+func (c *counter) count(ctx context.Context, r *pcap.Reader, expr *filter.PerLink, bar *progress) error {
 	c.interfaces = map[int]int{}
 	ng := r.Format() == pcap.FormatPcapng
 	var f link.Frame
@@ -271,6 +281,13 @@ func (c *counter) count(r *pcap.Reader, bar *progress) error {
 				return nil
 			}
 			return err
+		}
+		if expr != nil {
+			if ok, err := expr.Match(ctx, &f); err != nil {
+				return err
+			} else if !ok {
+				continue
+			}
 		}
 		c.frame(&f)
 		if ng {

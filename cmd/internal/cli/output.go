@@ -13,6 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/gopkts/gopkts/common/filter"
 	"github.com/gopkts/gopkts/common/link"
 	"github.com/gopkts/gopkts/common/pcap"
 	"github.com/gopkts/gopkts/pkts"
@@ -81,7 +82,8 @@ type output struct {
 	out     io.Writer
 	buf     []byte
 	pkt     pkts.Packet
-	n       int // packets so far
+	filter  *filter.PerLink // of what is read; nil for all of it
+	n       int             // packets so far
 	scratch []byte
 
 	file       packetFile

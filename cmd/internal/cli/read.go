@@ -20,9 +20,10 @@ func (a *app) readCommand() *cobra.Command {
 		files   []string
 		recover bool
 		follow  bool
+		dialect string
 	)
 	cmd := &cobra.Command{
-		Use:   "read [-r FILE... | FILE... | -] [flags]",
+		Use:   "read [-r FILE... | FILE... | -] [EXPR...] [flags]",
 		Short: "Print the packets of capture files, or copy them to another",
 		Long: `read prints the packets of capture files, one line each in the manner of
 tcpdump -nn -S, or as trees, JSON or fields; with -w it copies them, to a file that
@@ -31,6 +32,10 @@ is none of those that are read.
 FILE is a pcap, pcapng or snoop file, whatever its name, perhaps compressed by
 gzip, bzip2, zstd or lz4; - is the standard input. Without FILE, a small capture
 that is part of the program is read.
+
+EXPR is a filter expression, as pcap-filter(7) has them: only the packets that it
+accepts are printed or copied. It begins with the first argument that is no file,
+or behind --.
 
 A file that is damaged or cut short is printed as far as it goes; a warning says
 where it ends, and the exit code is 1.
@@ -43,9 +48,11 @@ described in docs/printing.md.`,
   tcpdump -w - | pkts read -
   pkts read -T fields -e time -e ipv4.src -e ipv4.dst -e tcp.flags_names trace.pcap
   pkts read -T json trace.pcap | jq -r '.layers[] | select(.name=="ipv4") | .fields.src'
-  pkts read -c 100 -w first100.pcapng trace.pcap`,
+  pkts read -c 100 -w first100.pcapng trace.pcap
+  pkts read -w web.pcap trace.pcap tcp port 80 or 443`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			files = append(files, args...)
+			more, words := filesAndExpression(cmd, args, len(files) > 0)
+			files = append(files, more...)
 			if len(files) == 0 {
 				if follow {
 					return usagef("-F waits for more of a file: name the file")
@@ -54,6 +61,9 @@ described in docs/printing.md.`,
 			}
 			out, err := a.newOutput(cmd, flags)
 			if err != nil {
+				return err
+			}
+			if out.filter, err = a.expression(words, dialect); err != nil {
 				return err
 			}
 			if err := a.keepsInputs(files, out); err != nil {
@@ -71,6 +81,7 @@ described in docs/printing.md.`,
 	}
 	cmd.Flags().StringArrayVarP(&files, "read", "r", nil, "read `FILE`, - for the standard input; repeatable, and the same as naming it without -r")
 	flags.register(cmd)
+	registerDialect(cmd, &dialect)
 	cmd.Flags().BoolVar(&recover, "recover", false, "go on behind damage, where a record makes sense again")
 	cmd.Flags().BoolVarP(&follow, "follow", "F", false, "wait for more at the end of a file that is still being written; it must be named")
 	return cmd
@@ -178,6 +189,13 @@ func (a *app) readFile(ctx context.Context, name string, out *output, bar *progr
 				break
 			}
 			return err
+		}
+		if out.filter != nil {
+			if ok, err := out.filter.Match(ctx, &f); err != nil {
+				return err
+			} else if !ok {
+				continue
+			}
 		}
 		var options pcap.PacketOptions
 		if out.flags.write != "" {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/gopkts/gopkts/capture"
+	"github.com/gopkts/gopkts/common/filter"
 	"github.com/gopkts/gopkts/common/link"
 	"github.com/gopkts/gopkts/common/pcap"
 )
@@ -48,7 +49,8 @@ type recorder struct {
 type source struct {
 	s     *capture.Sniffer
 	name  string
-	index int // in the output
+	index int            // in the output
+	match *filter.Filter // of what the kernel does not filter, or nil
 
 	enc  *pcap.Writer // encodes for the recorder's stream, by way of sink
 	sink sink
@@ -197,6 +199,9 @@ func (r *recorder) read(src *source) (err error) {
 			continue
 		default:
 			return err
+		}
+		if src.match != nil && !src.match.MatchFrame(&f) {
+			continue
 		}
 		packets++
 		bytes += uint64(f.WireLen)

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -12,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/gopkts/gopkts/capture"
+	"github.com/gopkts/gopkts/common/filter"
 	"github.com/gopkts/gopkts/common/link"
 	"github.com/gopkts/gopkts/common/pcap"
 )
@@ -34,6 +36,8 @@ type sniffFlags struct {
 	user       string
 	stats      time.Duration
 	quiet      bool
+	expr       string
+	dialect    string
 }
 
 // rotateFlags say when -w begins another file.
@@ -58,12 +62,15 @@ var timeStampTypes = [...]struct{ name, text string }{
 func (a *app) sniffCommand() *cobra.Command {
 	var flags sniffFlags
 	cmd := &cobra.Command{
-		Use:   "sniff -i INTERFACE... [flags]",
+		Use:   "sniff -i INTERFACE... [EXPR...] [flags]",
 		Short: "Capture packets from network interfaces, and print or store them",
 		Long: `sniff captures what interfaces send and receive, until ^C, -c or --duration, and
 prints it as read does or writes it to a file (-w). At the end it says on the
 standard error how many packets there were and how many were lost. Meanwhile the
 interfaces are in promiscuous mode, as with tcpdump; -p leaves them as they are.
+
+EXPR is a filter expression, as pcap-filter(7) has them: only the packets that it
+accepts are captured. The kernel filters, before it copies them.
 
 With several -i the packets go to one output, which says where each was seen: by
 the name in front of a line, by "interface" in JSON, by interface blocks in
@@ -86,6 +93,7 @@ name a place where USER may write.
 --backend xdp takes packets away from the host; see docs/linux.md for all of them.`,
 		Example: `  pkts sniff -i eth0
   pkts sniff -i eth0 -c 10 -T tree
+  pkts sniff -i eth0 tcp port 80 or 443
   pkts sniff -i eth0 -i eth1 -w out.pcapng --duration 1m
   pkts sniff -i eth0 -w out.pcapng -C 100 -W 10 -Z nobody
   pkts sniff -i eth0 -T json | jq -c '.layers[-1]'`,
@@ -93,15 +101,16 @@ name a place where USER may write.
 			if len(args) > 0 && len(flags.interfaces) == 0 {
 				return fmt.Errorf("name the interface with -i: pkts sniff -i %s", args[0])
 			}
-			return noArgs(cmd, args)
+			return nil
 		},
-		RunE: func(cmd *cobra.Command, _ []string) error {
+		RunE: func(cmd *cobra.Command, args []string) error {
 			if flags.listStamps {
 				for _, t := range timeStampTypes {
 					fmt.Fprintf(a.out, "%s (%s)\n", t.name, t.text)
 				}
 				return nil
 			}
+			flags.expr = strings.Join(args, " ")
 			return a.sniffFlagged(cmd, &flags)
 		},
 	}
@@ -126,6 +135,7 @@ name a place where USER may write.
 	f.StringVarP(&flags.user, "drop-privileges", "Z", "", "become `USER`, without any capability, when the interfaces are open")
 	f.DurationVar(&flags.stats, "stats", 0, "tell on the standard error how it goes, each time that this `TIME` is over")
 	f.BoolVarP(&flags.quiet, "quiet", "q", false, "no messages at the start and the end")
+	registerDialect(cmd, &flags.dialect)
 	completeValues(cmd, "direction", "both", "in", "out", "inout")
 	completeValues(cmd, "backend", backendNames()...)
 	completeValues(cmd, "time-stamp-type", timeStampTypes[0].name, timeStampTypes[1].name)
@@ -186,6 +196,10 @@ func (a *app) sniffFlagged(cmd *cobra.Command, flags *sniffFlags) error {
 	if err := notNegative(cmd, "snaplen", "duration", "rotate-count", "rotate-files", "stats"); err != nil {
 		return err
 	}
+	// What can be known before there is an interface is.
+	if _, err := a.expression([]string{flags.expr}, flags.dialect); err != nil {
+		return err
+	}
 	cfg := capture.Config{
 		SnapLen: flags.snapLen, Promiscuous: !flags.modest, BufferSize: flags.buffer.bytes, Immediate: flags.immediate,
 	}
@@ -241,8 +255,8 @@ func (r *rotateFlags) config(write string) (*pcap.RotateConfig, error) {
 	return c, nil
 }
 
-// openSources opens and activates the interfaces.
-func openSources(names []string, cfg *capture.Config) (sources []*source, err error) {
+// openSources opens the interfaces, and captures what an expression accepts.
+func openSources(ctx context.Context, names []string, expr string, dialect filter.Dialect, cfg *capture.Config) (sources []*source, err error) {
 	defer func() {
 		if err != nil {
 			closeSources(sources)
@@ -255,12 +269,48 @@ func openSources(names []string, cfg *capture.Config) (sources []*source, err er
 		}
 		sources = append(sources, &source{s: s, name: name, index: i})
 	}
-	for _, src := range sources {
-		if err := src.s.Activate(nil); err != nil {
+	programs := make([]filter.Program, len(sources))
+	for i, src := range sources {
+		if programs[i], err = src.compile(ctx, expr, dialect); err != nil {
+			return sources, err
+		}
+	}
+	for i, src := range sources {
+		if err := src.s.Activate(programs[i]); err != nil {
 			return sources, err
 		}
 	}
 	return sources, nil
+}
+
+// compile returns the program by which the kernel captures what an expression
+// accepts: nil for everything.
+func (s *source) compile(ctx context.Context, expr string, dialect filter.Dialect) (filter.Program, error) {
+	if expr == "" {
+		return nil, nil
+	}
+	o := filter.Options{Link: s.s.Link(), Resolver: systemResolver{}, Target: filter.TargetLinux, Dialect: dialect}
+	// The kernel does not see the header of cooked frames, which is made of
+	// what it says of them.
+	cooked := o.Link == link.TypeLinuxSLL || o.Link == link.TypeLinuxSLL2
+	if cooked {
+		o.Target = filter.TargetFile
+	}
+	for _, a := range s.s.Interface().Addrs {
+		if a.Addr().Is4() {
+			o.Netmask = ^uint32(0) << (32 - a.Bits())
+			break
+		}
+	}
+	f, err := filter.CompileContext(ctx, expr, o)
+	if err != nil {
+		return nil, err
+	}
+	if cooked {
+		s.match = f
+		return nil, nil
+	}
+	return f.Program(), nil
 }
 
 func closeSources(sources []*source) {
@@ -271,7 +321,10 @@ func closeSources(sources []*source) {
 
 // sniff captures until ctx is done or out is full.
 func (a *app) sniff(ctx context.Context, flags *sniffFlags, cfg *capture.Config, out *output, become *account) error {
-	sources, err := openSources(flags.interfaces, cfg)
+	sources, err := openSources(ctx, flags.interfaces, flags.expr, dialects[flags.dialect], cfg)
+	if _, ok := errors.AsType[*filter.Error](err); ok {
+		return a.refused(err)
+	}
 	if err != nil {
 		return err
 	}

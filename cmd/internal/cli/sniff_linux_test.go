@@ -97,6 +97,20 @@ func TestPrivilegedSniffPrint(t *testing.T) {
 	}
 }
 
+// The kernel captures what an expression accepts.
+func TestPrivilegedSniffFilters(t *testing.T) {
+	a, b := cable(t)
+	s := startSniffer(t, a, "-t", "-c", "3", "icmp[icmptype]", "=", "icmp-echo", "and", "inbound")
+	b.Run(t, "ping", "-c", "3", "-i", "0.2", "192.0.2.1")
+	stats := s.wait(t)
+	if !strings.HasPrefix(stats, "3 packets, 3 received by the filter, ") {
+		t.Errorf("stats: %q", stats)
+	}
+	if out := s.out.String(); strings.Count(out, "\n") != 3 || strings.Count(out, "ICMP echo request") != 3 {
+		t.Errorf("%s", out)
+	}
+}
+
 // TestPrivilegedSniffInterrupt ends a capture to a file by ^C.
 func TestPrivilegedSniffInterrupt(t *testing.T) {
 	a, b := cable(t)

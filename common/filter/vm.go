@@ -1,0 +1,102 @@
+package filter
+
+import (
+	"github.com/gopkts/gopkts/common/link"
+)
+
+// DefaultBudget is how many instructions a program may run again in one packet
+// because it jumped back, unless [VMOptions] says otherwise.
+const DefaultBudget = 1 << 16
+
+// VMOptions changes how a [VM] runs a program. The zero value runs it as
+// libpcap does.
+type VMOptions struct {
+	// Linux selects the rules of the Linux kernel where it and libpcap differ:
+	//
+	//   - A shift by X takes the lowest five bits of X. libpcap shifts by all
+	//     of it, so that the result is 0 from 32 on.
+	//   - The offset of a load relative to X wraps around, so that [x + -2] is
+	//     two bytes before X. libpcap adds without limit, and rejects the
+	//     packet.
+	Linux bool
+	// Budget is how many instructions the program may run again in one packet
+	// because it jumped back; a packet that wants more is rejected. 0 stands
+	// for [DefaultBudget]. Programs that do not jump back have no need of it:
+	// they run each instruction once at most.
+	Budget int
+}
+
+// VM runs one program. It is immutable, so that any number of goroutines can
+// use it at once, and running it allocates nothing. The zero value rejects every
+// packet.
+//
+// A load that reaches behind the last byte of the packet rejects the packet,
+// and so does a division by zero.
+type VM struct {
+	code []step
+	rets []uint32 // what instruction len(code)+i returns
+	// stateful says that the program wants a machine, and asks what metadata,
+	// as bits.
+	stateful bool
+	asks     uint32
+	budget   int
+}
+
+// NewVM prepares a program for being run. It keeps no reference to it. The
+// error is that of [Program.Validate].
+func NewVM(p Program, o VMOptions) (*VM, error) {
+	if err := p.Validate(); err != nil {
+		return nil, err
+	}
+	v := &VM{budget: o.Budget}
+	if v.budget <= 0 {
+		v.budget = DefaultBudget
+	}
+	v.decode(p, o.Linux)
+	return v, nil
+}
+
+// Run returns what the program returns for a packet: how many of its bytes to
+// keep, which can be more than there are, and 0 for none of it. data is what
+// was captured of the packet, from the first byte of the link header, and
+// wireLen the length that it had, which the program may ask for.
+//
+// What the program asks about the packet besides, SKF_AD_OFF of
+// linux/filter.h, is not known, and rejects the packet; see [VM.RunFrame].
+func (v *VM) Run(data []byte, wireLen int) uint32 {
+	return v.run(data, wireLen, nil, nil)
+}
+
+// RunFrame is [VM.Run] for a captured frame, whose Info answers what the
+// program asks besides: packet type (of the direction), interface, VLAN tag
+// (as far as it was taken off the frame), flow hash (0 without), protocol (the
+// EtherType, as the kernel finds it) and hardware type, for the link types
+// where these are known. What is not known rejects the frame. There are no
+// offsets from the network header, SKF_NET_OFF: a load from one is out of the
+// packet.
+func (v *VM) RunFrame(f *link.Frame) uint32 {
+	return v.RunInfo(f.Data, f.WireLen, &f.Info)
+}
+
+// RunInfo is [VM.RunFrame] for a packet in parts. info may be nil; its WireLen
+// is not looked at.
+func (v *VM) RunInfo(data []byte, wireLen int, info *link.Info) uint32 {
+	return v.run(data, wireLen, info, nil)
+}
+
+// runMachine runs a program that wants a machine.
+func (v *VM) runMachine(data []byte, wireLen int, info *link.Info) uint32 {
+	if v.asks != 0 && info != nil {
+		return v.runAsking(data, wireLen, info)
+	}
+	m := machine{wireLen: uint32(wireLen), budget: v.budget}
+	return v.run(data, wireLen, info, &m)
+}
+
+// runAsking runs a program that asks for metadata.
+func (v *VM) runAsking(data []byte, wireLen int, info *link.Info) uint32 {
+	var meta [metadataWords]uint32
+	m := machine{wireLen: uint32(wireLen), budget: v.budget, meta: &meta}
+	m.known = ask(v.asks, &meta, data, info)
+	return v.run(data, wireLen, info, &m)
+}
