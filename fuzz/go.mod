@@ -13,7 +13,6 @@ require (
 require (
 	github.com/gopkts/gopkts/capture v0.1.0
 	github.com/gopkts/gopkts/pkts v0.1.0
-	golang.org/x/sys v0.49.0
 	gvisor.dev/gvisor v0.0.0-20260905035102-160fafc42237
 )
 
