@@ -287,7 +287,7 @@ func TestFilterLikeLibpcap(t *testing.T) {
 		t.Errorf("%d of %d programs are longer than libpcap's optimized ones, want at most 5%%", longer, programs)
 	}
 	for _, e := range exceptions {
-		if !e.used {
+		if !e.used && !testing.Short() {
 			t.Errorf("exceptions.txt: %s :: %v :: %s is not needed", e.what, e.links, e.expr)
 		}
 	}
