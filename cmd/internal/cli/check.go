@@ -19,6 +19,7 @@ func (a *app) checkCommand() *cobra.Command {
 	var (
 		list    int
 		verbose bool
+		dialect string
 	)
 	cmd := &cobra.Command{
 		Use:   "check FILE... [EXPR...]",
@@ -42,7 +43,7 @@ decoder panics, or when a file cannot be read to its end.`,
 				return err
 			}
 			files, words := filesAndExpression(cmd, args, false)
-			expr, err := a.expression(words, filter.Options{})
+			expr, err := a.expression(words, dialect)
 			if err != nil {
 				return err
 			}
@@ -50,6 +51,7 @@ decoder panics, or when a file cannot be read to its end.`,
 			return c.run(cmd.Context(), files)
 		},
 	}
+	registerDialect(cmd, &dialect)
 	cmd.Flags().IntVar(&list, "list", 10, "list the first `N` differences")
 	cmd.Flags().BoolVarP(&verbose, "verbose", "v", false, "print a line for each file, and the errors of decoding")
 	return cmd

@@ -47,6 +47,12 @@ func TestFilterForms(t *testing.T) {
 	if got, _, code := run(t, nil, "filter", "--ast", "tcp port 80 or 443"); code != exitOK || strings.Count(got, "tcp port") != 2 {
 		t.Errorf("--ast: %q, %d", got, code)
 	}
+	if got, _, code := run(t, nil, "filter", "-y", "RAW", "--explain", "len > 5"); code != exitOK || !strings.Contains(got, "length >= 6?") {
+		t.Errorf("--explain: %q, %d", got, code)
+	}
+	if got, _, code := run(t, nil, "filter", "--dialect", "scoped", "(vlan and ip) or arp"); code != exitOK || !strings.Contains(got, "#0x806") {
+		t.Errorf("--dialect: %q, %d", got, code)
+	}
 	if got, _, _ := run(t, nil, "filter", "--live", "inbound"); !strings.Contains(got, "[type]") {
 		t.Errorf("--live: %q", got)
 	}
@@ -62,7 +68,9 @@ func TestFilterRefuses(t *testing.T) {
 		{[]string{"filter", "tcp", "port"}, exitFail, "pkts: "},
 		{[]string{"filter", "-y", "NOSUCH", "ip"}, exitUsage, "-y NOSUCH"},
 		{[]string{"filter", "-dddd", "ip"}, exitUsage, "three times"},
-		{[]string{"filter", "-d", "--ast", "ip"}, exitUsage, "leave one out"},
+		{[]string{"filter", "-d", "--ast", "ip"}, exitUsage, "leave all but one out"},
+		{[]string{"filter", "-d", "--explain", "ip"}, exitUsage, "leave all but one out"},
+		{[]string{"filter", "--dialect", "x", "ip"}, exitUsage, "use pcap or scoped"},
 		{[]string{"filter", "-s", "-1", "ip"}, exitUsage, "-s takes"},
 		{[]string{"read", samplePath(t), "tcp", "prt", "80"}, exitFail, "prt"},
 		{[]string{"info", samplePath(t), "tcp", "prt", "80"}, exitFail, "prt"},

@@ -74,6 +74,7 @@ type ifaceStat struct {
 
 func (a *app) infoCommand() *cobra.Command {
 	var asJSON bool
+	var dialect string
 	cmd := &cobra.Command{
 		Use:   "info FILE... [EXPR...] [--json]",
 		Short: "Say what capture files are and what is in them",
@@ -88,7 +89,7 @@ objects, one for each file.`,
 		Args: someFiles,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			files, words := filesAndExpression(cmd, args, false)
-			expr, err := a.expression(words, filter.Options{})
+			expr, err := a.expression(words, dialect)
 			if err != nil {
 				return err
 			}
@@ -125,6 +126,7 @@ objects, one for each file.`,
 			return nil
 		},
 	}
+	registerDialect(cmd, &dialect)
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	return cmd
 }

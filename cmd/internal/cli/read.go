@@ -10,7 +10,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/gopkts/gopkts/common/filter"
 	"github.com/gopkts/gopkts/common/link"
 	"github.com/gopkts/gopkts/common/pcap"
 )
@@ -21,6 +20,7 @@ func (a *app) readCommand() *cobra.Command {
 		files   []string
 		recover bool
 		follow  bool
+		dialect string
 	)
 	cmd := &cobra.Command{
 		Use:   "read [-r FILE... | FILE... | -] [EXPR...] [flags]",
@@ -63,7 +63,7 @@ described in docs/printing.md.`,
 			if err != nil {
 				return err
 			}
-			if out.filter, err = a.expression(words, filter.Options{}); err != nil {
+			if out.filter, err = a.expression(words, dialect); err != nil {
 				return err
 			}
 			if err := a.keepsInputs(files, out); err != nil {
@@ -81,6 +81,7 @@ described in docs/printing.md.`,
 	}
 	cmd.Flags().StringArrayVarP(&files, "read", "r", nil, "read `FILE`, - for the standard input; repeatable, and the same as naming it without -r")
 	flags.register(cmd)
+	registerDialect(cmd, &dialect)
 	cmd.Flags().BoolVar(&recover, "recover", false, "go on behind damage, where a record makes sense again")
 	cmd.Flags().BoolVarP(&follow, "follow", "F", false, "wait for more at the end of a file that is still being written; it must be named")
 	return cmd

@@ -37,6 +37,7 @@ type sniffFlags struct {
 	stats      time.Duration
 	quiet      bool
 	expr       string
+	dialect    string
 }
 
 // rotateFlags say when -w begins another file.
@@ -134,6 +135,7 @@ name a place where USER may write.
 	f.StringVarP(&flags.user, "drop-privileges", "Z", "", "become `USER`, without any capability, when the interfaces are open")
 	f.DurationVar(&flags.stats, "stats", 0, "tell on the standard error how it goes, each time that this `TIME` is over")
 	f.BoolVarP(&flags.quiet, "quiet", "q", false, "no messages at the start and the end")
+	registerDialect(cmd, &flags.dialect)
 	completeValues(cmd, "direction", "both", "in", "out", "inout")
 	completeValues(cmd, "backend", backendNames()...)
 	completeValues(cmd, "time-stamp-type", timeStampTypes[0].name, timeStampTypes[1].name)
@@ -194,8 +196,9 @@ func (a *app) sniffFlagged(cmd *cobra.Command, flags *sniffFlags) error {
 	if err := notNegative(cmd, "snaplen", "duration", "rotate-count", "rotate-files", "stats"); err != nil {
 		return err
 	}
-	if _, err := filter.Parse(flags.expr); err != nil {
-		return a.refused(err)
+	// What can be known before there is an interface is.
+	if _, err := a.expression([]string{flags.expr}, flags.dialect); err != nil {
+		return err
 	}
 	cfg := capture.Config{
 		SnapLen: flags.snapLen, Promiscuous: !flags.modest, BufferSize: flags.buffer.bytes, Immediate: flags.immediate,
@@ -253,7 +256,7 @@ func (r *rotateFlags) config(write string) (*pcap.RotateConfig, error) {
 }
 
 // openSources opens the interfaces, and captures what an expression accepts.
-func openSources(ctx context.Context, names []string, expr string, cfg *capture.Config) (sources []*source, err error) {
+func openSources(ctx context.Context, names []string, expr string, dialect filter.Dialect, cfg *capture.Config) (sources []*source, err error) {
 	defer func() {
 		if err != nil {
 			closeSources(sources)
@@ -268,7 +271,7 @@ func openSources(ctx context.Context, names []string, expr string, cfg *capture.
 	}
 	programs := make([]filter.Program, len(sources))
 	for i, src := range sources {
-		if programs[i], err = src.compile(ctx, expr); err != nil {
+		if programs[i], err = src.compile(ctx, expr, dialect); err != nil {
 			return sources, err
 		}
 	}
@@ -282,11 +285,11 @@ func openSources(ctx context.Context, names []string, expr string, cfg *capture.
 
 // compile returns the program by which the kernel captures what an expression
 // accepts: nil for everything.
-func (s *source) compile(ctx context.Context, expr string) (filter.Program, error) {
+func (s *source) compile(ctx context.Context, expr string, dialect filter.Dialect) (filter.Program, error) {
 	if expr == "" {
 		return nil, nil
 	}
-	o := filter.Options{Link: s.s.Link(), Resolver: systemResolver{}, Target: filter.TargetLinux}
+	o := filter.Options{Link: s.s.Link(), Resolver: systemResolver{}, Target: filter.TargetLinux, Dialect: dialect}
 	// The kernel does not see the header of cooked frames, which is made of
 	// what it says of them.
 	cooked := o.Link == link.TypeLinuxSLL || o.Link == link.TypeLinuxSLL2
@@ -318,7 +321,7 @@ func closeSources(sources []*source) {
 
 // sniff captures until ctx is done or out is full.
 func (a *app) sniff(ctx context.Context, flags *sniffFlags, cfg *capture.Config, out *output, become *account) error {
-	sources, err := openSources(ctx, flags.interfaces, flags.expr, cfg)
+	sources, err := openSources(ctx, flags.interfaces, flags.expr, dialects[flags.dialect], cfg)
 	if _, ok := errors.AsType[*filter.Error](err); ok {
 		return a.refused(err)
 	}
