@@ -164,6 +164,8 @@ func askLibpcap(t testing.TB, program string, cases []filterCase, packets [][]fi
 		b = append(b, c.expr...)
 	}
 	cmd := exec.Command(program)
+	// libpcap asks name servers for unknown hosts; not for long.
+	cmd.Env = append(os.Environ(), "RES_OPTIONS=timeout:1 attempts:1")
 	cmd.Stdin = bytes.NewReader(b)
 	cmd.Stderr = os.Stderr
 	out, err := cmd.Output()
@@ -287,7 +289,7 @@ func TestFilterLikeLibpcap(t *testing.T) {
 		t.Errorf("%d of %d programs are longer than libpcap's optimized ones, want at most 5%%", longer, programs)
 	}
 	for _, e := range exceptions {
-		if !e.used {
+		if !e.used && !testing.Short() {
 			t.Errorf("exceptions.txt: %s :: %v :: %s is not needed", e.what, e.links, e.expr)
 		}
 	}

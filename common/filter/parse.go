@@ -505,10 +505,17 @@ func (p *parser) parseID(q quals) (Node, error) {
 	}
 	if !q.valid {
 		e := p.errorAt(p.pos, "no qualifier before "+p.describe(t)+" to say what it is", "")
-		switch t.kind {
-		case tokNum:
+		next := p.at(p.pos + 1)
+		typo := ""
+		if t.kind == tokName && next.kind != tokEOF && !next.is("and") && !next.is("or") && !next.is(")") {
+			typo = nearest(t.word, startWords())
+		}
+		switch {
+		case typo != "":
+			e.Hint = quote(typo)
+		case t.kind == tokNum:
 			e.Hint = quote("port " + p.expr[t.start:t.end])
-		case tokMAC:
+		case t.kind == tokMAC:
 			e.Hint = quote("ether host " + p.expr[t.start:t.end])
 		default:
 			e.Hint = quote("host " + p.expr[t.start:t.end])
