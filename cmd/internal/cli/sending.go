@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"sync/atomic"
-	"syscall"
 	"time"
 
 	"github.com/gopkts/gopkts/capture"
@@ -99,7 +98,7 @@ func (s *sender) flush() error {
 		switch {
 		case err == nil:
 			return nil
-		case errors.Is(err, syscall.ENOBUFS):
+		case isQueueFull(err):
 			// The queue of the interface is full for now.
 			if s.ctx.Err() != nil {
 				return s.ctx.Err()
