@@ -45,10 +45,6 @@ func openGroup(ifi link.Interface, n int, cfg *Config) ([]Backend, error) {
 	return all, err
 }
 
-// A binder is a backend that is bound to its interface when it is started
-// first, and has to be bound earlier to join a group.
-type binder interface{ bind() error }
-
 // openShared is openGroup for one type of backend.
 func openShared(ifi link.Interface, n int, cfg *Config) (all []Backend, err error) {
 	defer func() {
@@ -73,7 +69,7 @@ func openShared(ifi link.Interface, n int, cfg *Config) (all []Backend, err erro
 			break
 		}
 		// A new backend rejects everything: nothing is captured twice meanwhile.
-		if err := b.(binder).bind(); err != nil {
+		if err := b.(*packetBackend).s.Bind(); err != nil {
 			return all, openAdvice(err)
 		}
 		conn, err := b.SyscallConn()

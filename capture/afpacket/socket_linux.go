@@ -37,12 +37,11 @@ type Socket struct {
 	down      atomic.Bool             // nothing was received since the interface went down
 	truncated atomic.Uint64
 
-	mu           sync.Mutex // guards what follows, and Bind
-	filtered     bool       // a filter is set besides the prefix
-	missedBefore uint64     // of the interface, when it was bound
-	missed       uint64     // of the interface, since then
-	memDrops     uint32     // as the kernel counts them, for raw IP
-	dropped      uint64     // for raw IP, which has no other counter
+	mu       sync.Mutex // guards what follows, and Bind
+	filtered bool       // a filter is set besides the prefix
+	missed   sys.MissMeter
+	memDrops uint32 // as the kernel counts them, for raw IP
+	dropped  uint64 // for raw IP, which has no other counter
 }
 
 // binding is what a socket is bound to.
@@ -340,7 +339,7 @@ func (s *Socket) bindPacket(b *binding) error {
 		if err != nil {
 			return explainInterface(b.name, err)
 		}
-		s.missedBefore = l.Missed
+		s.missed.Begin(l)
 	}
 	if err := s.ps.BindLink(uint16(b.etherType), b.index); err != nil {
 		return explainInterface(b.name, err)
@@ -541,14 +540,9 @@ func (s *Socket) Stats() (capture.Stats, error) {
 	st.Dropped = c.Drops
 	st.RingFreezes = c.Freezes
 	if index := s.bound(); index != 0 {
-		l, err := s.rtnl.Link(index)
-		if err != nil && !errors.Is(err, syscall.ENODEV) {
+		if st.InterfaceDropped, err = s.missed.Read(s.rtnl, index); err != nil {
 			return capture.Stats{}, s.fail("stats", err)
 		}
-		if l.Missed > s.missedBefore+s.missed { // not when the interface is gone
-			s.missed = l.Missed - s.missedBefore
-		}
-		st.InterfaceDropped = s.missed
 	}
 	return st, nil
 }

@@ -1,6 +1,7 @@
 package sys
 
 import (
+	"errors"
 	"os"
 	"sync"
 	"sync/atomic"
@@ -74,4 +75,35 @@ func (m *Meter) lossBefore(control func(f func(fd int) error) error, status uint
 	m.dropsFlagged = total
 	m.lossTime.Store(0)
 	return lossy
+}
+
+// A MissMeter says how many frames an interface has lost, since it was looked at
+// first, before any filter saw them. The zero MissMeter has not looked yet. Its
+// methods may be called at any time by anyone.
+type MissMeter struct {
+	mu     sync.Mutex
+	before uint64 // what the interface counted when since was 0
+	since  uint64 // what it has counted from there on
+}
+
+// Begin notes what the interface has counted so far. Called again, for another
+// interface perhaps, it goes on from what was lost before.
+func (m *MissMeter) Begin(l Link) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.before = l.Missed - m.since // modulo 2^64
+}
+
+// Read asks for the interface. When it is gone, the count stays what it was.
+func (m *MissMeter) Read(r *Rtnl, ifindex int) (uint64, error) {
+	l, err := r.Link(ifindex)
+	if err != nil && !errors.Is(err, unix.ENODEV) {
+		return 0, err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if l.Missed > m.before+m.since {
+		m.since = l.Missed - m.before
+	}
+	return m.since, nil
 }

@@ -3,7 +3,6 @@ package sys
 import (
 	"errors"
 	"os"
-	"sync"
 	"syscall"
 	"time"
 
@@ -54,9 +53,7 @@ type Queue struct {
 	prefix   []bpf.RawInstruction // put before every filter
 	outgoing bool                 // what this host sends is captured, too
 
-	mu           sync.Mutex // guards missed
-	missedBefore uint64     // of the interface, when the socket was opened
-	missed       uint64     // of the interface, since then
+	missed MissMeter
 }
 
 // stagger is how many bytes lie between what two messages are received into:
@@ -143,7 +140,7 @@ func (q *Queue) open(cfg *QueueConfig) error {
 	if err != nil {
 		return err
 	}
-	q.missedBefore = l.Missed
+	q.missed.Begin(l)
 	return nil
 }
 
@@ -340,20 +337,11 @@ func (q *Queue) Interrupt() {
 
 // Send transmits one frame.
 func (q *Queue) Send(b []byte) error {
-	if q.tx == nil {
-		return ErrNoHeader
-	}
 	return q.tx.Send(b)
 }
 
 // SendBatch transmits frames in order and returns how many went out.
 func (q *Queue) SendBatch(frames [][]byte) (int, error) {
-	switch {
-	case len(frames) == 0:
-		return 0, nil
-	case q.tx == nil:
-		return 0, ErrNoHeader
-	}
 	return q.tx.SendBatch(frames)
 }
 
@@ -367,17 +355,8 @@ func (q *Queue) Stats() (Counters, error) {
 	if q.index == 0 {
 		return c, nil
 	}
-	l, err := q.rtnl.Link(q.index)
-	if err != nil && !errors.Is(err, unix.ENODEV) {
-		return Counters{}, err
-	}
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	if l.Missed > q.missedBefore+q.missed { // not when the interface is gone
-		q.missed = l.Missed - q.missedBefore
-	}
-	c.Missed = q.missed
-	return c, nil
+	c.Missed, err = q.missed.Read(q.rtnl, q.index)
+	return c, err
 }
 
 // SyscallConn returns the receiving socket.

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"math/bits"
 	"os"
-	"sync"
 	"syscall"
 	"time"
 
@@ -67,10 +66,8 @@ type Socket struct {
 	prefix   []bpf.RawInstruction // put before every filter
 	outgoing bool                 // what this host sends is captured, too
 
-	meter        Meter
-	mu           sync.Mutex // guards missed
-	missedBefore uint64     // of the interface, when the socket was opened
-	missed       uint64     // of the interface, since then
+	meter  Meter
+	missed MissMeter
 }
 
 // rejectAll is the filter of a socket that captures nothing.
@@ -154,7 +151,7 @@ func (s *Socket) open(cfg *Config) error {
 	if err != nil {
 		return err
 	}
-	s.missedBefore = l.Missed
+	s.missed.Begin(l)
 	return nil
 }
 
@@ -391,20 +388,11 @@ func (s *Socket) Interrupt() {
 
 // Send transmits one frame.
 func (s *Socket) Send(b []byte) error {
-	if s.tx == nil {
-		return ErrNoHeader
-	}
 	return s.tx.Send(b)
 }
 
 // SendBatch transmits frames in order and returns how many went out.
 func (s *Socket) SendBatch(frames [][]byte) (int, error) {
-	switch {
-	case len(frames) == 0:
-		return 0, nil
-	case s.tx == nil:
-		return 0, ErrNoHeader
-	}
 	return s.tx.SendBatch(frames)
 }
 
@@ -417,17 +405,8 @@ func (s *Socket) Stats() (Counters, error) {
 	if s.index == 0 {
 		return c, nil
 	}
-	l, err := s.rtnl.Link(s.index)
-	if err != nil && !errors.Is(err, unix.ENODEV) {
-		return Counters{}, err
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if l.Missed > s.missedBefore+s.missed { // not when the interface is gone
-		s.missed = l.Missed - s.missedBefore
-	}
-	c.Missed = s.missed
-	return c, nil
+	c.Missed, err = s.missed.Read(s.rtnl, s.index)
+	return c, err
 }
 
 // SyscallConn returns the receiving socket.

@@ -13,7 +13,8 @@ import (
 const maxBatch = 64
 
 // A Transmitter is an AF_PACKET socket that sends on one interface and receives
-// nothing. Its methods may be called at any time by anyone.
+// nothing. Its methods may be called at any time by anyone. Where there is none,
+// because frames have no header of their own, nil says so: [ErrNoHeader].
 type Transmitter struct {
 	d     descriptor
 	batch batch
@@ -39,6 +40,9 @@ func OpenTransmitter(ifindex int, name string) (*Transmitter, error) {
 
 // Send transmits one frame, and waits for room where there is none.
 func (t *Transmitter) Send(b []byte) error {
+	if t == nil {
+		return ErrNoHeader
+	}
 	if !t.d.acquire() {
 		return os.ErrClosed
 	}
@@ -145,6 +149,12 @@ type batch struct {
 // SendBatch transmits frames in order, with a system call for up to 64 of them,
 // and returns how many went out, and why the next one did not.
 func (t *Transmitter) SendBatch(frames [][]byte) (int, error) {
+	switch {
+	case len(frames) == 0:
+		return 0, nil
+	case t == nil:
+		return 0, ErrNoHeader
+	}
 	b := &t.batch
 	b.mu.Lock()
 	defer b.mu.Unlock()

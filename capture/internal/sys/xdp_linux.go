@@ -90,10 +90,9 @@ type XDP struct {
 	gone    bool
 	down    bool // to be reported
 
-	ready        func(fd uintptr) bool // made once, so that a wait does not allocate
-	outcome      error                 // written by ready
-	missedBefore uint64                // of the interface, when it was opened
-	missed       uint64                // since then
+	ready   func(fd uintptr) bool // made once, so that a wait does not allocate
+	outcome error                 // written by ready
+	missed  MissMeter
 }
 
 // OpenXDP opens sockets that receive nothing yet.
@@ -337,7 +336,7 @@ func (x *XDP) openPoller() error {
 	if err != nil {
 		return err
 	}
-	x.missedBefore = l.Missed
+	x.missed.Begin(l)
 	x.down = l.Flags&unix.IFF_UP == 0
 
 	set, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
@@ -903,15 +902,9 @@ func (x *XDP) Stats() (XDPCounters, error) {
 		c.RingFull += st.Rx_ring_full
 		c.TxInvalid += st.Tx_invalid_descs
 	}
-	l, err := x.rtnl.Link(x.cfg.Interface)
-	if err != nil && !errors.Is(err, unix.ENODEV) {
-		return c, err
-	}
-	if l.Missed > x.missedBefore+x.missed { // not when the interface is gone
-		x.missed = l.Missed - x.missedBefore
-	}
-	c.Missed = x.missed
-	return c, nil
+	var err error
+	c.Missed, err = x.missed.Read(x.rtnl, x.cfg.Interface)
+	return c, err
 }
 
 // SyscallConn returns what Wait waits for: an epoll set that is readable when

@@ -1,0 +1,103 @@
+package capture
+
+import (
+	"errors"
+	"syscall"
+
+	"github.com/gopkts/gopkts/capture/internal/sys"
+	"github.com/gopkts/gopkts/common/link"
+	"golang.org/x/net/bpf"
+)
+
+// packetBackend is a Backend on AF_PACKET, packet(7). How the frames get into
+// the program is the business of its source.
+type packetBackend struct {
+	s      packetSource
+	ifi    link.Interface
+	info   BackendInfo
+	cooked cookedHeader
+	watch  goneWatch
+}
+
+// packetSource is what sys.Socket and sys.Queue have in common.
+type packetSource interface {
+	FilterRoom() int
+	Bind() error
+	Start(prog []bpf.RawInstruction) error
+	Stop() error
+	Discard() error
+	LockFilter() error
+	Next(f *link.Frame) error
+	Interrupt()
+	Send(b []byte) error
+	SendBatch(frames [][]byte) (int, error)
+	Stats() (sys.Counters, error)
+	SyscallConn() (syscall.RawConn, error)
+	Close() error
+}
+
+var (
+	_ Backend     = (*packetBackend)(nil)
+	_ Describer   = (*packetBackend)(nil)
+	_ BatchSender = (*packetBackend)(nil)
+)
+
+// newPacketBackend makes a Backend of s, which belongs to it from then on.
+func newPacketBackend(s packetSource, ifi link.Interface, cooked cookedHeader, info BackendInfo) (Backend, error) {
+	conn, err := s.SyscallConn()
+	if err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return &packetBackend{s: s, ifi: ifi, info: info, cooked: cooked, watch: goneWatch{conn: conn, wake: s.Interrupt}}, nil
+}
+
+// Describe tells which source it is, and its size.
+func (p *packetBackend) Describe() BackendInfo { return p.info }
+
+func (p *packetBackend) Interface() link.Interface { return p.ifi }
+
+func (p *packetBackend) Start(filter []bpf.RawInstruction) error {
+	prog, err := p.cooked.filter(filter, p.s.FilterRoom())
+	if err != nil {
+		return err
+	}
+	return startError(p.s.Start(prog))
+}
+
+func (p *packetBackend) Stop() error    { return filterError(p.s.Stop()) }
+func (p *packetBackend) Discard() error { return closedError(p.s.Discard()) }
+func (p *packetBackend) Lock() error    { return filterError(p.s.LockFilter()) }
+
+func (p *packetBackend) Next(f *link.Frame) error {
+	p.watch.begin()
+	err := p.s.Next(f)
+	if err == nil {
+		p.watch.frame()
+		return nil
+	}
+	return p.watch.readError(err, p.ifi.Name)
+}
+
+func (p *packetBackend) Interrupt() { p.s.Interrupt() }
+
+func (p *packetBackend) Send(b []byte) error { return sendError(p.s.Send(b), p.ifi.Name, len(b)) }
+
+func (p *packetBackend) SendBatch(frames [][]byte) (int, error) {
+	n, err := p.s.SendBatch(frames)
+	return n, batchError(err, p.ifi.Name, frames, n)
+}
+
+func (p *packetBackend) Stats() (Stats, error) {
+	c, err := p.s.Stats()
+	return statsOf(c), closedError(err)
+}
+
+func (p *packetBackend) SyscallConn() (syscall.RawConn, error) {
+	c, err := p.s.SyscallConn()
+	return c, closedError(err)
+}
+
+func (p *packetBackend) Close() error {
+	p.watch.stop()
+	return p.s.Close()
+}
