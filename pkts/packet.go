@@ -81,12 +81,12 @@ const (
 
 // set writes a node field by field: one that is written as a whole is put
 // together in memory first, which stalls the reads that follow.
-func (n *node) set(off, end uint32, hdr uint16, k Kind, parent uint16, flags nodeFlags) {
-	n.off = off
-	n.end = end
-	n.hdr = hdr
+func (n *node) set(off, end, hdr int, k Kind, parent int, flags nodeFlags) {
+	n.off = uint32(off)
+	n.end = uint32(end)
+	n.hdr = uint16(hdr)
 	n.kind = k
-	n.parent = parent
+	n.parent = uint16(parent)
 	n.flags = flags
 }
 
@@ -137,14 +137,8 @@ func newSlot(l Layer, k Kind) slot {
 // is the empty packet.
 func (p *Packet) Decode(t link.Type, data []byte) error {
 	r := p.registry()
-	if t == link.TypeEthernet && r.overlaid == 0 && len(data) >= EthernetLen && uint64(len(data)) <= math.MaxUint32 {
-		p.start(data)
-		n, at := walkCommon(data, (*[commonNodes]node)(p.nodes[:commonNodes]))
-		p.nodes = p.nodes[:n]
-		if at == n {
-			return nil
-		}
-		return p.walk(r, at)
+	if t == link.TypeEthernet && r.overlaid == 0 {
+		return p.decodeCommon(r, data)
 	}
 	k := KindRaw
 	switch {
@@ -158,8 +152,8 @@ func (p *Packet) Decode(t link.Type, data []byte) error {
 	return p.decode(r, k, data)
 }
 
-// start empties the packet for data.
-func (p *Packet) start(data []byte) {
+// start empties the packet for data and returns the start of its node table.
+func (p *Packet) start(data []byte) *[commonNodes]node {
 	if p.dirty {
 		p.clean()
 	}
@@ -174,6 +168,7 @@ func (p *Packet) start(data []byte) {
 	if cap(p.nodes) < commonNodes {
 		p.nodes = make([]node, commonNodes)
 	}
+	return (*[commonNodes]node)(p.nodes[:commonNodes])
 }
 
 // DecodeAs is [Packet.Decode] for bytes whose first layer is a known protocol,
@@ -232,88 +227,89 @@ func (p *Packet) decode(r *Registry, first Kind, data []byte) error {
 		return fmt.Errorf("pkts: %w: a packet of %d bytes", ErrTooLong, len(data))
 	}
 	p.nodes = append(p.nodes, node{end: uint32(len(data)), kind: first, parent: noNode})
-	return p.walk(r, 0)
+	return p.walk(r, 0, 1)
 }
 
-// walkCommon walks the headers that nearly every packet has, in the form that
-// they nearly always have: Ethernet, then IPv4 without options or IPv6, then
-// TCP or UDP, all of it there. It fills in the first n nodes of t, of which
-// those from at on, if any, are left for walk: it stops before any header that
-// is not plain, which is why it has no errors to report. What it knows of the
-// headers, walk knows better; it is here because it takes a tenth of the time.
-func walkCommon(data []byte, t *[commonNodes]node) (n, at int) {
-	end := uint32(len(data))
-	if end < EthernetLen {
-		t[0].set(0, end, 0, kindEthernet, noNode, 0)
-		return 1, 0
+// decodeCommon decodes an Ethernet frame. It walks the headers that nearly every
+// one has, in the form that they nearly always have: IPv4 without options or
+// IPv6, then TCP or UDP, all of it there. Where one is not plain, it leaves the
+// nodes from there on to walk. What it knows of the headers, walk knows better;
+// it is here because it takes a tenth of the time.
+func (p *Packet) decodeCommon(r *Registry, data []byte) error {
+	end := len(data)
+	if end < EthernetLen || uint64(end) > math.MaxUint32 {
+		return p.decode(r, kindEthernet, data)
 	}
+	t := p.start(data)
 	t[0].set(0, end, EthernetLen, kindEthernet, noNode, 0)
-	ip := data[EthernetLen:]
 	var (
-		l4, l4End uint32
-		kind      Kind
+		l4, l4End int
+		proto     IPProto
 	)
 	switch EthernetView(data).Type() {
 	case EtherTypeIPv4:
 		t[1].set(EthernetLen, end, IPv4MinLen, kindIPv4, 0, 0)
-		v := IPv4View(ip)
-		if len(v) < IPv4MinLen {
-			return 2, 1
+		if end <= EthernetLen+IPv4MinLen {
+			return p.walk(r, 1, 2)
 		}
-		l4 = EthernetLen + IPv4MinLen
-		l4End = EthernetLen + uint32(v.Length())
+		v := IPv4View(data[EthernetLen:])
+		l4, l4End = EthernetLen+IPv4MinLen, EthernetLen+int(v.Length())
 		if v[ipv4OffVersion] != 4<<4|IPv4MinLen/4 || v.isFragment() || l4End > end || l4End <= l4 {
-			return 2, 1
+			return p.walk(r, 1, 2)
 		}
-		kind = ipProtoKind(v.Protocol())
+		proto = v.Protocol()
 	case EtherTypeIPv6:
 		t[1].set(EthernetLen, end, IPv6Len, kindIPv6, 0, 0)
-		v := IPv6View(ip)
-		if !v.isHeader() {
-			return 2, 1
+		if end <= EthernetLen+IPv6Len {
+			return p.walk(r, 1, 2)
 		}
-		l4 = EthernetLen + IPv6Len
-		l4End = l4 + uint32(v.PayloadLength())
-		if l4End > end || l4End == l4 {
-			return 2, 1
+		v := IPv6View(data[EthernetLen:])
+		l4, l4End = EthernetLen+IPv6Len, EthernetLen+IPv6Len+int(v.PayloadLength())
+		if !v.isHeader() || l4End > end || l4End == l4 {
+			return p.walk(r, 1, 2)
 		}
-		kind = ipProtoKind(v.NextHeader())
+		proto = v.NextHeader()
 	default:
-		return 1, 0
+		return p.walk(r, 0, 1)
 	}
-	n = 2
+	i := 2
 	if l4End != end {
-		t[1].end = l4End
+		t[1].end = uint32(l4End)
 		t[2].set(l4End, end, allHeader, kindPadding, 0, 0)
-		n = 3
+		i = 3
 	}
-	t[n].set(l4, l4End, 0, kind, 1, 0)
 	b := data[l4:l4End]
 	var hdr int
-	switch kind {
-	case kindTCP:
-		if hdr = TCPView(b).header(); hdr == 0 {
-			return n + 1, n
+	switch proto {
+	case IPProtoTCP:
+		hdr = TCPView(b).header()
+		t[i].set(l4, l4End, hdr, kindTCP, 1, 0)
+		if hdr == 0 {
+			return p.walk(r, i, i+1)
 		}
-	case kindUDP:
-		if len(b) < UDPLen || int(UDPView(b).Length()) != len(b) {
-			return n + 1, n
-		}
+	case IPProtoUDP:
 		hdr = UDPLen
+		t[i].set(l4, l4End, UDPLen, kindUDP, 1, 0)
+		if len(b) < UDPLen || int(UDPView(b).Length()) != len(b) {
+			return p.walk(r, i, i+1)
+		}
 	default:
-		return n + 1, n
+		t[i].set(l4, l4End, 0, ipProtoKind(proto), 1, 0)
+		return p.walk(r, i, i+1)
 	}
-	t[n].hdr = uint16(hdr)
-	if hdr == len(b) {
-		return n + 1, n + 1
+	n := i + 1
+	if hdr < len(b) {
+		t[n].set(l4+hdr, l4End, allHeader, KindRaw, i, 0)
+		n++
 	}
-	t[n+1].set(l4+uint32(hdr), l4End, allHeader, KindRaw, uint16(n), 0)
-	return n + 2, n + 2
+	p.nodes = p.nodes[:n]
+	return nil
 }
 
-// walk walks the nodes from index i on, appending those that it finds.
-func (p *Packet) walk(r *Registry, i int) error {
-	nodes := p.nodes
+// walk walks the nodes from index i on, of the first n that are there, appending
+// those that it finds.
+func (p *Packet) walk(r *Registry, i, n int) error {
+	nodes := p.nodes[:n]
 	var failed error
 	for ; i < len(nodes); i++ {
 		n := &nodes[i]
