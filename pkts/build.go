@@ -74,11 +74,11 @@ func (p *Packet) encode(b []byte) ([]byte, error) {
 // they lie, and in p.changed whether any header differs from what was decoded.
 func (p *Packet) emit(b []byte) (_ []byte, err error) {
 	base := len(b)
-	if !p.laid {
+	if p.outGen != p.gen || len(p.out) != len(p.nodes) {
 		// What does not change from one encoding to the next.
 		p.out = append(p.out[:0], p.nodes...)
 		p.chain = p.isChain()
-		p.laid = true
+		p.outGen = p.gen
 	}
 	p.changed, p.summed = p.edited, 0
 	if !p.chain {

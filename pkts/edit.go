@@ -262,7 +262,6 @@ func (p *Packet) unpack() []placed {
 // pack makes t the nodes of the packet.
 func (p *Packet) pack(t []placed) {
 	p.edited = true
-	p.laid = false
 	n := len(t)
 	p.nodes = slices.Grow(p.nodes[:0], n)[:n]
 	p.judged = slices.Grow(p.judged[:0], n)[:n]

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/gopkts/gopkts/common/link"
 )
@@ -40,12 +41,11 @@ type Packet struct {
 	depths []uint16    // of each node; made when they are needed
 	fit    int         // how many of the first slots are known to fit their nodes
 
-	depthsGen, fitGen uint64 // the gen that depths and fit are of
-	gen               uint64 // counts the changes to nodes
+	depthsGen, fitGen, outGen uint64 // the gen that depths, fit and out are of
+	gen                       uint64 // counts the changes to nodes
 
 	// Scratch, kept for reuse.
 	out        []node // the nodes as they were encoded last
-	laid       bool   // out is of the present nodes
 	chain      bool   // each of them carries the next
 	changed    bool   // some header is not as it was decoded
 	summed     int    // the node that was summed while it was copied, 0 for none
@@ -136,73 +136,129 @@ func newSlot(l Layer, k Kind) slot {
 // is [Raw]. Bytes whose protocol is not known are Raw without an error, and so
 // is the empty packet.
 func (p *Packet) Decode(t link.Type, data []byte) error {
-	r := p.registry()
-	if t == link.TypeEthernet && r.overlaid == 0 {
-		return p.decodeCommon(r, data)
+	if t != link.TypeEthernet || len(data) < EthernetLen || !p.ready(data) {
+		return p.decodeLink(t, data)
 	}
+	// These are the headers that nearly every packet has, in the form that they
+	// nearly always have: Ethernet, then IPv4 without options or IPv6, then TCP
+	// or UDP, all of it there. Where one is not plain, the nodes from there on
+	// are left for walk. What is known of the headers here, walk knows better;
+	// it is here because it takes a tenth of the time.
+	p.begin(data)
+	nodes, end := p.nodes[:commonNodes], len(data)
+	nodes[0].set(0, end, EthernetLen, kindEthernet, noNode, 0)
+	var (
+		l4, l4End int
+		proto     IPProto
+	)
+	switch EthernetView(data).Type() {
+	case EtherTypeIPv4:
+		nodes[1].set(EthernetLen, end, IPv4MinLen, kindIPv4, 0, 0)
+		if end <= EthernetLen+IPv4MinLen {
+			return p.walk(1, 2)
+		}
+		v := IPv4View(data[EthernetLen:])
+		l4, l4End = EthernetLen+IPv4MinLen, EthernetLen+int(v.Length())
+		if v[ipv4OffVersion] != 4<<4|IPv4MinLen/4 || v.isFragment() || l4End > end || l4End <= l4 {
+			return p.walk(1, 2)
+		}
+		proto = v.Protocol()
+	case EtherTypeIPv6:
+		nodes[1].set(EthernetLen, end, IPv6Len, kindIPv6, 0, 0)
+		if end <= EthernetLen+IPv6Len {
+			return p.walk(1, 2)
+		}
+		v := IPv6View(data[EthernetLen:])
+		l4, l4End = EthernetLen+IPv6Len, EthernetLen+IPv6Len+int(v.PayloadLength())
+		if !v.isHeader() || l4End > end || l4End == l4 {
+			return p.walk(1, 2)
+		}
+		proto = v.NextHeader()
+	default:
+		return p.walk(0, 1)
+	}
+	i := 2
+	if l4End < end {
+		nodes[1].end = uint32(l4End)
+		nodes[2].set(l4End, end, allHeader, kindPadding, 0, 0)
+		i = 3
+	}
+	b := data[l4:l4End]
+	var hdr int
+	switch proto {
+	case IPProtoTCP:
+		hdr = TCPView(b).header()
+		nodes[i].set(l4, l4End, hdr, kindTCP, 1, 0)
+		if hdr == 0 {
+			return p.walk(i, i+1)
+		}
+	case IPProtoUDP:
+		hdr = UDPLen
+		nodes[i].set(l4, l4End, UDPLen, kindUDP, 1, 0)
+		if len(b) < UDPLen || int(UDPView(b).Length()) != len(b) {
+			return p.walk(i, i+1)
+		}
+	default:
+		nodes[i].set(l4, l4End, 0, ipProtoKind(proto), 1, 0)
+		return p.walk(i, i+1)
+	}
+	n := i + 1
+	if hdr < len(b) {
+		nodes[n].set(l4+hdr, l4End, allHeader, KindRaw, i, 0)
+		n++
+	}
+	p.nodes = p.nodes[:n]
+	return nil
+}
+
+// ready reports whether data may be decoded into p as it is: whether nothing is
+// to be made or thrown away before, nor any table to be asked.
+func (p *Packet) ready(data []byte) bool {
+	return !p.edited && p.kinds == p.Registry && p.registry().overlaid == 0 && cap(p.nodes) >= commonNodes && uint64(len(data)) <= math.MaxUint32
+}
+
+// begin empties p, which has not been edited, for data.
+func (p *Packet) begin(data []byte) {
+	p.dirty = false
+	p.gen++
+	p.data = data
+}
+
+// decodeLink is Decode for all packets.
+func (p *Packet) decodeLink(t link.Type, data []byte) error {
 	k := KindRaw
 	switch {
 	case t != link.TypeRaw:
-		k = r.Next(&linkTypesTable, uint64(t))
+		k = p.registry().Next(&linkTypesTable, uint64(t))
 	case len(data) > 0 && data[0]>>4 == 4:
 		k = kindIPv4
 	case len(data) > 0 && data[0]>>4 == 6:
 		k = kindIPv6
 	}
-	return p.decode(r, k, data)
-}
-
-// start empties the packet for data and returns the start of its node table.
-func (p *Packet) start(data []byte) *[commonNodes]node {
-	if p.dirty {
-		p.clean()
-	}
-	p.gen++
-	if p.kinds != p.Registry {
-		// The numbers of protocols are others.
-		clear(p.slots)
-		p.spare = nil
-		p.kinds = p.Registry
-	}
-	p.data = data
-	if cap(p.nodes) < commonNodes {
-		p.nodes = make([]node, commonNodes)
-	}
-	return (*[commonNodes]node)(p.nodes[:commonNodes])
+	return p.decode(k, data)
 }
 
 // DecodeAs is [Packet.Decode] for bytes whose first layer is a known protocol,
 // such as the payload of a tunnel.
 func (p *Packet) DecodeAs(first *Protocol, data []byte) error {
-	r := p.registry()
-	k, ok := r.kindOf(first)
+	k, ok := p.registry().kindOf(first)
 	if !ok {
 		p.Reset()
 		return fmt.Errorf("pkts: decode as %v: the packet's Registry does not have it: bind it with Registry.With", first)
 	}
-	return p.decode(r, k, data)
+	return p.decode(k, data)
 }
 
 // Reset empties the packet. It keeps memory for reuse, and its Registry.
 func (p *Packet) Reset() {
-	p.data = nil
-	p.nodes = p.nodes[:0]
-	p.gen++
-	if p.dirty {
-		p.clean()
-	}
-}
-
-// clean makes the layers handed out available for reuse, unless some may be the
-// caller's own.
-func (p *Packet) clean() {
 	if p.edited {
+		// Some of the layers may be the caller's own.
 		clear(p.slots)
+		p.edited = false
+		p.lost = nil
 	}
-	p.edited = false
-	p.dirty = false
-	p.laid = false
-	p.lost = nil
+	p.begin(nil)
+	p.nodes = p.nodes[:0]
 }
 
 func (p *Packet) registry() *Registry {
@@ -216,100 +272,29 @@ func (p *Packet) registry() *Registry {
 const commonNodes = 16
 
 // decode takes apart data, which begins with a layer of kind first.
-func (p *Packet) decode(r *Registry, first Kind, data []byte) error {
-	p.start(data)
-	p.nodes = p.nodes[:0]
+func (p *Packet) decode(first Kind, data []byte) error {
+	p.Reset()
+	if p.kinds != p.Registry {
+		// The numbers of protocols are others.
+		clear(p.slots)
+		p.spare = nil
+		p.kinds = p.Registry
+	}
 	if len(data) == 0 {
 		return nil
 	}
 	if uint64(len(data)) > math.MaxUint32 {
-		p.data = nil
 		return fmt.Errorf("pkts: %w: a packet of %d bytes", ErrTooLong, len(data))
 	}
-	p.nodes = append(p.nodes, node{end: uint32(len(data)), kind: first, parent: noNode})
-	return p.walk(r, 0, 1)
-}
-
-// decodeCommon decodes an Ethernet frame. It walks the headers that nearly every
-// one has, in the form that they nearly always have: IPv4 without options or
-// IPv6, then TCP or UDP, all of it there. Where one is not plain, it leaves the
-// nodes from there on to walk. What it knows of the headers, walk knows better;
-// it is here because it takes a tenth of the time.
-func (p *Packet) decodeCommon(r *Registry, data []byte) error {
-	end := len(data)
-	if end < EthernetLen || uint64(end) > math.MaxUint32 {
-		return p.decode(r, kindEthernet, data)
-	}
-	t := p.start(data)
-	t[0].set(0, end, EthernetLen, kindEthernet, noNode, 0)
-	var (
-		l4, l4End int
-		proto     IPProto
-	)
-	switch EthernetView(data).Type() {
-	case EtherTypeIPv4:
-		t[1].set(EthernetLen, end, IPv4MinLen, kindIPv4, 0, 0)
-		if end <= EthernetLen+IPv4MinLen {
-			return p.walk(r, 1, 2)
-		}
-		v := IPv4View(data[EthernetLen:])
-		l4, l4End = EthernetLen+IPv4MinLen, EthernetLen+int(v.Length())
-		if v[ipv4OffVersion] != 4<<4|IPv4MinLen/4 || v.isFragment() || l4End > end || l4End <= l4 {
-			return p.walk(r, 1, 2)
-		}
-		proto = v.Protocol()
-	case EtherTypeIPv6:
-		t[1].set(EthernetLen, end, IPv6Len, kindIPv6, 0, 0)
-		if end <= EthernetLen+IPv6Len {
-			return p.walk(r, 1, 2)
-		}
-		v := IPv6View(data[EthernetLen:])
-		l4, l4End = EthernetLen+IPv6Len, EthernetLen+IPv6Len+int(v.PayloadLength())
-		if !v.isHeader() || l4End > end || l4End == l4 {
-			return p.walk(r, 1, 2)
-		}
-		proto = v.NextHeader()
-	default:
-		return p.walk(r, 0, 1)
-	}
-	i := 2
-	if l4End != end {
-		t[1].end = uint32(l4End)
-		t[2].set(l4End, end, allHeader, kindPadding, 0, 0)
-		i = 3
-	}
-	b := data[l4:l4End]
-	var hdr int
-	switch proto {
-	case IPProtoTCP:
-		hdr = TCPView(b).header()
-		t[i].set(l4, l4End, hdr, kindTCP, 1, 0)
-		if hdr == 0 {
-			return p.walk(r, i, i+1)
-		}
-	case IPProtoUDP:
-		hdr = UDPLen
-		t[i].set(l4, l4End, UDPLen, kindUDP, 1, 0)
-		if len(b) < UDPLen || int(UDPView(b).Length()) != len(b) {
-			return p.walk(r, i, i+1)
-		}
-	default:
-		t[i].set(l4, l4End, 0, ipProtoKind(proto), 1, 0)
-		return p.walk(r, i, i+1)
-	}
-	n := i + 1
-	if hdr < len(b) {
-		t[n].set(l4+hdr, l4End, allHeader, KindRaw, i, 0)
-		n++
-	}
-	p.nodes = p.nodes[:n]
-	return nil
+	p.data = data
+	p.nodes = append(slices.Grow(p.nodes, commonNodes), node{end: uint32(len(data)), kind: first, parent: noNode})
+	return p.walk(0, 1)
 }
 
 // walk walks the nodes from index i on, of the first n that are there, appending
 // those that it finds.
-func (p *Packet) walk(r *Registry, i, n int) error {
-	nodes := p.nodes[:n]
+func (p *Packet) walk(i, n int) error {
+	r, nodes := p.registry(), p.nodes[:n]
 	var failed error
 	for ; i < len(nodes); i++ {
 		n := &nodes[i]

@@ -52,15 +52,12 @@ func (p *Packet) shownPacket() (*Packet, error) {
 		pr.data, data, nodes = b, b, p.out
 	}
 	q := &pr.shown
-	if q.dirty {
-		q.clean()
-	}
+	q.Reset()
 	if q.Registry != p.Registry {
 		// The numbers of protocols are others.
 		q.slots, q.spare = nil, nil
 		q.Registry = p.Registry
 	}
-	q.gen++
 	q.data = data
 	q.nodes = append(q.nodes[:0], nodes...)
 	for i := range q.nodes {
