@@ -31,6 +31,9 @@ func (p *Packet) AppendBinary(b []byte) ([]byte, error) {
 	if !p.dirty {
 		return append(b, p.data...), nil
 	}
+	if out, ok := p.appendCommon(b); ok {
+		return out, nil
+	}
 	if p.data != nil && overlaps(b, p.data) {
 		out, err := p.encode(p.scratch[:0])
 		if err != nil {
@@ -53,11 +56,13 @@ func overlaps(b, data []byte) bool {
 	return &x[len(x)-1] == &y[len(y)-1] || &x[0] == &y[0]
 }
 
-// encode is AppendBinary for a packet whose layers were handed out.
+// encode is AppendBinary for a packet whose layers were handed out. It notes in
+// p.out where they lie.
 func (p *Packet) encode(b []byte) ([]byte, error) {
 	if p.lost != nil {
 		return b, tooManyLayers(p.lost)
 	}
+	p.layOut()
 	out, err := p.emit(b)
 	if err != nil {
 		return b, err
@@ -70,17 +75,94 @@ func (p *Packet) encode(b []byte) ([]byte, error) {
 	return out, nil
 }
 
-// emit appends the headers and payloads of all nodes and notes in p.out where
-// they lie, and in p.changed whether any header differs from what was decoded.
-func (p *Packet) emit(b []byte) (_ []byte, err error) {
-	base := len(b)
+// layOut prepares what does not change from one encoding to the next.
+func (p *Packet) layOut() {
 	if p.outGen != p.gen || len(p.out) != len(p.nodes) {
-		// What does not change from one encoding to the next.
 		p.out = append(p.out[:0], p.nodes...)
 		p.chain = p.isChain()
 		p.outGen = p.gen
 	}
-	p.changed, p.summed = p.edited, 0
+}
+
+// appendCommon is encode for what programs build most: IPv4 without options or
+// IPv6, in Ethernet or by itself, then TCP or UDP, then bytes or nothing, with no
+// field pinned. It sums the payload while it copies it. It reports false where a
+// packet is another, or has an error to report. What it knows of the layers,
+// encode knows better; it is here because it takes a third of the time.
+func (p *Packet) appendCommon(b []byte) ([]byte, bool) {
+	if p.data != nil || p.lost != nil || p.registry().overlaid != 0 || len(p.nodes) < 2 {
+		return b, false
+	}
+	if p.layOut(); !p.chain {
+		return b, false
+	}
+	// The types decide, not the kinds: one that embeds Raw has its protocol but
+	// may encode otherwise.
+	slots := p.slots[:len(p.nodes)]
+	eth, _ := slots[0].layer.(*Ethernet)
+	if eth != nil {
+		slots = slots[1:]
+	}
+	var data []byte
+	if raw, _ := slots[len(slots)-1].layer.(*Raw); raw != nil {
+		data = raw.Data
+		slots = slots[:len(slots)-1]
+	}
+	if len(slots) != 2 {
+		return b, false
+	}
+	ip4, _ := slots[0].layer.(*IPv4)
+	ip6, _ := slots[0].layer.(*IPv6)
+	tcp, _ := slots[1].layer.(*TCP)
+	udp, _ := slots[1].layer.(*UDP)
+
+	n, proto := len(data), IPProtoTCP
+	switch {
+	case tcp != nil:
+		n += TCPMinLen + len(tcp.Options)
+	case udp != nil:
+		n += UDPLen
+		proto = IPProtoUDP
+	default:
+		return b, false
+	}
+	out, ok, pseudo := b, true, uint16(0)
+	switch {
+	case ip4 != nil:
+		if eth != nil {
+			out, ok = eth.appendCommon(out, EtherTypeIPv4)
+		}
+		if ok {
+			out, pseudo, ok = ip4.appendCommon(out, proto, n)
+		}
+	case ip6 != nil:
+		if eth != nil {
+			out, ok = eth.appendCommon(out, EtherTypeIPv6)
+		}
+		if ok {
+			out, pseudo, ok = ip6.appendCommon(out, proto, n)
+		}
+	default:
+		return b, false
+	}
+	switch {
+	case !ok:
+	case tcp != nil:
+		out, ok = tcp.appendCommon(out, data, pseudo)
+	default:
+		out, ok = udp.appendCommon(out, data, pseudo)
+	}
+	if !ok {
+		return b, false
+	}
+	return out, true
+}
+
+// emit appends the headers and payloads of all nodes and notes in p.out where
+// they lie, and in p.changed whether any header differs from what was decoded.
+func (p *Packet) emit(b []byte) (_ []byte, err error) {
+	base := len(b)
+	p.changed = p.edited
 	if !p.chain {
 		return p.emitTree(b)
 	}
@@ -131,22 +213,6 @@ func (p *Packet) isChain() bool {
 	return true
 }
 
-// loneRaw returns the layer of node i if it is raw bytes, built, and the whole
-// payload of a TCP or UDP header, nil if not. Such a payload is summed while it
-// is copied, which is faster than one after the other. The type decides, not
-// the kind: a type that embeds Raw has its protocol but may encode otherwise.
-func (p *Packet) loneRaw(i int) *Raw {
-	if i == 0 || p.nodes[i].kind != KindRaw || p.nodes[i].flags&nodeBuilt == 0 {
-		return nil
-	}
-	up := &p.nodes[i-1]
-	if !p.chain || i != len(p.nodes)-1 || (up.kind != kindTCP && up.kind != kindUDP) {
-		return nil
-	}
-	raw, _ := p.slots[i].layer.(*Raw)
-	return raw
-}
-
 // emitTree is emit for packets with layers side by side.
 func (p *Packet) emitTree(b []byte) (_ []byte, err error) {
 	base := len(b)
@@ -182,9 +248,6 @@ func (p *Packet) emitHeader(b []byte, base, i int) (_ []byte, err error) {
 	n, start := &p.nodes[i], len(b)
 	if n.flags&nodeFilled == 0 {
 		b = append(b, p.data[n.off:n.pay()]...)
-	} else if raw := p.loneRaw(i); raw != nil {
-		b, p.payloadSum = checksum.Append(b, raw.Data, 0)
-		p.summed, p.changed = i, true
 	} else {
 		if b, err = p.slots[i].layer.AppendBinary(b); err != nil {
 			return b, p.encodeError(i, err)
@@ -691,13 +754,7 @@ func (c *Completion) InternetChecksum(start uint16) uint16 {
 	if c.failed != nil {
 		return 0
 	}
-	var sum uint16
-	if c.p.summed == c.i+1 && !c.verifying && len(c.header)%2 == 0 {
-		sum = checksum.Add(checksum.Sum(c.header, start), c.p.payloadSum)
-	} else {
-		sum = checksum.Sum(b, start)
-	}
-	sum = without(sum, have)
+	sum := without(checksum.Sum(b, start), have)
 	if sum == 0xffff {
 		// Either what is left adds up to this, or it is nothing but zeros.
 		sum = checksum.Sum(b[c.off+2:], checksum.Sum(b[:c.off], start))

@@ -122,6 +122,17 @@ func (l *Ethernet) Complete(c *Completion) error {
 	return completeEtherType(c, ethernetOffType, l.Type.mode)
 }
 
+// appendCommon appends the header of a frame that carries next:
+// [Packet.appendCommon].
+func (l *Ethernet) appendCommon(b []byte, next EtherType) ([]byte, bool) {
+	if l.Type.mode != ModeAuto {
+		return b, false
+	}
+	b, _ = l.AppendBinary(b)
+	EthernetView(b[len(b)-EthernetLen:]).SetType(next)
+	return b, true
+}
+
 // completeEtherType computes a field that is an EtherType, or the length of
 // the payload when that begins with an LLC header, or when the received field
 // was a length and nothing says what the payload is.

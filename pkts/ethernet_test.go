@@ -133,3 +133,18 @@ func TestEnumNames(t *testing.T) {
 		}
 	}
 }
+
+// TestHeaderAlone decodes frames that end behind the Ethernet header: whatever
+// it announces, nothing is missing that it promised.
+func TestHeaderAlone(t *testing.T) {
+	var p Packet
+	for _, et := range []EtherType{EtherTypeIPv4, EtherTypeIPv6, EtherTypeVLAN, EtherTypeARP, 0, 0x600} {
+		b := make([]byte, EthernetLen)
+		EthernetView(b).SetType(et)
+		for range 2 {
+			if err := p.Decode(link.TypeEthernet, b); err != nil || p.Len() != 1 {
+				t.Errorf("%v: %d layers, %v", et, p.Len(), err)
+			}
+		}
+	}
+}

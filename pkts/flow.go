@@ -113,7 +113,7 @@ func (p *Packet) flowsOfLayers() (fs []Flow) {
 		f, ok := p.flowOfLayers(i)
 		if !ok {
 			if !encoded {
-				b, err = p.AppendBinary(nil)
+				b, err = p.encode(nil)
 				encoded = true
 			}
 			if err == nil {
@@ -130,7 +130,7 @@ func (p *Packet) flow(i int) (f Flow) {
 	if p.dirty {
 		f, ok := p.flowOfLayers(i)
 		if !ok {
-			b, err := p.AppendBinary(p.scratch[:0])
+			b, err := p.encode(p.scratch[:0])
 			if err != nil {
 				return f
 			}

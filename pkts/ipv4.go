@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/gopkts/gopkts/common/checksum"
 	"github.com/gopkts/gopkts/common/link"
 )
 
@@ -293,6 +294,23 @@ func (l *IPv4) Complete(c *Completion) error {
 		c.PutUint16(c.HeaderChecksum())
 	}
 	return nil
+}
+
+// appendCommon appends the header of a packet that carries n bytes of proto, and
+// returns the sum of their pseudo-header as well: [Packet.appendCommon].
+func (l *IPv4) appendCommon(b []byte, proto IPProto, n int) (_ []byte, pseudo uint16, ok bool) {
+	if len(l.Options) > 0 || IPv4MinLen+n > 0xffff || l.IHL.mode|l.Length.mode|l.Protocol.mode|l.Checksum.mode != ModeAuto {
+		return b, 0, false
+	}
+	b, err := l.AppendBinary(b)
+	if err != nil {
+		return b, 0, false
+	}
+	v := IPv4View(b[len(b)-IPv4MinLen:])
+	binary.BigEndian.PutUint16(v[ipv4OffLength:], uint16(IPv4MinLen+n))
+	v[ipv4OffProtocol] = uint8(proto)
+	v.SetChecksum(checksum.Internet(v, 0))
+	return b, checksum.PseudoIPv4Bytes(v[ipv4OffSrc:], uint8(proto), n), true
 }
 
 // IPv4View is an IPv4 header in place, with what follows it. Its methods panic

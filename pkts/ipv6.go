@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"net/netip"
 
+	"github.com/gopkts/gopkts/common/checksum"
 	"github.com/gopkts/gopkts/common/link"
 )
 
@@ -181,6 +182,22 @@ func (l *IPv6) Complete(c *Completion) error {
 	}
 	completeNextHeader(c, ipv6OffNextHeader, l.NextHeader.mode)
 	return nil
+}
+
+// appendCommon appends the header of a packet that carries n bytes of proto, and
+// returns the sum of their pseudo-header as well: [Packet.appendCommon].
+func (l *IPv6) appendCommon(b []byte, proto IPProto, n int) (_ []byte, pseudo uint16, ok bool) {
+	if n > 0xffff || l.PayloadLength.mode|l.NextHeader.mode != ModeAuto {
+		return b, 0, false
+	}
+	b, err := l.AppendBinary(b)
+	if err != nil {
+		return b, 0, false
+	}
+	v := IPv6View(b[len(b)-IPv6Len:])
+	v.SetPayloadLength(uint16(n))
+	v.SetNextHeader(proto)
+	return b, checksum.PseudoIPv6Bytes(v[ipv6OffSrc:], uint8(proto), n), true
 }
 
 // completeNextHeader computes the Next Header field of an IPv6 header or

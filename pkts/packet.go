@@ -48,8 +48,6 @@ type Packet struct {
 	out        []node // the nodes as they were encoded last
 	chain      bool   // each of them carries the next
 	changed    bool   // some header is not as it was decoded
-	summed     int    // the node that was summed while it was copied, 0 for none
-	payloadSum uint16 // its sum
 	links      []links
 	order      []uint16
 	scratch    []byte
@@ -153,10 +151,10 @@ func (p *Packet) Decode(t link.Type, data []byte) error {
 	)
 	switch EthernetView(data).Type() {
 	case EtherTypeIPv4:
-		nodes[1].set(EthernetLen, end, IPv4MinLen, kindIPv4, 0, 0)
 		if end <= EthernetLen+IPv4MinLen {
-			return p.walk(1, 2)
+			return p.walk(0, 1)
 		}
+		nodes[1].set(EthernetLen, end, IPv4MinLen, kindIPv4, 0, 0)
 		v := IPv4View(data[EthernetLen:])
 		l4, l4End = EthernetLen+IPv4MinLen, EthernetLen+int(v.Length())
 		if v[ipv4OffVersion] != 4<<4|IPv4MinLen/4 || v.isFragment() || l4End > end || l4End <= l4 {
@@ -164,10 +162,10 @@ func (p *Packet) Decode(t link.Type, data []byte) error {
 		}
 		proto = v.Protocol()
 	case EtherTypeIPv6:
-		nodes[1].set(EthernetLen, end, IPv6Len, kindIPv6, 0, 0)
 		if end <= EthernetLen+IPv6Len {
-			return p.walk(1, 2)
+			return p.walk(0, 1)
 		}
+		nodes[1].set(EthernetLen, end, IPv6Len, kindIPv6, 0, 0)
 		v := IPv6View(data[EthernetLen:])
 		l4, l4End = EthernetLen+IPv6Len, EthernetLen+IPv6Len+int(v.PayloadLength())
 		if !v.isHeader() || l4End > end || l4End == l4 {

@@ -45,7 +45,7 @@ func (p *Packet) shownPacket() (*Packet, error) {
 	pr := p.printer()
 	data, nodes := p.data, p.nodes
 	if p.dirty {
-		b, err := p.AppendBinary(pr.data[:0])
+		b, err := p.encode(pr.data[:0])
 		if err != nil {
 			return nil, err
 		}

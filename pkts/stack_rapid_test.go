@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 	"github.com/gopkts/gopkts/common/link"
 	"pgregory.net/rapid"
 )
@@ -293,6 +294,155 @@ func TestStackProperties(t *testing.T) {
 			case c.Have != uint32(wrong[i]):
 				t.Errorf("edited %x from %x: the wrong %v.%s is %#x, was %#x", got, b, c.Node.Proto(), c.Field, c.Have, wrong[i])
 			}
+		}
+	})
+}
+
+// TestAppendCommon builds what programs build most, and what comes near it, the
+// short way and the long way.
+func TestAppendCommon(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		ip, up, raw := Layer(&IPv6{}), Layer(&UDP{}), &Raw{}
+		if drawBool(t) {
+			ip = &IPv4{}
+		}
+		if drawBool(t) {
+			up = &TCP{}
+		}
+		layers := []Layer{ip, up}
+		if drawBool(t) {
+			layers = append([]Layer{&Ethernet{}}, layers...)
+		}
+		for _, l := range layers {
+			draw(t, l)
+		}
+		if drawBool(t) {
+			n := rapid.SampledFrom([]int{0, 1, 2, 99, 511, 512, 1400, 1401, 65400, 0xffff - 40, 0xffff - 20, 0xffff - 8, 0xffff, 0x10000}).Draw(t, "payload")
+			raw.Data = bytes.Repeat(drawBytes(t, 7), n/7+1)[:n]
+			layers = append(layers, raw)
+		}
+		addr := rapid.SampledFrom([]netip.Addr{{}, drawV4(t), drawV6(t), netip.AddrFrom16(drawV4(t).As16())}).Draw(t, "address")
+		plain := true
+		switch l := ip.(type) {
+		case *IPv4:
+			if drawBool(t) {
+				l.Options = nil
+			}
+			plain = len(l.Options) == 0
+			switch drawInt(t, 9) {
+			case 0:
+				l.Src = addr
+			case 1:
+				l.Dst = addr
+			case 2:
+				l.Flags = 8
+			case 3:
+				l.IHL, plain = Pin(draw8(t, 15)), false
+			case 4:
+				l.Length, plain = Pin(draw16(t, 0xffff)), false
+			case 5:
+				l.Protocol, plain = Seen(IPProto(draw8(t, 0xff))), false
+			case 6:
+				l.Checksum, plain = Pin(draw16(t, 0xffff)), false
+			}
+		case *IPv6:
+			switch drawInt(t, 9) {
+			case 0:
+				l.Src = addr
+			case 1:
+				l.Dst = addr
+			case 2:
+				l.FlowLabel = 1 << 20
+			case 3:
+				l.PayloadLength, plain = Pin(draw16(t, 0xffff)), false
+			case 4:
+				l.NextHeader, plain = Seen(IPProto(draw8(t, 0xff))), false
+			}
+		}
+		switch l := up.(type) {
+		case *TCP:
+			switch drawInt(t, 9) {
+			case 0:
+				l.Options = append(l.Options, 1)
+			case 1:
+				l.DataOffset, plain = Pin(draw8(t, 15)), false
+			case 2:
+				l.Checksum, plain = Seen(draw16(t, 0xffff)), false
+			}
+		case *UDP:
+			switch drawInt(t, 9) {
+			case 0:
+				l.Length, plain = Pin(draw16(t, 0xffff)), false
+			case 1:
+				l.Checksum, plain = Pin(draw16(t, 0xffff)), false
+			}
+		}
+		if eth, ok := layers[0].(*Ethernet); ok && drawInt(t, 9) == 0 {
+			eth.Type, plain = Pin(EtherType(draw16(t, 0xffff))), false
+		}
+		p := Stack(layers...)
+		prefix := drawBytes(t, drawInt(t, 3))
+		want, err := p.encode(bytes.Clone(prefix))
+		// What was in the buffer must not matter.
+		buf := append(bytes.Clone(prefix), bytes.Repeat([]byte{0xa5}, drawInt(t, 2000))...)[:len(prefix)]
+		got, ok := p.appendCommon(buf)
+		switch {
+		case ok != (plain && err == nil):
+			t.Fatalf("appendCommon is %v of %v, whose error is %v", ok, layers, err)
+		case ok && !bytes.Equal(got, want):
+			t.Fatalf("%v\n got %x\nwant %x", layers, got, want)
+		case !ok && !bytes.Equal(got, prefix):
+			t.Fatalf("%v: appendCommon returned %x for nothing", layers, got)
+		}
+		all, allErr := p.AppendBinary(prefix)
+		if (err == nil) != (allErr == nil) || !bytes.Equal(all, want) {
+			t.Fatalf("%v: AppendBinary\n got %x, %v\nwant %x, %v", layers, all, allErr, want, err)
+		}
+	})
+}
+
+// TestDecodeCommon decodes frames, whole, cut and with some bytes changed, the
+// short way and the long way.
+func TestDecodeCommon(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		layers := drawStack(t)
+		if drawBool(t) {
+			// What the short way is for.
+			layers = []Layer{layers[0], rapid.SampledFrom([]Layer{&IPv4{}, &IPv6{}}).Draw(t, "ip"), rapid.SampledFrom([]Layer{&TCP{}, &UDP{}}).Draw(t, "up")}
+			if drawBool(t) {
+				layers = append(layers, &Raw{Data: drawBytes(t, drawInt(t, 20))})
+			}
+			if drawBool(t) {
+				layers = append(layers, &Padding{Data: drawBytes(t, drawInt(t, 20))})
+			}
+			for _, l := range layers[1:3] {
+				draw(t, l)
+			}
+		}
+		b, err := Stack(layers...).AppendBinary(nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range drawInt(t, 2) {
+			b[rapid.IntRange(0, min(len(b)-1, 70)).Draw(t, "at")] = draw8(t, 0xff)
+		}
+		if drawInt(t, 3) == 0 {
+			b = b[:drawInt(t, len(b))]
+		}
+		var p, q Packet
+		_ = p.Decode(link.TypeEthernet, make([]byte, EthernetLen)) // makes the table
+		err = p.Decode(link.TypeEthernet, b)
+		wantErr := q.decode(kindEthernet, b)
+		for _, nodes := range [][]node{p.nodes, q.nodes} {
+			for i := range nodes {
+				nodes[i].flags &^= nodeWhole // only walk itself asks for it
+			}
+		}
+		if diff := cmp.Diff(q.nodes, p.nodes, cmp.AllowUnexported(node{}), cmpopts.EquateEmpty()); diff != "" {
+			t.Errorf("%x (-want +got):\n%s", b, diff)
+		}
+		if (err == nil) != (wantErr == nil) || err != nil && err.Error() != wantErr.Error() {
+			t.Errorf("%x: %v, want %v", b, err, wantErr)
 		}
 	})
 }

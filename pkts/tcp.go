@@ -4,6 +4,8 @@ import (
 	"encoding/binary"
 	"slices"
 	"strings"
+
+	"github.com/gopkts/gopkts/common/checksum"
 )
 
 const (
@@ -215,6 +217,23 @@ func (l *TCP) Complete(c *Completion) error {
 		c.PutUint16(sum)
 	}
 	return nil
+}
+
+// appendCommon appends the header and data, which it carries; pseudo is the sum
+// of their pseudo-header: [Packet.appendCommon].
+func (l *TCP) appendCommon(b, data []byte, pseudo uint16) ([]byte, bool) {
+	if l.DataOffset.mode|l.Checksum.mode != ModeAuto {
+		return b, false
+	}
+	at := len(b)
+	b, err := l.AppendBinary(b)
+	if err != nil {
+		return b, false
+	}
+	end := len(b)
+	b, sum := checksum.Append(b, data, pseudo)
+	TCPView(b[at:end]).SetChecksum(checksum.Internet(b[at:end], sum))
+	return b, true
 }
 
 // TCPView is a TCP header in place, with what follows it. Its methods panic

@@ -1,6 +1,10 @@
 package pkts
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+
+	"github.com/gopkts/gopkts/common/checksum"
+)
 
 const (
 	udpOffSrcPort  = 0
@@ -110,6 +114,22 @@ func (l *UDP) Complete(c *Completion) error {
 		c.PutUint16(sum)
 	}
 	return nil
+}
+
+// appendCommon appends the header and data, which it carries; pseudo is the sum
+// of their pseudo-header: [Packet.appendCommon].
+func (l *UDP) appendCommon(b, data []byte, pseudo uint16) ([]byte, bool) {
+	n := UDPLen + len(data)
+	if n > 0xffff || l.Length.mode|l.Checksum.mode != ModeAuto {
+		return b, false
+	}
+	at := len(b)
+	b, _ = l.AppendBinary(b)
+	b, sum := checksum.Append(b, data, pseudo)
+	v := UDPView(b[at : at+UDPLen])
+	binary.BigEndian.PutUint16(v[udpOffLength:], uint16(n))
+	v.SetChecksum(checksum.NonZero(checksum.Internet(v, sum)))
+	return b, true
 }
 
 // UDPView is a UDP header in place, with what follows it. Its methods panic
