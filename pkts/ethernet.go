@@ -102,8 +102,8 @@ func (l *Ethernet) Decode(b []byte) (int, error) {
 		return 0, Truncated("Ethernet", EthernetLen, len(b))
 	}
 	v := EthernetView(b)
-	l.Dst = v.Dst()
-	l.Src = v.Src()
+	copy(l.Dst[:], v[ethernetOffDst:ethernetOffSrc])
+	copy(l.Src[:], v[ethernetOffSrc:ethernetOffType])
 	l.Type = Seen(v.Type())
 	return EthernetLen, nil
 }

@@ -207,9 +207,8 @@ func (l *IPv4) Decode(b []byte) (int, error) {
 	l.TTL = v.TTL()
 	l.Protocol = Seen(v.Protocol())
 	l.Checksum = Seen(v.Checksum())
-	l.Src = v.Src()
-	l.Dst = v.Dst()
-	l.Options = IPv4Options(b[IPv4MinLen:n:n])
+	src, dst, options := v.Src(), v.Dst(), IPv4Options(b[IPv4MinLen:n:n])
+	l.Src, l.Dst, l.Options = src, dst, options
 	return n, nil
 }
 

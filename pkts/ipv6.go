@@ -126,8 +126,7 @@ func (l *IPv6) Decode(b []byte) (int, error) {
 	l.PayloadLength = Seen(v.PayloadLength())
 	l.NextHeader = Seen(v.NextHeader())
 	l.HopLimit = v.HopLimit()
-	l.Src = v.Src()
-	l.Dst = v.Dst()
+	l.Src, l.Dst = v.Src(), v.Dst()
 	return IPv6Len, nil
 }
 
