@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"slices"
 
 	"github.com/gopkts/gopkts/common/link"
 )
@@ -209,6 +208,20 @@ func (p *Packet) Decode(t link.Type, data []byte) error {
 	return nil
 }
 
+// renew empties p and makes what decoding wants to be there.
+func (p *Packet) renew() {
+	p.Reset()
+	if p.kinds != p.Registry {
+		// The numbers of protocols are others.
+		clear(p.slots)
+		p.spare = nil
+		p.kinds = p.Registry
+	}
+	if cap(p.nodes) < commonNodes {
+		p.nodes = make([]node, 0, commonNodes)
+	}
+}
+
 // ready reports whether data may be decoded into p as it is: whether nothing is
 // to be made or thrown away before, nor any table to be asked.
 func (p *Packet) ready(data []byte) bool {
@@ -224,6 +237,11 @@ func (p *Packet) begin(data []byte) {
 
 // decodeLink is Decode for all packets.
 func (p *Packet) decodeLink(t link.Type, data []byte) error {
+	if t == link.TypeEthernet && len(data) >= EthernetLen && !p.ready(data) {
+		if p.renew(); p.ready(data) {
+			return p.Decode(t, data)
+		}
+	}
 	k := KindRaw
 	switch {
 	case t != link.TypeRaw:
@@ -271,13 +289,7 @@ const commonNodes = 16
 
 // decode takes apart data, which begins with a layer of kind first.
 func (p *Packet) decode(first Kind, data []byte) error {
-	p.Reset()
-	if p.kinds != p.Registry {
-		// The numbers of protocols are others.
-		clear(p.slots)
-		p.spare = nil
-		p.kinds = p.Registry
-	}
+	p.renew()
 	if len(data) == 0 {
 		return nil
 	}
@@ -285,7 +297,7 @@ func (p *Packet) decode(first Kind, data []byte) error {
 		return fmt.Errorf("pkts: %w: a packet of %d bytes", ErrTooLong, len(data))
 	}
 	p.data = data
-	p.nodes = append(slices.Grow(p.nodes, commonNodes), node{end: uint32(len(data)), kind: first, parent: noNode})
+	p.nodes = append(p.nodes, node{end: uint32(len(data)), kind: first, parent: noNode})
 	return p.walk(0, 1)
 }
 
