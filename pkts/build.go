@@ -88,9 +88,9 @@ func (p *Packet) layOut() {
 // IPv6, in Ethernet or by itself, then TCP or UDP, then bytes or nothing, with no
 // field pinned. It sums the payload while it copies it. It reports false where a
 // packet is another, or has an error to report. What it knows of the layers,
-// encode knows better; it is here because it takes a third of the time.
+// encode knows better; it is here because it takes half the time.
 func (p *Packet) appendCommon(b []byte) ([]byte, bool) {
-	if p.data != nil || p.lost != nil || p.registry().overlaid != 0 || len(p.nodes) < 2 {
+	if !p.edited || p.data != nil || p.lost != nil || p.registry().overlaid != 0 || len(p.nodes) < 2 {
 		return b, false
 	}
 	if p.layOut(); !p.chain {
@@ -126,24 +126,23 @@ func (p *Packet) appendCommon(b []byte) ([]byte, bool) {
 	default:
 		return b, false
 	}
-	out, ok, pseudo := b, true, uint16(0)
+	next := EtherTypeIPv6
+	if ip4 != nil {
+		next = EtherTypeIPv4
+	}
+	out, ok := b, true
+	if eth != nil {
+		out, ok = eth.appendCommon(out, next)
+	}
+	var pseudo uint16
 	switch {
+	case !ok:
 	case ip4 != nil:
-		if eth != nil {
-			out, ok = eth.appendCommon(out, EtherTypeIPv4)
-		}
-		if ok {
-			out, pseudo, ok = ip4.appendCommon(out, proto, n)
-		}
+		out, pseudo, ok = ip4.appendCommon(out, proto, n)
 	case ip6 != nil:
-		if eth != nil {
-			out, ok = eth.appendCommon(out, EtherTypeIPv6)
-		}
-		if ok {
-			out, pseudo, ok = ip6.appendCommon(out, proto, n)
-		}
+		out, pseudo, ok = ip6.appendCommon(out, proto, n)
 	default:
-		return b, false
+		ok = false
 	}
 	switch {
 	case !ok:
