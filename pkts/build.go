@@ -88,7 +88,7 @@ func (p *Packet) layOut() {
 // IPv6, in Ethernet or by itself, then TCP or UDP, then bytes or nothing, with no
 // field pinned. It sums the payload while it copies it. It reports false where a
 // packet is another, or has an error to report. What it knows of the layers,
-// encode knows better; it is here because it takes half the time.
+// encode knows better; it is here because it takes less than half the time.
 func (p *Packet) appendCommon(b []byte) ([]byte, bool) {
 	if !p.edited || p.data != nil || p.lost != nil || p.registry().overlaid != 0 || len(p.nodes) < 2 {
 		return b, false
