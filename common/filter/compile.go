@@ -80,12 +80,12 @@ func Compile(expr string, opts Options) (*Filter, error) {
 
 // CompileContext is [Compile] with a context for the resolver.
 func CompileContext(ctx context.Context, expr string, opts Options) (*Filter, error) {
-	node, err := Parse(expr)
-	if err != nil {
-		return nil, err
-	}
 	if opts.Dialect > DialectScoped {
 		return nil, &Error{Expr: expr, Msg: "dialect " + strconv.Itoa(int(opts.Dialect)) + " is not known", Err: ErrMeaning}
+	}
+	node, err := parseDialect(expr, opts.Dialect)
+	if err != nil {
+		return nil, err
 	}
 	if opts.Resolver == nil {
 		opts.Resolver = DefaultResolver{}
@@ -107,7 +107,11 @@ func CompileContext(ctx context.Context, expr string, opts Options) (*Filter, er
 func (c *compiler) compile(node Node, snap uint32) (Program, error) {
 	c.conds.init()
 	c.setLink()
-	root := c.gen(node)
+	open := condTrue
+	if c.scoped() {
+		open = c.openScope(node)
+	}
+	root := c.and(open, c.gen(node))
 	if c.err != nil {
 		return nil, c.err
 	}

@@ -674,7 +674,7 @@ func TestScoped(t *testing.T) {
 		{"not vlan and udp", plain, false, true},
 		{"not vlan and udp", tag(1), false, false},
 		{"vlan and (host 10.0.0.1 or arp)", tag(1), true, true},
-		{"(vlan 1 or vlan 2) and ip", tag(2), false, false},
+		{"(vlan 1 or vlan 2) and ip", tag(2), false, true},
 		{"vlan 1 and vlan 2", tag(1), false, false},
 		{"(vlan 1 and ip) and udp", tag(1), true, true},
 		{"mpls and ip or ip", plain, false, true},

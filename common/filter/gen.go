@@ -132,6 +132,12 @@ func (c *compiler) loadAt(o offset, size uint8, extra uint32) valID {
 
 func (c *compiler) loadHdr(size uint8, off uint32) valID { return c.loadAt(c.hdr, size, off) }
 func (c *compiler) loadType(size uint8, off uint32) valID {
+	if s := c.scope; s != nil && s.typ != 0 && size == 2 && off == 0 {
+		if s.skip != 0 {
+			c.used |= 1 << s.skip // who stores it skips the VLAN tags
+		}
+		return c.note(s.typ, "type")
+	}
 	return c.note(c.loadAt(c.typ, size, off), "type")
 }
 
@@ -179,11 +185,17 @@ func (c *compiler) gen(n Node) condID {
 	case *Logic:
 		return c.genLogic(n)
 	case *Not:
-		outer := c.linkState
+		outer, regs := c.linkState, c.regs
 		x := c.not(c.gen(n.X))
-		if c.opts.Dialect == DialectScoped {
-			c.linkState = outer
+		if c.scoped() {
+			c.linkState, c.regs = outer, regs
 		}
+		return x
+	case *Inner:
+		outer, regs := c.linkState, c.regs
+		x := c.tunnel(n, nil, false)
+		x = c.and(x, c.gen(n.X))
+		c.linkState, c.regs = outer, regs
 		return x
 	case *Match:
 		return c.genMatch(n)
@@ -234,11 +246,11 @@ func (c *compiler) genLogic(n *Logic) condID {
 			out = c.and(out, x)
 		}
 	}
-	outer := c.linkState
-	scoped := n.Or && c.opts.Dialect == DialectScoped
+	outer, regs := c.linkState, c.regs
+	scoped := n.Or && c.scoped()
 	for i := 0; i < len(chain) && c.err == nil; {
 		if scoped {
-			c.linkState = outer
+			c.linkState, c.regs = outer, regs
 		}
 		m := alternative(chain[i])
 		if m == nil || i+1 == len(chain) || alternative(chain[i+1]) == nil {
@@ -262,7 +274,7 @@ func (c *compiler) genLogic(n *Logic) condID {
 		}
 	}
 	if scoped {
-		c.linkState = outer
+		c.linkState, c.regs = outer, regs
 	}
 	return out
 }
@@ -916,6 +928,9 @@ func (c *compiler) genHost6(m *Match, addrs [][4]uint32, mask [4]uint32, negate 
 // prevCheck is the condition that the Ethernet header that an encapsulation
 // announces is there; condTrue if nothing needs to be asked.
 func (c *compiler) prevCheck() condID {
+	if c.encap && c.scoped() {
+		return c.not(c.eq(c.hdr.base, 0))
+	}
 	if c.encap {
 		// Without an inner Ethernet header its two ends are one place.
 		c.used |= c.vals[c.hdr.base].regs | c.vals[c.payload.base].regs
@@ -1134,6 +1149,15 @@ func (c *compiler) genPorts(m *Match, ports []span32, proto int) condID {
 		return c.in(v, []span32{{ipTCP, ipTCP}, {ipUDP, ipUDP}, {ipSCTP, ipSCTP}})
 	}
 	set := ports
+	if c.scoped() {
+		protos := []span32{{ipTCP, ipTCP}, {ipUDP, ipUDP}, {ipSCTP, ipSCTP}}
+		if proto != 0 {
+			protos = []span32{{uint32(proto), uint32(proto)}}
+		}
+		tran := c.mem(c.scope.tran)
+		return c.and(c.transportHeader(m, protos), c.either(m.Dir,
+			func() valID { return c.note(c.load(2, tran, 0), "source port") }, func() valID { return c.note(c.load(2, tran, 2), "destination port") }, set, hasRanges(set)))
+	}
 	typ6 := c.linkType(m, etherIPv6)
 	six := c.and(typ6, c.and(is(c.loadPayload(1, 6)), c.either(m.Dir,
 		func() valID { return c.note(c.loadTran6(2, 0), "source port") }, func() valID { return c.note(c.loadTran6(2, 2), "destination port") }, set, hasRanges(set))))
@@ -1382,6 +1406,9 @@ func (c *compiler) protoNumber(m *Match, name string) (uint32, bool) {
 func (c *compiler) genProto(n Node, v uint32, proto Proto) condID {
 	switch proto {
 	case ProtoNone:
+		if c.scoped() && v <= 0xff && !isExtension(v) {
+			return c.transportIs(n, v)
+		}
 		return c.or(c.genProto(n, v, ProtoIP), c.genProto(n, v, ProtoIPv6))
 	case ProtoLink:
 		return c.linkType(n, v)
@@ -1393,6 +1420,9 @@ func (c *compiler) genProto(n Node, v uint32, proto Proto) condID {
 	case ProtoIPv6:
 		if !c.checkMax(n, "protocol number", v, 0xff) {
 			return condFalse
+		}
+		if c.scoped() {
+			return c.scopedProto6(n, v)
 		}
 		typ := c.linkType(n, etherIPv6)
 		next := c.note(c.loadPayload(1, 6), "the next header")
@@ -1538,13 +1568,13 @@ func (c *compiler) genProtoChain(n Node, v uint32, proto Proto) condID {
 	if !c.checkMax(n, "protocol number", v, 0xff) {
 		return condFalse
 	}
-	if c.payload.base != 0 {
+	if c.payload.base != 0 && !c.scoped() {
 		return c.fail(n, ErrUnsupportedLink, "'protochain' cannot be used behind headers of variable length")
 	}
 	six := proto == ProtoIPv6
 	typ, first, start := uint32(etherIP), c.loadPayload(1, 9), valID(0)
 	if six {
-		typ, first, start = etherIPv6, c.loadPayload(1, 6), c.constant(ip6HeaderLen)
+		typ, first, start = etherIPv6, c.loadPayload(1, 6), c.ip6End()
 	} else {
 		start = c.ip4Len()
 	}
