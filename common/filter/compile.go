@@ -109,6 +109,7 @@ func (c *compiler) compile(node Node, snap uint32) (Program, error) {
 	c.setLink()
 	open := condTrue
 	if c.scoped() {
+		c.origin = c.payload.k + c.nl
 		open = c.openScope(node)
 	}
 	root := c.and(open, c.gen(node))

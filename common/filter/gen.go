@@ -71,13 +71,16 @@ const (
 type compiler struct {
 	conds
 	linkState
-	ctx   context.Context
-	expr  string
-	opts  *Options
-	err   *Error
-	regs  int              // registers given out
-	temp  int              // the most registers that arithmetic holds at a time
-	used  uint64           // registers that a load used
+	ctx  context.Context
+	expr string
+	opts *Options
+	err  *Error
+	regs int    // registers given out
+	used uint64 // registers that a load used
+
+	// Of the scoped dialect: what is added to the places in its registers.
+	origin uint32
+
 	notes map[valID]string // names of values, for an explanation
 }
 
@@ -1154,9 +1157,9 @@ func (c *compiler) genPorts(m *Match, ports []span32, proto int) condID {
 		if proto != 0 {
 			protos = []span32{{uint32(proto), uint32(proto)}}
 		}
-		tran := c.mem(c.scope.tran)
+		tran := c.at(c.scope.tran)
 		return c.and(c.transportHeader(m, protos), c.either(m.Dir,
-			func() valID { return c.note(c.load(2, tran, 0), "source port") }, func() valID { return c.note(c.load(2, tran, 2), "destination port") }, set, hasRanges(set)))
+			func() valID { return c.note(c.loadAt(tran, 2, 0), "source port") }, func() valID { return c.note(c.loadAt(tran, 2, 2), "destination port") }, set, hasRanges(set)))
 	}
 	typ6 := c.linkType(m, etherIPv6)
 	six := c.and(typ6, c.and(is(c.loadPayload(1, 6)), c.either(m.Dir,

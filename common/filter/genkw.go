@@ -761,7 +761,7 @@ func (c *compiler) index(a *Index) (v valID, need condID, regs int) {
 			ProtoIGRP: ipIGRP, ProtoPIM: ipPIM, ProtoVRRP: ipVRRP, ProtoCARP: ipVRRP}[a.Proto]
 		if c.scoped() && (a.Proto == ProtoSCTP || a.Proto == ProtoTCP || a.Proto == ProtoUDP || a.Proto == ProtoPIM) {
 			need = c.transportHeader(a, []span32{{number, number}})
-			place = offset{base: c.mem(c.scope.tran)}
+			place = c.at(c.scope.tran)
 			break
 		}
 		need = c.genAbbrevAt(a, ProtoIP)
@@ -772,7 +772,7 @@ func (c *compiler) index(a *Index) (v valID, need condID, regs int) {
 		need = c.genAbbrevAt(a, ProtoIPv6)
 		if c.scoped() {
 			need = c.and(need, c.transportHeader(a, []span32{{ipICMPv6, ipICMPv6}}))
-			place = offset{base: c.mem(c.scope.tran)}
+			place = c.at(c.scope.tran)
 			break
 		}
 		need = c.and(need, c.eq(c.loadPayload(1, 6), ipICMPv6))

@@ -9,6 +9,11 @@ import (
 // transport header, is found once, before the first test that asks for them,
 // and kept in registers: VLAN tags and IPv6 extension headers are then no
 // matter of the tests.
+//
+// A place in a register is one relative to the first network header without
+// tags, so that the offset of a load is never less than the length of the link
+// header. Who puts another link header before the frames, or takes it off, can
+// move the offsets of a program.
 
 // scope is the registers of a scope.
 type scope struct {
@@ -46,13 +51,18 @@ func (c *compiler) keep(reg int, v valID) condID {
 
 func (c *compiler) plus(v valID, k uint32) valID { return c.alu(aluAdd, v, c.constant(k)) }
 
-// place is where an offset is.
+// at is the place that a register holds.
+func (c *compiler) at(reg int) offset {
+	return offset{base: c.mem(reg), k: c.origin, known: true}
+}
+
+// place is what a register holds of an offset.
 func (c *compiler) place(o offset) valID {
 	if o.base == 0 {
-		return c.constant(o.k)
+		return c.constant(o.k - c.origin)
 	}
 	c.used |= c.vals[o.base].regs
-	return c.plus(o.base, o.k)
+	return c.plus(o.base, o.k-c.origin)
 }
 
 // openScope makes a scope of where the headers are now. The condition that it
@@ -173,7 +183,7 @@ func (c *compiler) findTransport(next nodeID) nodeID {
 	kind := c.loadPayload(1, 9)
 	four := proto(kind, next)
 	if s.first {
-		four = proto(kind, c.store(s.tran, c.plus(c.ip4Len(), c.payload.k+c.nl), next))
+		four = proto(kind, c.store(s.tran, c.plus(c.ip4Len(), c.payload.k+c.nl-c.origin), next))
 		four = c.test(jmpJSET, c.loadPayload(2, 6), 0x1fff, proto(c.alu(aluOr, kind, c.constant(laterFragment)), next), four)
 	}
 	six := c.walk6(s.proto, s.tran, -1, next, next)
@@ -187,8 +197,8 @@ func (c *compiler) findTransport(next nodeID) nodeID {
 // header.
 func (c *compiler) walk6(proto, tran, stop int, found, next nodeID) nodeID {
 	here, kind := c.mem(tran), c.mem(proto)
-	after := c.load(1, here, 0)
-	length := c.load(1, here, 1)
+	after := c.load(1, here, c.origin)
+	length := c.load(1, here, c.origin+1)
 	skip := func(end valID, to nodeID) nodeID { return c.store(proto, after, c.store(tran, end, to)) }
 	units := func(extra, shift uint32) valID {
 		return c.alu(aluAdd, c.alu(aluLsh, c.plus(length, extra), c.constant(shift)), here)
@@ -203,7 +213,7 @@ func (c *compiler) walk6(proto, tran, stop int, found, next nodeID) nodeID {
 		if i < walkSteps {
 			options := skip(units(1, 3), to)
 			auth := skip(units(2, 2), to)
-			fragment := c.test(jmpJSET, c.load(2, here, 2), 0xfff8, later, skip(c.plus(here, 8), to))
+			fragment := c.test(jmpJSET, c.load(2, here, c.origin+2), 0xfff8, later, skip(c.plus(here, 8), to))
 			is := func(k uint32, yes, no nodeID) nodeID { return c.test(jmpJEQ, kind, k, yes, no) }
 			step = is(ipFragment, fragment, is(ipAH, auth, is(ipRouting, options, is(ipDstOpts, options, next))))
 			step = c.test(jmpJGE, kind, ipRouting, step, is(ipHopOpts, options, next))
@@ -336,10 +346,11 @@ const (
 
 // IP protocols of tunnels.
 const (
-	ipIPv4 = 4
-	ipIPv6 = 41
-	ipGRE  = 47
-	ipMPLS = 137
+	ipIPv4     = 4
+	ipIPv6     = 41
+	ipGRE      = 47
+	ipMPLS     = 137
+	ipEthernet = 143
 )
 
 // maxGTPExtensions is how many extension headers of GTP-U are skipped.
@@ -356,14 +367,14 @@ func (c *compiler) tunnel(n Node, k *Keyword, ids bool) condID {
 	proto, tran := c.mem(c.scope.proto), c.mem(c.scope.tran)
 	any := k == nil
 	x := c.made(func(t, f nodeID) nodeID {
-		load := func(size uint8, off uint32) valID { return c.load(size, tran, off) }
+		load := func(size uint8, off uint32) valID { return c.load(size, tran, c.origin+off) }
 		here := c.mem(payload)
 
 		ethernet := t
 		h := c.mem(hdr)
 		for i := range uint32(maxTags + 1) {
 			tags := maxTags - i
-			v := c.load(2, h, 12+4*tags)
+			v := c.load(2, h, c.origin+12+4*tags)
 			found := c.store(typ, v, c.store(payload, c.plus(h, 14+4*tags), t))
 			if i == 0 {
 				ethernet = found
@@ -401,16 +412,16 @@ func (c *compiler) tunnel(n Node, k *Keyword, ids bool) condID {
 
 		// 3GPP TS 29.281, section 5: version 1, a G-PDU, and perhaps four more
 		// bytes and extension headers. What it carries says its first byte.
-		version := c.alu(aluAnd, c.load(1, here, 0), c.constant(0xf0))
+		version := c.alu(aluAnd, c.load(1, here, c.origin), c.constant(0xf0))
 		ip := c.test(jmpJEQ, version, 0x40, c.store(typ, c.constant(etherIP), bare),
 			c.test(jmpJEQ, version, 0x60, c.store(typ, c.constant(etherIPv6), bare), f))
 		extensions := f
 		for i := range maxGTPExtensions + 1 {
 			more := f
 			if i > 0 {
-				more = c.store(payload, c.alu(aluAdd, c.alu(aluLsh, c.load(1, here, 0), c.constant(2)), here), extensions)
+				more = c.store(payload, c.alu(aluAdd, c.alu(aluLsh, c.load(1, here, c.origin), c.constant(2)), here), extensions)
 			}
-			extensions = c.test(jmpJEQ, c.load(1, c.alu(aluSub, here, c.constant(1)), 0), 0, ip, more)
+			extensions = c.test(jmpJEQ, c.load(1, c.alu(aluSub, here, c.constant(1)), c.origin), 0, ip, more)
 		}
 		gtp := c.test(jmpJSET, load(1, 8), 0x07,
 			c.store(payload, c.plus(tran, 20), c.test(jmpJSET, load(1, 8), 0x04, extensions, ip)),
@@ -428,18 +439,20 @@ func (c *compiler) tunnel(n Node, k *Keyword, ids bool) condID {
 		gre = c.test(jmpJSET, flags, 0x4007, f, gre)
 
 		udp := c.test(jmpJEQ, port, portVXLAN, vxlan, c.test(jmpJEQ, port, portGeneve, geneve, c.test(jmpJEQ, port, portGTPU, gtp, f)))
-		to := c.test(jmpJEQ, proto, ipMPLS, direct(etherMPLS), f) // RFC 4023
-		to = c.test(jmpJEQ, proto, ipIPv6, direct(etherIPv6), to) // RFC 2473, RFC 4213
-		to = c.test(jmpJEQ, proto, ipIPv4, direct(etherIP), to)   // RFC 2003
+		to := c.test(jmpJEQ, proto, ipEthernet, c.store(hdr, tran, ethernet), f) // RFC 8986
+		to = c.test(jmpJEQ, proto, ipMPLS, direct(etherMPLS), to)                // RFC 4023
+		to = c.test(jmpJEQ, proto, ipIPv6, direct(etherIPv6), to)                // RFC 2473, RFC 4213
+		to = c.test(jmpJEQ, proto, ipIPv4, direct(etherIP), to)                  // RFC 2003
 		to = c.test(jmpJEQ, proto, ipGRE, gre, to)
 		return c.test(jmpJEQ, proto, ipUDP, udp, to)
 	})
-	c.push(link.TypeEthernet, offset{base: c.mem(hdr), known: true})
-	c.rawTyp = offset{base: c.mem(hdr), k: 12, known: true}
-	c.rawPayload = offset{base: c.mem(hdr), k: 14, known: true}
+	c.push(link.TypeEthernet, c.at(hdr))
+	c.rawTyp, c.rawPayload = c.at(hdr), c.at(hdr)
+	c.rawTyp.k += 12
+	c.rawPayload.k += 14
 	c.rawType, c.inType = 0, c.mem(typ)
 	c.typ = c.rawTyp
-	c.payload = offset{base: c.mem(payload), known: true}
+	c.payload = c.at(payload)
 	c.nl, c.nlNoSnap = 0, 3
 	c.labels, c.vlans = 0, 0
 	c.encap = true

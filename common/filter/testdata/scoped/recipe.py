@@ -112,6 +112,7 @@ ethernet = {
     "6 in 4": eth() / four() / in6() / hbh / tcp(),
     "4 in 6": eth() / six() / dst / in4() / tcp(),
     "6 in 6": eth() / six() / in6() / udp(53),
+    "ethernet in 6": eth() / six(nh=143) / ineth() / in4() / tcp(443),
     "gtp": eth() / four() / udp(2152) / GTP_U_Header(teid=1) / in4() / tcp(),
     "gtp seq": eth() / four() / udp(2152) / GTP_U_Header(teid=1, S=1, seq=9) / in6() / udp(53),
     "gtp pdu": eth() / six() / udp(2152) / GTP_U_Header(teid=1, E=1, next_ex=0x85) / GTPPDUSessionContainer(QFI=9) / in4() / tcp(),
