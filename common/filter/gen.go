@@ -80,6 +80,7 @@ type compiler struct {
 
 	// Of the scoped dialect: what is added to the places in its registers.
 	origin uint32
+	scopes int // what they cost
 
 	notes map[valID]string // names of values, for an explanation
 }

@@ -42,6 +42,20 @@ const walkSteps = 6
 // maxTags is how many VLAN tags are skipped.
 const maxTags = 2
 
+// What scopes may cost together, so that the time to compile is bounded: more
+// of them hardly fit into a program.
+const (
+	maxScopes     = 256
+	costTransport = 4 // of one that asks for the transport header
+)
+
+// spend notes what a scope costs.
+func (c *compiler) spend(n Node, cost int) {
+	if c.scopes += cost; c.scopes > maxScopes {
+		c.fail(n, ErrTooLong, "too many encapsulations for one program")
+	}
+}
+
 func (c *compiler) scoped() bool { return c.opts.Dialect == DialectScoped }
 
 // keep is the condition that is always true and stores a value.
@@ -69,6 +83,7 @@ func (c *compiler) place(o offset) valID {
 // returns is true, finds what the tests in the scope ask for, and belongs before
 // them.
 func (c *compiler) openScope(n Node) condID {
+	c.spend(n, 1)
 	s := &scope{typ: c.inType}
 	tags := c.labels == 0 && c.inType == 0 && hasTags(c.link)
 	if tags {
@@ -157,6 +172,7 @@ func (c *compiler) skipTags(next nodeID) nodeID {
 func (c *compiler) needTransport(n Node, first bool) {
 	s := c.scope
 	if !s.transport {
+		c.spend(n, costTransport)
 		s.transport = true
 		s.typ4, s.typ6 = c.linkType(n, etherIP), c.linkType(n, etherIPv6)
 	}

@@ -329,7 +329,18 @@ func TestScopedLength(t *testing.T) {
 	if _, err := Compile(strings.Join(parts[:12], " or "), opts); err != nil {
 		t.Errorf("twelve alternatives: %v", err)
 	}
-	for _, expr := range []string{strings.Join(parts, " or "), strings.Repeat("inner ", 6) + "tcp", strings.Repeat("vlan and ", 40) + "tcp"} {
+	var vlans, ports []string
+	for i := range 100 {
+		vlans = append(vlans, fmt.Sprintf("(vlan %d and host 10.0.0.%d)", i, i))
+	}
+	if f, err := Compile(strings.Join(vlans, " or "), opts); err != nil || f.Len() > 3500 {
+		t.Errorf("a hundred VLANs and hosts: %v", err)
+	}
+	for i := range 2000 {
+		vlans = append(vlans, fmt.Sprintf("(vlan %d and host 10.0.1.%d)", i, i%256))
+		ports = append(ports, fmt.Sprintf("(vlan %d and port %d)", i, i))
+	}
+	for _, expr := range []string{strings.Join(vlans, " or "), strings.Join(ports, " or "), strings.Join(parts, " or "), strings.Repeat("inner ", 6) + "tcp", strings.Repeat("vlan and ", 40) + "tcp"} {
 		if _, err := Compile(expr, opts); !errors.Is(err, ErrTooLong) {
 			t.Errorf("%.60q: %v, want %v", expr, err, ErrTooLong)
 		}
