@@ -661,7 +661,7 @@ func (c *compiler) genMatch(m *Match) condID {
 			return c.fail(m, ErrMeaning, "'"+m.Dir.String()+"' is for IEEE 802.11")
 		}
 		v, _ := strconv.ParseUint(m.ID.Text, 16, 8)
-		return c.genArcnet(m, m.Dir, uint32(v))
+		return c.genByteAddr(m, m.Dir, uint32(v))
 	}
 	return condFalse
 }
@@ -953,7 +953,7 @@ func (c *compiler) genMACs(n Node, dir Dir, macs []link.MacAddr, what string) co
 	check := condTrue
 	var src, dst uint32
 	switch c.link {
-	case link.TypeEthernet:
+	case link.TypeEthernet, link.TypeNetAnalyzer, link.TypeNetAnalyzerTransparent, link.TypeDSATagBRCM, link.TypeDSATagDSA:
 		check = c.prevCheck()
 		src, dst = 6, 0
 	case link.TypeFDDI:
@@ -1039,13 +1039,20 @@ func (c *compiler) wlanHost(dir Dir, m link.MacAddr) condID {
 	return c.or(c.wlanHost(DirSrc, m), c.wlanHost(DirDst, m))
 }
 
-// genArcnet is the condition that an address of an ARCNET frame is v.
-func (c *compiler) genArcnet(n Node, dir Dir, v uint32) condID {
-	if c.link != link.TypeARCNETBSD && c.link != link.TypeARCNETLinux {
+// genByteAddr is the condition that an address of an ARCNET or BACnet MS/TP
+// frame, which is one byte, is v.
+func (c *compiler) genByteAddr(n Node, dir Dir, v uint32) condID {
+	var srcOff, dstOff uint32
+	switch c.link {
+	case link.TypeARCNETBSD, link.TypeARCNETLinux:
+		srcOff, dstOff = 0, 1
+	case link.TypeBACnetMSTP:
+		srcOff, dstOff = 4, 3
+	default:
 		return c.fail(n, ErrUnsupportedLink, "link type "+c.link.String()+" has no ARCNET addresses")
 	}
-	src := func() condID { return c.eq(c.loadHdr(1, 0), v) }
-	dst := func() condID { return c.eq(c.loadHdr(1, 1), v) }
+	src := func() condID { return c.eq(c.loadHdr(1, srcOff), v) }
+	dst := func() condID { return c.eq(c.loadHdr(1, dstOff), v) }
 	switch dirOr(dir) {
 	case DirSrc:
 		return src()
@@ -1317,7 +1324,7 @@ func (c *compiler) service(m *Match, name string) (port uint32, proto int, ok bo
 }
 
 func (c *compiler) lookupMAC(m *Match) (link.MacAddr, error) {
-	if c.link != link.TypeEthernet && c.link != link.TypeFDDI && c.link != link.TypeIEEE8025 && c.link != link.TypeIPOverFC && !is80211(c.link) {
+	if !isEthernet(c.link) && c.link != link.TypeFDDI && c.link != link.TypeIEEE8025 && c.link != link.TypeIPOverFC && !is80211(c.link) {
 		c.fail(m, ErrUnsupportedLink, "link type "+c.link.String()+" has no Ethernet addresses")
 		return link.MacAddr{}, ErrUnknownName
 	}

@@ -70,7 +70,10 @@ func (c *compiler) genBroadcast(k *Keyword) condID {
 	switch k.Proto {
 	case ProtoNone, ProtoLink:
 		if c.link == link.TypeARCNETBSD || c.link == link.TypeARCNETLinux {
-			return c.genArcnet(k, DirDst, 0)
+			return c.genByteAddr(k, DirDst, 0)
+		}
+		if c.link == link.TypeBACnetMSTP {
+			return c.genByteAddr(k, DirDst, 0xff)
 		}
 		return c.genMACs(k, DirDst, []link.MacAddr{{0xff, 0xff, 0xff, 0xff, 0xff, 0xff}}, "broadcast")
 	case ProtoIP:
@@ -88,8 +91,8 @@ func (c *compiler) genMulticast(k *Keyword) condID {
 	case ProtoNone, ProtoLink:
 		switch c.link {
 		case link.TypeARCNETBSD, link.TypeARCNETLinux:
-			return c.genArcnet(k, DirDst, 0)
-		case link.TypeEthernet:
+			return c.genByteAddr(k, DirDst, 0)
+		case link.TypeEthernet, link.TypeNetAnalyzer, link.TypeNetAnalyzerTransparent, link.TypeDSATagBRCM, link.TypeDSATagDSA:
 			return c.and(c.prevCheck(), group(0))
 		case link.TypeFDDI:
 			return group(1)
@@ -156,6 +159,12 @@ func (c *compiler) genDirection(k *Keyword, out bool) condID {
 		return c.eq(c.loadHdr(1, pflogDir), pick(2, 1))
 	case link.TypePPPPPPD:
 		return c.eq(c.loadHdr(1, 0), pick(1, 0))
+	case link.TypeDSATagBRCM:
+		// The operation: 0 is to the processor, 1 is from it.
+		return c.eqMask(c.loadHdr(1, 12), pick(0x20, 0x00), 0xe0)
+	case link.TypeDSATagDSA:
+		// The mode: 1 is from the processor, 0 and 2 are to it; 3 may be both.
+		return c.eqMask(c.loadHdr(1, 12), pick(0x40, 0x00), pick(0xc0, 0x40))
 	}
 	switch {
 	case isJuniper(c.link):
@@ -239,7 +248,7 @@ func (c *compiler) genMPLS(k *Keyword) condID {
 	switch {
 	case c.labels > 0:
 		x = c.not(c.labelsEnd())
-	case c.link == link.TypeEthernet, c.link == link.TypeCHDLC, c.link == link.TypeNetBSDHDLC:
+	case isEthernet(c.link), c.link == link.TypeCHDLC, c.link == link.TypeNetBSDHDLC:
 		x = c.linkType(k, etherMPLS)
 	case c.link == link.TypePPP:
 		x = c.linkType(k, pppMPLS)
@@ -375,7 +384,7 @@ func (c *compiler) genWLAN(k *Keyword) condID {
 func (c *compiler) genLLC(k *Keyword) condID {
 	var is condID
 	switch c.link {
-	case link.TypeEthernet:
+	case link.TypeEthernet, link.TypeDSATagBRCM, link.TypeDSATagDSA:
 		is = c.and(c.not(c.is(jmpJGT, c.loadType(2, 0), etherMaxLen)), c.not(c.eq(c.loadLLC(2, 0), 0xffff)))
 	case link.TypeSunATM:
 		is = c.atmProto(atmLLC)
@@ -478,13 +487,16 @@ func (c *compiler) genPF(k *Keyword) condID {
 			return c.eq(c.loadHdr(1, pflogReason), k.Nums[0])
 		}
 		v, ok := code("match bad-offset fragment short normalize memory bad-timestamp congestion ip-option proto-cksum "+
-			"state-mismatch state-insert state-limit src-limit synproxy", k.Words[0])
+			"state-mismatch state-insert state-limit src-limit synproxy "+
+			// What FreeBSD, NetBSD, OpenBSD and macOS added, who share the numbers.
+			"map-failed/state-locked/translate/dummynet no-route", k.Words[0])
 		if !ok {
 			return c.fail(k, ErrMeaning, "unknown reason "+quote(k.Words[0])+" of the packet filter")
 		}
 		return c.eq(c.loadHdr(1, pflogReason), v)
 	}
-	v, ok := code("pass/accept drop/block scrub noscrub nat nonat binat nobinat rdr nordr synproxy-drop", k.Words[0])
+	v, ok := code("pass/accept drop/block scrub noscrub nat nonat binat nobinat rdr nordr synproxy-drop "+
+		"defer/dummynet match/nodummynet divert/nat64 rt/nonat64 afrt", k.Words[0])
 	if !ok {
 		return c.fail(k, ErrMeaning, "unknown action "+quote(k.Words[0])+" of the packet filter")
 	}

@@ -319,6 +319,10 @@ func (c *compiler) scopedVLAN(k *Keyword, ids bool) condID {
 		x = c.and(c.prevCheck(), x)
 	}
 	outermost := c.vlans == 0 && !c.encap && c.hdr == at(0) && c.link == c.opts.Link
+	switch c.link {
+	case link.TypeDSATagBRCM, link.TypeDSATagDSA:
+		outermost = false // the kernel sees no tag behind that of the switch
+	}
 	c.vlans++
 	c.inType = 0
 	if outermost && c.opts.Target != TargetFile {

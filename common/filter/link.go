@@ -90,8 +90,14 @@ type linkState struct {
 }
 
 // isEthernet reports whether the link header is one of Ethernet, perhaps behind
-// others.
-func isEthernet(t link.Type) bool { return t == link.TypeEthernet }
+// another header or with the tag of a switch in it.
+func isEthernet(t link.Type) bool {
+	switch t {
+	case link.TypeEthernet, link.TypeNetAnalyzer, link.TypeNetAnalyzerTransparent, link.TypeDSATagBRCM, link.TypeDSATagDSA:
+		return true
+	}
+	return false
+}
 
 // is80211 reports whether it is one of IEEE 802.11.
 func is80211(t link.Type) bool {
@@ -129,6 +135,16 @@ func (c *compiler) setLink() {
 	switch t {
 	case link.TypeEthernet:
 		header(12, 14, 0, 3)
+	case link.TypeNetAnalyzer:
+		// A header of four bytes; the transparent form has preamble and start
+		// of frame too.
+		s.hdr = at(4)
+		header(4+12, 4+14, 0, 3)
+	case link.TypeNetAnalyzerTransparent:
+		s.hdr = at(12)
+		header(12+12, 12+14, 0, 3)
+	case link.TypeDSATagBRCM, link.TypeDSATagDSA:
+		header(16, 18, 0, 3) // four bytes of tag behind the addresses
 	case link.TypeARCNETBSD:
 		header(2, 6, 0, 0)
 	case link.TypeARCNETLinux:
@@ -231,7 +247,7 @@ func (c *compiler) linkType(n Node, proto uint32) condID {
 		return x
 	}
 	switch t := c.link; t {
-	case link.TypeEthernet:
+	case link.TypeEthernet, link.TypeNetAnalyzer, link.TypeNetAnalyzerTransparent, link.TypeDSATagBRCM, link.TypeDSATagDSA:
 		typ := c.etherType(n, proto)
 		if check := c.prevCheck(); check != condTrue && !c.encap {
 			return c.and(check, typ)
