@@ -198,6 +198,11 @@ func (c *compiler) gen(n Node) condID {
 	case *Inner:
 		outer, regs := c.linkState, c.regs
 		x := c.tunnel(n, nil, false)
+		if _, ok := n.X.(*Inner); ok {
+			// Only the next tunnel asks for this scope, and then for nothing
+			// more: it takes the same registers.
+			c.regs = regs
+		}
 		x = c.and(x, c.gen(n.X))
 		c.linkState, c.regs = outer, regs
 		return x

@@ -291,6 +291,9 @@ func TestScopedOnly(t *testing.T) {
 		if got := tt.expr[e.Pos:e.End]; got != tt.at || !strings.Contains(e.Msg, tt.msg) {
 			t.Errorf("Compile(%q) = %v at %q, want %q at %q", tt.expr, err, got, tt.msg, tt.at)
 		}
+		if got := errors.Is(err, ErrDialect); got != (tt.msg == "scoped dialect") {
+			t.Errorf("Compile(%q) = %v: %v that it is of another dialect", tt.expr, err, got)
+		}
 		if _, err := NewPerLink(tt.expr, Options{}); err == nil {
 			t.Errorf("NewPerLink(%q) takes it", tt.expr)
 		}
@@ -311,6 +314,7 @@ func TestScopedOnly(t *testing.T) {
 func TestScopedLength(t *testing.T) {
 	opts := Options{Link: link.TypeEthernet, Dialect: DialectScoped}
 	for expr, limit := range map[string]int{
+		"inner inner inner inner tcp port 80": 2000,
 		"len > 5": 4, "ip": 30, "arp": 30, "host 10.0.0.1": 40, "tcp port 80": 300, "port 53": 300, "vlan 10,20-30 and tcp port 80": 300, "inner tcp port 80": 700,
 		hosts(1000): 2400, "tcp and (" + hosts(300) + ")": 1000,
 	} {
@@ -340,7 +344,7 @@ func TestScopedLength(t *testing.T) {
 		vlans = append(vlans, fmt.Sprintf("(vlan %d and host 10.0.1.%d)", i, i%256))
 		ports = append(ports, fmt.Sprintf("(vlan %d and port %d)", i, i))
 	}
-	for _, expr := range []string{strings.Join(vlans, " or "), strings.Join(ports, " or "), strings.Join(parts, " or "), strings.Repeat("inner ", 6) + "tcp", strings.Repeat("vlan and ", 40) + "tcp"} {
+	for _, expr := range []string{strings.Join(vlans, " or "), strings.Join(ports, " or "), strings.Join(parts, " or "), strings.Repeat("inner ", 12) + "tcp", "inner (tcp or inner (tcp or inner (tcp or udp)))", strings.Repeat("vlan and ", 40) + "tcp"} {
 		if _, err := Compile(expr, opts); !errors.Is(err, ErrTooLong) {
 			t.Errorf("%.60q: %v, want %v", expr, err, ErrTooLong)
 		}

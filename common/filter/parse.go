@@ -161,7 +161,7 @@ func (p *parser) scopedOnly(start, end int, what string) error {
 	if p.dialect == DialectScoped {
 		return nil
 	}
-	return &Error{Expr: p.expr, Pos: start, End: end, Msg: what + " is of the scoped dialect, which was not asked for"}
+	return &Error{Expr: p.expr, Pos: start, End: end, Msg: what + " is of the scoped dialect, which was not asked for", Err: ErrDialect}
 }
 
 // isInner reports whether token i is the operator "inner". It is a name where
