@@ -118,6 +118,8 @@ ethernet = {
     "gtp pdu": eth() / six() / udp(2152) / GTP_U_Header(teid=1, E=1, next_ex=0x85) / GTPPDUSessionContainer(QFI=9) / in4() / tcp(),
     "gtp echo": eth() / four() / udp(2152) / GTP_U_Header(teid=1, S=1, gtp_type=1) / GTPEchoRequest(),
     "nested": eth() / four() / GRE() / four("172.16.0.1", "172.16.0.2") / udp(4789) / VXLAN(vni=1) / ineth() / in4() / tcp(),
+    "four tunnels": eth() / four() / IP(src="172.16.0.1", dst="172.16.0.2") / GRE() / six("2001:db8:3::1", "2001:db8:3::2") / hbh
+    / udp(6081) / GENEVE(vni=3) / ineth() / Dot1Q(vlan=30) / four("172.16.0.5", "172.16.0.6") / IP(src="192.168.9.1", dst="192.168.9.2") / tcp(22),
 }
 other = [
     ("sll", "LINUX_SLL", CookedLinux() / four() / tcp()),
