@@ -156,6 +156,11 @@ func (c *compiler) compile(node Node, snap uint32) (Program, error) {
 		}
 	}
 	n = c.finish(n)
+	if c.scoped() && c.memory {
+		var renamed []valID
+		n, renamed = c.shareRegisters(n)
+		c.renameNotes(renamed)
+	}
 	code, err := c.emit(n, snap)
 	if err == nil && c.memory && Program(code).ValidateLinux() != nil {
 		// Linux goes through a program once and takes what stands behind a

@@ -154,6 +154,9 @@ var scopedTests = []struct{ expr, want string }{
 	{"inner inner (udp port 6081 and ip6)", "four tunnels"},
 	{"inner inner (geneve 3 and vlan 30 and host 172.16.0.5)", "four tunnels"},
 	{"inner (host 172.16.0.1 and inner (udp and ip6))", "four tunnels"},
+	{"inner (host 172.16.0.1 and inner (udp and ip6 proto 0 and inner (vlan 30 and inner port 22)))", "four tunnels"},
+	{"not vlan and inner (not udp and inner (udp and inner (vlan and inner (tcp and not udp))))", "four tunnels"},
+	{"vlan 10 and inner (vlan 20 and tcp port 80)", "vxlan tag20"},
 	{"ip proto 47 and inner vxlan", "nested"},
 	{"inner not tcp", "four tunnels,vxlan arp,geneve,gre,gre mpls,6 in 6,gtp seq,nested"},
 	{"udp port 2152 and not inner ip", "gtp seq,gtp echo"},
@@ -322,7 +325,7 @@ func TestScopedLength(t *testing.T) {
 	opts := Options{Link: link.TypeEthernet, Dialect: DialectScoped}
 	for expr, limit := range map[string]int{
 		"inner inner inner inner tcp port 80": 2000,
-		"len > 5": 4, "ip": 30, "arp": 30, "host 10.0.0.1": 40, "tcp port 80": 300, "port 53": 300, "vlan 10,20-30 and tcp port 80": 300, "inner tcp port 80": 700,
+		"len > 5":                             4, "ip": 30, "arp": 30, "host 10.0.0.1": 40, "tcp port 80": 300, "port 53": 300, "vlan 10,20-30 and tcp port 80": 300, "inner tcp port 80": 700,
 		hosts(1000): 2400, "tcp and (" + hosts(300) + ")": 1000,
 	} {
 		f, err := Compile(expr, opts)
@@ -351,7 +354,7 @@ func TestScopedLength(t *testing.T) {
 		vlans = append(vlans, fmt.Sprintf("(vlan %d and host 10.0.1.%d)", i, i%256))
 		ports = append(ports, fmt.Sprintf("(vlan %d and port %d)", i, i))
 	}
-	for _, expr := range []string{strings.Join(vlans, " or "), strings.Join(ports, " or "), strings.Join(parts, " or "), strings.Repeat("inner ", 12) + "tcp", "inner (tcp or inner (tcp or inner (tcp or udp)))", strings.Repeat("vlan and ", 40) + "tcp"} {
+	for _, expr := range []string{strings.Join(vlans, " or "), strings.Join(ports, " or "), strings.Join(parts, " or "), strings.Repeat("inner ", 12) + "tcp", strings.Repeat("inner (udp or ", 12) + "tcp" + strings.Repeat(")", 12), strings.Repeat("vlan and ", 40) + "tcp"} {
 		if _, err := Compile(expr, opts); !errors.Is(err, ErrTooLong) {
 			t.Errorf("%.60q: %v, want %v", expr, err, ErrTooLong)
 		}
