@@ -233,6 +233,10 @@ func linkPacket(r *rand.Rand, name string) []byte {
 	switch name {
 	case "EN10MB":
 		return slices.Concat(netMAC(r), netMAC(r), p.ether(r))
+	case "NETANALYZER":
+		return slices.Concat(random(r, 4), netMAC(r), netMAC(r), p.ether(r))
+	case "NETANALYZER_TRANSPARENT":
+		return slices.Concat(random(r, 4), []byte("UUUUUUU\xd5"), netMAC(r), netMAC(r), p.ether(r))
 	case "FDDI":
 		return slices.Concat([]byte{0x50}, netMAC(r), netMAC(r), p.snap())
 	case "IEEE802":

@@ -9,7 +9,7 @@ import (
 // byte and after its last.
 type Span struct{ Start, End int }
 
-// Node is a node of a parsed expression: [*Logic], [*Not], [*Match],
+// Node is a node of a parsed expression: [*Logic], [*Not], [*Inner], [*Match],
 // [*Abbrev], [*Relation] or [*Keyword].
 type Node interface {
 	// Span returns where the node stands in the expression.
@@ -30,6 +30,13 @@ type Logic struct {
 
 // Not is "not X".
 type Not struct {
+	X  Node
+	at Span
+}
+
+// Inner is "inner X": X asked of the packet in a tunnel. It binds as tightly as
+// "not". Only [DialectScoped] has it.
+type Inner struct {
 	X  Node
 	at Span
 }
@@ -66,8 +73,16 @@ type Keyword struct {
 	Op    string // the operator after it, for "byte" and the ATM and SS7 fields
 	Nums  []uint32
 	Words []string
-	at    Span
+	// Ranges are the numbers of "vlan 10,20-30", in place of Nums: of a list
+	// or range after "vlan", "mpls", "pppoes", "geneve" or "vxlan". Only
+	// [DialectScoped] has them.
+	Ranges []Range
+	at     Span
 }
+
+// Range is the numbers from Lo to Hi, both included, as "20-30"; Lo and Hi are
+// equal for a single number. Lo is not greater than Hi.
+type Range struct{ Lo, Hi uint32 }
 
 // Arith is a number: [*Num], [*Len], [*Index], [*Binary] or [*Neg].
 type Arith interface {
@@ -371,6 +386,7 @@ func (k Kind) String() string {
 
 func (n *Logic) Span() Span    { return n.at }
 func (n *Not) Span() Span      { return n.at }
+func (n *Inner) Span() Span    { return n.at }
 func (n *Match) Span() Span    { return n.at }
 func (n *Abbrev) Span() Span   { return n.at }
 func (n *Relation) Span() Span { return n.at }
@@ -410,6 +426,18 @@ func grouped(n Node) string {
 }
 
 func (n *Not) String() string { return "not " + grouped(n.X) }
+
+func (n *Inner) String() string { return "inner " + grouped(n.X) }
+
+// String returns the range as it is written: one number, or two with a '-'
+// between.
+func (r Range) String() string {
+	s := strconv.FormatUint(uint64(r.Lo), 10)
+	if r.Lo != r.Hi {
+		s += "-" + strconv.FormatUint(uint64(r.Hi), 10)
+	}
+	return s
+}
 
 func (n *Match) String() string {
 	var b strings.Builder
@@ -494,6 +522,14 @@ func (n *Keyword) String() string {
 		b.WriteByte(' ')
 		b.WriteString(n.Op)
 	}
+	for i, r := range n.Ranges {
+		if i == 0 {
+			b.WriteByte(' ')
+		} else {
+			b.WriteByte(',')
+		}
+		b.WriteString(r.String())
+	}
 	if len(nums) > 1 { // the list of an ATM or SS7 field
 		b.WriteString(" (")
 		for i, v := range nums {
@@ -570,6 +606,9 @@ func writeTree(b *strings.Builder, n Node, depth int) {
 		}
 	case *Not:
 		line(depth, "not")
+		writeTree(b, n.X, depth+1)
+	case *Inner:
+		line(depth, "inner")
 		writeTree(b, n.X, depth+1)
 	case *Relation:
 		line(depth, n.Op)

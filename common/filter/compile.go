@@ -18,6 +18,11 @@ const (
 	// VLAN tag off a frame and keeps the direction and the interface beside
 	// it, so the program reads them with the kernel's extensions
 	// (SKF_AD_OFF in linux/filter.h).
+	//
+	// A socket without link headers (SOCK_DGRAM, as for all interfaces) has
+	// the link type of the header that the capture puts before its frames,
+	// [link.TypeLinuxSLL2] or [link.TypeLinuxSLL]. The program is one for such
+	// frames; who sets it moves its offsets, as package capture does.
 	TargetLinux
 )
 
@@ -29,12 +34,36 @@ const (
 	// encapsulations shift the offsets of all that follows in the text, and
 	// "tcp" does not look behind IPv6 extension headers.
 	DialectPcap Dialect = iota
-	// DialectScoped is the same, but "vlan", "mpls", "pppoes", "geneve" and
-	// "vxlan" shift the offsets only of what is joined to them by "and": not of
-	// the other side of an "or", and not of what follows a group in
-	// parentheses with an "or" in it, or a "not". So "vlan and ip or ip" finds
-	// tagged and untagged packets, in either order, and "vlan 1 or vlan 2"
-	// finds both.
+	// DialectScoped is the same language with another meaning where libpcap's
+	// surprises, and with some words more:
+	//
+	//   - "vlan", "mpls", "pppoes", "geneve" and "vxlan" shift the offsets only
+	//     of what is joined to them by "and": not of the other side of an "or",
+	//     and not of what follows a group in parentheses with an "or" in it, or
+	//     a "not". So "vlan 1 or vlan 2" finds both.
+	//   - Up to two VLAN tags (of EtherTypes 0x8100, 0x88a8 and 0x9100) are
+	//     skipped: "tcp port 80" finds tagged and untagged packets. This is so on
+	//     Ethernet and on Linux cooked captures. "vlan" is of the outermost tag,
+	//     a second "vlan" joined by "and" of the next.
+	//   - "vlan 10,20-30" is a list of numbers and ranges, without blanks around
+	//     '-'; so for "mpls", "pppoes", "geneve" and "vxlan".
+	//   - "tcp", "udp", "sctp", "icmp6", "port" and the like, and "proto" and
+	//     "ip6 proto" with a number, look behind up to six IPv6 extension
+	//     headers: hop-by-hop, routing, fragment, destination and authentication
+	//     headers. "proto" with the number of one of these asks whether it is
+	//     there. Only the first fragment of a packet has ports, in IPv6 too.
+	//   - "tcp[…]", "udp[…]", "sctp[…]" and "pim[…]" are of IPv6 too.
+	//   - "inner X" asks X of the packet in a tunnel: VXLAN, Geneve, GRE, GTP-U,
+	//     IP, MPLS or Ethernet in IP. It binds as "not" does, so that a list
+	//     needs parentheses: "inner (tcp port 80 or 443)". "inner inner X" is of
+	//     the packet in a tunnel in a tunnel. "vxlan" and "geneve" open the same
+	//     packet for what is joined to them.
+	//   - Arithmetic asks for the headers of both sides of an operator.
+	//
+	// A packet that ends within a header that is skipped or asked for is not
+	// accepted. Programs are longer: a walk over extension headers takes 200
+	// instructions, and is once in the program for each scope that asks for it.
+	// What does not fit wraps [ErrTooLong].
 	DialectScoped
 )
 
@@ -80,12 +109,12 @@ func Compile(expr string, opts Options) (*Filter, error) {
 
 // CompileContext is [Compile] with a context for the resolver.
 func CompileContext(ctx context.Context, expr string, opts Options) (*Filter, error) {
-	node, err := Parse(expr)
-	if err != nil {
-		return nil, err
-	}
 	if opts.Dialect > DialectScoped {
 		return nil, &Error{Expr: expr, Msg: "dialect " + strconv.Itoa(int(opts.Dialect)) + " is not known", Err: ErrMeaning}
+	}
+	node, err := parseDialect(expr, opts.Dialect)
+	if err != nil {
+		return nil, err
 	}
 	if opts.Resolver == nil {
 		opts.Resolver = DefaultResolver{}
@@ -107,7 +136,12 @@ func CompileContext(ctx context.Context, expr string, opts Options) (*Filter, er
 func (c *compiler) compile(node Node, snap uint32) (Program, error) {
 	c.conds.init()
 	c.setLink()
-	root := c.gen(node)
+	open := condTrue
+	if c.scoped() {
+		c.origin = c.payload.k + c.nl
+		open = c.openScope(node)
+	}
+	root := c.and(open, c.gen(node))
 	if c.err != nil {
 		return nil, c.err
 	}
@@ -122,6 +156,11 @@ func (c *compiler) compile(node Node, snap uint32) (Program, error) {
 		}
 	}
 	n = c.finish(n)
+	if c.scoped() && c.memory {
+		var renamed []valID
+		n, renamed = c.shareRegisters(n)
+		c.renameNotes(renamed)
+	}
 	code, err := c.emit(n, snap)
 	if err == nil && c.memory && Program(code).ValidateLinux() != nil {
 		// Linux goes through a program once and takes what stands behind a

@@ -674,7 +674,7 @@ func TestScoped(t *testing.T) {
 		{"not vlan and udp", plain, false, true},
 		{"not vlan and udp", tag(1), false, false},
 		{"vlan and (host 10.0.0.1 or arp)", tag(1), true, true},
-		{"(vlan 1 or vlan 2) and ip", tag(2), false, false},
+		{"(vlan 1 or vlan 2) and ip", tag(2), false, true},
 		{"vlan 1 and vlan 2", tag(1), false, false},
 		{"(vlan 1 and ip) and udp", tag(1), true, true},
 		{"mpls and ip or ip", plain, false, true},
@@ -729,14 +729,18 @@ func FuzzCompile(f *testing.F) {
 		"vlan 5 and mpls 3 and tcp", "pppoes 1 and geneve 2 and vxlan", "ether host 001122334455", "wlan type mgt subtype beacon or dir tods",
 		"vpi (1 or 2) and vci > 3 and lane and ip", "opc 5 or hsls != 3", "ip6 protochain 6", `ether proto \ip`, "portrange http-443", "llc rnr",
 		"on em0 and reason 3", "decnet host 1.2", "link host $1", "not not ((len)) = (5)", "a\\b", "host ::ffff:1.2.3.4/128",
+		"inner tcp port 80", "vlan 10,20-30 and inner (udp[0:2] = 53 or vlan)", "inner inner (mpls 5-7 and host ::1)", "vxlan 3 and icmp6[0] = 1 or ip6 proto 60",
 	} {
 		f.Add(expr, uint16(1), []byte("0123456789ab\x08\x00E0123456789012345678901234567890"))
 		f.Add(expr, uint16(127), []byte("\x00\x00\x08\x00\x00\x00\x00\x00\x88\x00"))
 		f.Add(expr, uint16(101), []byte{0x45})
 	}
+	for _, p := range scopedPackets(f) {
+		f.Add("inner tcp[13] = 2 or vlan 10 and not port 53", uint16(p.link), p.data)
+	}
 	f.Fuzz(func(t *testing.T, expr string, typ uint16, packet []byte) {
-		for _, target := range []Target{TargetFile, TargetLinux} {
-			opts := Options{Link: link.Type(typ), Target: target}
+		for i := range 4 {
+			opts := Options{Link: link.Type(typ), Target: Target(i & 1), Dialect: Dialect(i >> 1)}
 			p, err := Compile(expr, opts)
 			if err != nil {
 				var e *Error

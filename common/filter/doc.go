@@ -11,6 +11,9 @@
 // perhaps what was meant. [Filter.Match] runs it; [Filter.Program] is for a
 // capture. [PerLink] is for files with frames of several link types.
 //
+// [DialectScoped] is a dialect of the language that looks behind VLAN tags and
+// IPv6 extension headers, and into tunnels; it has to be asked for.
+//
 // A [Program] is a program of classic BPF. [Assemble] reads one from any of the
 // forms in which tcpdump prints it, [Program.Format] writes these forms, a
 // [Builder] puts one together from instructions and labels, and [Program.And],

@@ -10,6 +10,9 @@ import (
 var (
 	// ErrSyntax is an expression that does not follow the grammar.
 	ErrSyntax = errors.New("syntax error")
+	// ErrDialect is an expression of [DialectScoped], compiled for another
+	// dialect.
+	ErrDialect = errors.New("expression of another dialect")
 	// ErrMeaning is an expression that follows the grammar and means nothing:
 	// a port with a letter in it, a network with host bits, a VLAN above 4095.
 	ErrMeaning = errors.New("not a valid filter")

@@ -71,13 +71,17 @@ const (
 type compiler struct {
 	conds
 	linkState
-	ctx   context.Context
-	expr  string
-	opts  *Options
-	err   *Error
-	regs  int              // registers given out
-	temp  int              // the most registers that arithmetic holds at a time
-	used  uint64           // registers that a load used
+	ctx  context.Context
+	expr string
+	opts *Options
+	err  *Error
+	regs int    // registers given out
+	used uint64 // registers that a load used
+
+	// Of the scoped dialect: what is added to the places in its registers.
+	origin uint32
+	scopes int // what they cost
+
 	notes map[valID]string // names of values, for an explanation
 }
 
@@ -132,6 +136,12 @@ func (c *compiler) loadAt(o offset, size uint8, extra uint32) valID {
 
 func (c *compiler) loadHdr(size uint8, off uint32) valID { return c.loadAt(c.hdr, size, off) }
 func (c *compiler) loadType(size uint8, off uint32) valID {
+	if s := c.scope; s != nil && s.typ != 0 && size == 2 && off == 0 {
+		if s.skip != 0 {
+			c.used |= 1 << s.skip // who stores it skips the VLAN tags
+		}
+		return c.note(s.typ, "type")
+	}
 	return c.note(c.loadAt(c.typ, size, off), "type")
 }
 
@@ -179,11 +189,22 @@ func (c *compiler) gen(n Node) condID {
 	case *Logic:
 		return c.genLogic(n)
 	case *Not:
-		outer := c.linkState
+		outer, regs := c.linkState, c.regs
 		x := c.not(c.gen(n.X))
-		if c.opts.Dialect == DialectScoped {
-			c.linkState = outer
+		if c.scoped() {
+			c.linkState, c.regs = outer, regs
 		}
+		return x
+	case *Inner:
+		outer, regs := c.linkState, c.regs
+		x := c.tunnel(n, nil, false)
+		if _, ok := n.X.(*Inner); ok {
+			// Only the next tunnel asks for this scope, and then for nothing
+			// more: it takes the same registers.
+			c.regs = regs
+		}
+		x = c.and(x, c.gen(n.X))
+		c.linkState, c.regs = outer, regs
 		return x
 	case *Match:
 		return c.genMatch(n)
@@ -234,11 +255,11 @@ func (c *compiler) genLogic(n *Logic) condID {
 			out = c.and(out, x)
 		}
 	}
-	outer := c.linkState
-	scoped := n.Or && c.opts.Dialect == DialectScoped
+	outer, regs := c.linkState, c.regs
+	scoped := n.Or && c.scoped()
 	for i := 0; i < len(chain) && c.err == nil; {
 		if scoped {
-			c.linkState = outer
+			c.linkState, c.regs = outer, regs
 		}
 		m := alternative(chain[i])
 		if m == nil || i+1 == len(chain) || alternative(chain[i+1]) == nil {
@@ -262,7 +283,7 @@ func (c *compiler) genLogic(n *Logic) condID {
 		}
 	}
 	if scoped {
-		c.linkState = outer
+		c.linkState, c.regs = outer, regs
 	}
 	return out
 }
@@ -645,7 +666,7 @@ func (c *compiler) genMatch(m *Match) condID {
 			return c.fail(m, ErrMeaning, "'"+m.Dir.String()+"' is for IEEE 802.11")
 		}
 		v, _ := strconv.ParseUint(m.ID.Text, 16, 8)
-		return c.genArcnet(m, m.Dir, uint32(v))
+		return c.genByteAddr(m, m.Dir, uint32(v))
 	}
 	return condFalse
 }
@@ -916,6 +937,9 @@ func (c *compiler) genHost6(m *Match, addrs [][4]uint32, mask [4]uint32, negate 
 // prevCheck is the condition that the Ethernet header that an encapsulation
 // announces is there; condTrue if nothing needs to be asked.
 func (c *compiler) prevCheck() condID {
+	if c.encap && c.scoped() {
+		return c.not(c.eq(c.hdr.base, 0))
+	}
 	if c.encap {
 		// Without an inner Ethernet header its two ends are one place.
 		c.used |= c.vals[c.hdr.base].regs | c.vals[c.payload.base].regs
@@ -934,7 +958,7 @@ func (c *compiler) genMACs(n Node, dir Dir, macs []link.MacAddr, what string) co
 	check := condTrue
 	var src, dst uint32
 	switch c.link {
-	case link.TypeEthernet:
+	case link.TypeEthernet, link.TypeNetAnalyzer, link.TypeNetAnalyzerTransparent, link.TypeDSATagBRCM, link.TypeDSATagDSA:
 		check = c.prevCheck()
 		src, dst = 6, 0
 	case link.TypeFDDI:
@@ -1020,13 +1044,20 @@ func (c *compiler) wlanHost(dir Dir, m link.MacAddr) condID {
 	return c.or(c.wlanHost(DirSrc, m), c.wlanHost(DirDst, m))
 }
 
-// genArcnet is the condition that an address of an ARCNET frame is v.
-func (c *compiler) genArcnet(n Node, dir Dir, v uint32) condID {
-	if c.link != link.TypeARCNETBSD && c.link != link.TypeARCNETLinux {
+// genByteAddr is the condition that an address of an ARCNET or BACnet MS/TP
+// frame, which is one byte, is v.
+func (c *compiler) genByteAddr(n Node, dir Dir, v uint32) condID {
+	var srcOff, dstOff uint32
+	switch c.link {
+	case link.TypeARCNETBSD, link.TypeARCNETLinux:
+		srcOff, dstOff = 0, 1
+	case link.TypeBACnetMSTP:
+		srcOff, dstOff = 4, 3
+	default:
 		return c.fail(n, ErrUnsupportedLink, "link type "+c.link.String()+" has no ARCNET addresses")
 	}
-	src := func() condID { return c.eq(c.loadHdr(1, 0), v) }
-	dst := func() condID { return c.eq(c.loadHdr(1, 1), v) }
+	src := func() condID { return c.eq(c.loadHdr(1, srcOff), v) }
+	dst := func() condID { return c.eq(c.loadHdr(1, dstOff), v) }
 	switch dirOr(dir) {
 	case DirSrc:
 		return src()
@@ -1134,6 +1165,15 @@ func (c *compiler) genPorts(m *Match, ports []span32, proto int) condID {
 		return c.in(v, []span32{{ipTCP, ipTCP}, {ipUDP, ipUDP}, {ipSCTP, ipSCTP}})
 	}
 	set := ports
+	if c.scoped() {
+		protos := []span32{{ipTCP, ipTCP}, {ipUDP, ipUDP}, {ipSCTP, ipSCTP}}
+		if proto != 0 {
+			protos = []span32{{uint32(proto), uint32(proto)}}
+		}
+		tran := c.at(c.scope.tran)
+		return c.and(c.transportHeader(m, protos), c.either(m.Dir,
+			func() valID { return c.note(c.loadAt(tran, 2, 0), "source port") }, func() valID { return c.note(c.loadAt(tran, 2, 2), "destination port") }, set, hasRanges(set)))
+	}
 	typ6 := c.linkType(m, etherIPv6)
 	six := c.and(typ6, c.and(is(c.loadPayload(1, 6)), c.either(m.Dir,
 		func() valID { return c.note(c.loadTran6(2, 0), "source port") }, func() valID { return c.note(c.loadTran6(2, 2), "destination port") }, set, hasRanges(set))))
@@ -1289,7 +1329,7 @@ func (c *compiler) service(m *Match, name string) (port uint32, proto int, ok bo
 }
 
 func (c *compiler) lookupMAC(m *Match) (link.MacAddr, error) {
-	if c.link != link.TypeEthernet && c.link != link.TypeFDDI && c.link != link.TypeIEEE8025 && c.link != link.TypeIPOverFC && !is80211(c.link) {
+	if !isEthernet(c.link) && c.link != link.TypeFDDI && c.link != link.TypeIEEE8025 && c.link != link.TypeIPOverFC && !is80211(c.link) {
 		c.fail(m, ErrUnsupportedLink, "link type "+c.link.String()+" has no Ethernet addresses")
 		return link.MacAddr{}, ErrUnknownName
 	}
@@ -1382,6 +1422,9 @@ func (c *compiler) protoNumber(m *Match, name string) (uint32, bool) {
 func (c *compiler) genProto(n Node, v uint32, proto Proto) condID {
 	switch proto {
 	case ProtoNone:
+		if c.scoped() && v <= 0xff && !isExtension(v) {
+			return c.transportIs(n, v)
+		}
 		return c.or(c.genProto(n, v, ProtoIP), c.genProto(n, v, ProtoIPv6))
 	case ProtoLink:
 		return c.linkType(n, v)
@@ -1393,6 +1436,9 @@ func (c *compiler) genProto(n Node, v uint32, proto Proto) condID {
 	case ProtoIPv6:
 		if !c.checkMax(n, "protocol number", v, 0xff) {
 			return condFalse
+		}
+		if c.scoped() {
+			return c.scopedProto6(n, v)
 		}
 		typ := c.linkType(n, etherIPv6)
 		next := c.note(c.loadPayload(1, 6), "the next header")
@@ -1538,13 +1584,13 @@ func (c *compiler) genProtoChain(n Node, v uint32, proto Proto) condID {
 	if !c.checkMax(n, "protocol number", v, 0xff) {
 		return condFalse
 	}
-	if c.payload.base != 0 {
+	if c.payload.base != 0 && !c.scoped() {
 		return c.fail(n, ErrUnsupportedLink, "'protochain' cannot be used behind headers of variable length")
 	}
 	six := proto == ProtoIPv6
 	typ, first, start := uint32(etherIP), c.loadPayload(1, 9), valID(0)
 	if six {
-		typ, first, start = etherIPv6, c.loadPayload(1, 6), c.constant(ip6HeaderLen)
+		typ, first, start = etherIPv6, c.loadPayload(1, 6), c.ip6End()
 	} else {
 		start = c.ip4Len()
 	}

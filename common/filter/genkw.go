@@ -70,7 +70,10 @@ func (c *compiler) genBroadcast(k *Keyword) condID {
 	switch k.Proto {
 	case ProtoNone, ProtoLink:
 		if c.link == link.TypeARCNETBSD || c.link == link.TypeARCNETLinux {
-			return c.genArcnet(k, DirDst, 0)
+			return c.genByteAddr(k, DirDst, 0)
+		}
+		if c.link == link.TypeBACnetMSTP {
+			return c.genByteAddr(k, DirDst, 0xff)
 		}
 		return c.genMACs(k, DirDst, []link.MacAddr{{0xff, 0xff, 0xff, 0xff, 0xff, 0xff}}, "broadcast")
 	case ProtoIP:
@@ -88,8 +91,8 @@ func (c *compiler) genMulticast(k *Keyword) condID {
 	case ProtoNone, ProtoLink:
 		switch c.link {
 		case link.TypeARCNETBSD, link.TypeARCNETLinux:
-			return c.genArcnet(k, DirDst, 0)
-		case link.TypeEthernet:
+			return c.genByteAddr(k, DirDst, 0)
+		case link.TypeEthernet, link.TypeNetAnalyzer, link.TypeNetAnalyzerTransparent, link.TypeDSATagBRCM, link.TypeDSATagDSA:
 			return c.and(c.prevCheck(), group(0))
 		case link.TypeFDDI:
 			return group(1)
@@ -156,6 +159,12 @@ func (c *compiler) genDirection(k *Keyword, out bool) condID {
 		return c.eq(c.loadHdr(1, pflogDir), pick(2, 1))
 	case link.TypePPPPPPD:
 		return c.eq(c.loadHdr(1, 0), pick(1, 0))
+	case link.TypeDSATagBRCM:
+		// The operation: 0 is to the processor, 1 is from it.
+		return c.eqMask(c.loadHdr(1, 12), pick(0x20, 0x00), 0xe0)
+	case link.TypeDSATagDSA:
+		// The mode: 1 is from the processor, 0 and 2 are to it; 3 may be both.
+		return c.eqMask(c.loadHdr(1, 12), pick(0x40, 0x00), pick(0xc0, 0x40))
 	}
 	switch {
 	case isJuniper(c.link):
@@ -173,26 +182,40 @@ func (c *compiler) genVLAN(k *Keyword) condID {
 		return c.fail(k, ErrMeaning, "'vlan' cannot be told behind MPLS labels")
 	}
 	switch c.link {
-	case link.TypeEthernet, link.TypeIEEE80211, link.TypeIEEE80211Prism, link.TypeIEEE80211Radiotap, link.TypeIEEE80211AVS:
+	case link.TypeIEEE80211, link.TypeIEEE80211Prism, link.TypeIEEE80211Radiotap, link.TypeIEEE80211AVS:
 	default:
-		return c.unsupported(k)
+		if !isEthernet(c.link) && !(c.scoped() && hasTags(c.link)) {
+			return c.unsupported(k)
+		}
 	}
-	if len(k.Nums) > 0 && !c.checkMax(k, "VLAN", k.Nums[0], 0xfff) {
+	ids, ok := c.hasNums(k, "VLAN", 0xfff)
+	if !ok {
 		return condFalse
 	}
+	if c.scoped() && hasTags(c.link) {
+		return c.scopedVLAN(k, ids)
+	}
 	tpid := c.or(c.or(c.linkType(k, etherVLAN), c.linkType(k, etherQinQ)), c.linkType(k, etherQinQ91))
-	vid := func() condID { return c.eqMask(c.loadLLC(2, c.nl), k.Nums[0], 0xfff) }
 	outermost := c.link == link.TypeEthernet && c.vlans == 0 && c.hdr == at(0)
 	c.vlans++
 	if c.opts.Target == TargetLinux && outermost && c.payload.base == 0 {
 		return c.liveVLAN(k, tpid)
 	}
 	x := tpid
-	if len(k.Nums) > 0 {
-		x = c.and(x, vid())
+	if ids {
+		x = c.and(x, c.inRanges(c.loadLLC(2, c.nl), 0xfff, 0, k))
 	}
 	c.payload.k += 4
 	c.typ.k += 4
+	return c.enter(k, x)
+}
+
+// enter is a condition and, in the scoped dialect, what opens the scope that it
+// leads to.
+func (c *compiler) enter(k *Keyword, x condID) condID {
+	if c.scoped() {
+		x = c.and(x, c.openScope(k))
+	}
 	return x
 }
 
@@ -225,23 +248,24 @@ func (c *compiler) genMPLS(k *Keyword) condID {
 	switch {
 	case c.labels > 0:
 		x = c.not(c.labelsEnd())
-	case c.link == link.TypeEthernet, c.link == link.TypeCHDLC, c.link == link.TypeNetBSDHDLC:
+	case isEthernet(c.link), c.link == link.TypeCHDLC, c.link == link.TypeNetBSDHDLC:
 		x = c.linkType(k, etherMPLS)
 	case c.link == link.TypePPP:
 		x = c.linkType(k, pppMPLS)
 	default:
 		return c.unsupported(k)
 	}
-	if len(k.Nums) > 0 {
-		if !c.checkMax(k, "MPLS label", k.Nums[0], 0xfffff) {
-			return condFalse
-		}
-		x = c.and(x, c.eqMask(c.loadPayload(4, 0), k.Nums[0]<<12, 0xfffff000))
+	ids, ok := c.hasNums(k, "MPLS label", 0xfffff)
+	if !ok {
+		return condFalse
+	}
+	if ids {
+		x = c.and(x, c.inRanges(c.loadPayload(4, 0), 0xfffff000, 12, k))
 	}
 	c.nl += 4
 	c.nlNoSnap += 4
 	c.labels++
-	return x
+	return c.enter(k, x)
 }
 
 // push makes t the innermost link type, at hdr.
@@ -249,15 +273,17 @@ func (c *compiler) push(t link.Type, hdr offset) {
 	c.prev, c.prevHdr = c.link, c.hdr
 	c.link, c.hdr = t, hdr
 	c.encap = false
+	c.inType, c.rawType = 0, 0
 }
 
 func (c *compiler) genPPPoES(k *Keyword) condID {
 	x := c.linkType(k, etherPPPoES)
-	if len(k.Nums) > 0 {
-		if !c.checkMax(k, "PPPoE session", k.Nums[0], 0xffff) {
-			return condFalse
-		}
-		x = c.and(x, c.eq(c.loadPayload(2, 2), k.Nums[0]))
+	ids, ok := c.hasNums(k, "PPPoE session", 0xffff)
+	if !ok {
+		return condFalse
+	}
+	if ids {
+		x = c.and(x, c.inRanges(c.loadPayload(2, 2), 0xffff, 0, k))
 	}
 	// Six bytes of PPPoE, and two of PPP: its protocol.
 	hdr := c.payload
@@ -267,7 +293,7 @@ func (c *compiler) genPPPoES(k *Keyword) condID {
 	c.payload = hdr
 	c.payload.k += 2
 	c.nl, c.nlNoSnap = 0, 0
-	return x
+	return c.enter(k, x)
 }
 
 // genOverlay is the condition of a Geneve or VXLAN header behind UDP, and
@@ -278,8 +304,12 @@ func (c *compiler) genOverlay(k *Keyword) condID {
 	if geneve {
 		port = 6081
 	}
-	if len(k.Nums) > 0 && !c.checkMax(k, "network identifier", k.Nums[0], 0xffffff) {
+	ids, ok := c.hasNums(k, "network identifier", 0xffffff)
+	if !ok {
 		return condFalse
+	}
+	if c.scoped() {
+		return c.tunnel(k, k, ids)
 	}
 	c.strict = true // as in libpcap, which does not optimize here
 	m := &Match{Proto: ProtoUDP, Dir: DirDst, Kind: KindPort, at: k.at}
@@ -300,8 +330,8 @@ func (c *compiler) genOverlay(k *Keyword) condID {
 		} else {
 			x = c.and(x, c.eq(tran(1, 8), 0x08))
 		}
-		if len(k.Nums) > 0 {
-			x = c.and(x, c.eqMask(tran(4, 12), k.Nums[0]<<8, 0xffffff00))
+		if ids {
+			x = c.and(x, c.inRanges(tran(4, 12), 0xffffff00, 8, k))
 		}
 		return c.and(x, c.add(cond{kind: condStore, k: uint32(udp), a: hdr}))
 	}
@@ -354,7 +384,7 @@ func (c *compiler) genWLAN(k *Keyword) condID {
 func (c *compiler) genLLC(k *Keyword) condID {
 	var is condID
 	switch c.link {
-	case link.TypeEthernet:
+	case link.TypeEthernet, link.TypeDSATagBRCM, link.TypeDSATagDSA:
 		is = c.and(c.not(c.is(jmpJGT, c.loadType(2, 0), etherMaxLen)), c.not(c.eq(c.loadLLC(2, 0), 0xffff)))
 	case link.TypeSunATM:
 		is = c.atmProto(atmLLC)
@@ -457,13 +487,16 @@ func (c *compiler) genPF(k *Keyword) condID {
 			return c.eq(c.loadHdr(1, pflogReason), k.Nums[0])
 		}
 		v, ok := code("match bad-offset fragment short normalize memory bad-timestamp congestion ip-option proto-cksum "+
-			"state-mismatch state-insert state-limit src-limit synproxy", k.Words[0])
+			"state-mismatch state-insert state-limit src-limit synproxy "+
+			// What FreeBSD, NetBSD, OpenBSD and macOS added, who share the numbers.
+			"map-failed/state-locked/translate/dummynet no-route", k.Words[0])
 		if !ok {
 			return c.fail(k, ErrMeaning, "unknown reason "+quote(k.Words[0])+" of the packet filter")
 		}
 		return c.eq(c.loadHdr(1, pflogReason), v)
 	}
-	v, ok := code("pass/accept drop/block scrub noscrub nat nonat binat nobinat rdr nordr synproxy-drop", k.Words[0])
+	v, ok := code("pass/accept drop/block scrub noscrub nat nonat binat nobinat rdr nordr synproxy-drop "+
+		"defer/dummynet match/nodummynet divert/nat64 rt/nonat64 afrt", k.Words[0])
 	if !ok {
 		return c.fail(k, ErrMeaning, "unknown action "+quote(k.Words[0])+" of the packet filter")
 	}
@@ -541,7 +574,7 @@ func (c *compiler) genATM(k *Keyword) condID {
 		c.push(link.TypeEthernet, at(atmPayload+2))
 		c.typ, c.payload = at(atmPayload+2+12), at(atmPayload+2+14)
 		c.nl, c.nlNoSnap = 0, 3
-		return x
+		return c.enter(k, x)
 	}
 	limit, what, field := uint32(0xff), "VPI", vpi
 	if k.Name == "vci" {
@@ -632,7 +665,7 @@ func (c *compiler) genRelation(r *Relation) condID {
 	if c.err != nil {
 		return condFalse
 	}
-	if max(rx, ry+1)+c.regs > scratchWords {
+	if !c.scoped() && max(rx, ry+1)+c.regs > scratchWords {
 		return c.fail(r, ErrTooLong, errTooManyRegisters.Error())
 	}
 	op, negate := uint8(jmpJEQ), false
@@ -670,7 +703,7 @@ func (c *compiler) arith(a Arith) (v valID, need condID, regs int) {
 		return c.index(a)
 	case *Binary:
 		x, needX, rx := c.arith(a.X)
-		y, _, ry := c.arith(a.Y)
+		y, needY, ry := c.arith(a.Y)
 		var op uint8
 		switch a.Op {
 		case "+":
@@ -702,7 +735,9 @@ func (c *compiler) arith(a Arith) (v valID, need condID, regs int) {
 				c.failAt(a.at, ErrMeaning, "shift by more than 31 bits", "", "")
 			}
 		}
-		// As in libpcap, the headers of the right side are not asked for.
+		if c.scoped() {
+			needX = c.and(needX, needY)
+		} // and as in libpcap, the headers of the right side are not asked for
 		return c.alu(op, x, y), needX, max(rx, ry+1)
 	}
 	return 0, condFalse, 0
@@ -736,12 +771,22 @@ func (c *compiler) index(a *Index) (v valID, need condID, regs int) {
 	case ProtoSCTP, ProtoTCP, ProtoUDP, ProtoICMP, ProtoIGMP, ProtoIGRP, ProtoPIM, ProtoVRRP, ProtoCARP:
 		number := map[Proto]uint32{ProtoSCTP: ipSCTP, ProtoTCP: ipTCP, ProtoUDP: ipUDP, ProtoICMP: ipICMP, ProtoIGMP: ipIGMP,
 			ProtoIGRP: ipIGRP, ProtoPIM: ipPIM, ProtoVRRP: ipVRRP, ProtoCARP: ipVRRP}[a.Proto]
+		if c.scoped() && (a.Proto == ProtoSCTP || a.Proto == ProtoTCP || a.Proto == ProtoUDP || a.Proto == ProtoPIM) {
+			need = c.transportHeader(a, []span32{{number, number}})
+			place = c.at(c.scope.tran)
+			break
+		}
 		need = c.genAbbrevAt(a, ProtoIP)
 		need = c.and(need, c.eq(c.loadPayload(1, 9), number))
 		need = c.and(need, c.firstFragment())
 		place = offset{base: c.ip4Len(), k: c.payload.k + c.nl}
 	case ProtoICMPv6:
 		need = c.genAbbrevAt(a, ProtoIPv6)
+		if c.scoped() {
+			need = c.and(need, c.transportHeader(a, []span32{{ipICMPv6, ipICMPv6}}))
+			place = c.at(c.scope.tran)
+			break
+		}
 		need = c.and(need, c.eq(c.loadPayload(1, 6), ipICMPv6))
 		place = c.payload
 		place.k += c.nl + ip6HeaderLen

@@ -231,7 +231,7 @@ func lexOne(expr string, i int) (token, error) {
 	case '!':
 		t.kind, t.word, t.end = tokKeyword, "not", i+1
 		return t, nil
-	case '+', '-', '*', '/', '%', '[', ']', '<', '>', '(', ')', '&', '|', '^', '=':
+	case '+', '-', '*', '/', '%', '[', ']', '<', '>', '(', ')', '&', '|', '^', '=', ',':
 		return op(s[:1], 1)
 	case ':':
 		if n := ipv6Len(s); n > 0 {

@@ -78,10 +78,28 @@ type linkState struct {
 	nlNoSnap uint32 // from payload to the network header behind a bare LLC header
 	labels   int    // MPLS labels
 	vlans    int    // VLAN tags
-	encap    bool   // behind a Geneve or VXLAN header
+	encap    bool   // behind a Geneve or VXLAN header, or any tunnel's
+
+	// Of the scoped dialect. typ and payload are behind the VLAN tags; these
+	// are not.
+	scope      *scope
+	rawTyp     offset
+	rawPayload offset
+	rawType    valID // the register that holds the type at rawTyp, if there is one
+	inType     valID // the register that holds the type behind the tags, if they are skipped already
 }
 
-// How the frames of a link type say their payload's protocol.
+// isEthernet reports whether the link header is one of Ethernet, perhaps behind
+// another header or with the tag of a switch in it.
+func isEthernet(t link.Type) bool {
+	switch t {
+	case link.TypeEthernet, link.TypeNetAnalyzer, link.TypeNetAnalyzerTransparent, link.TypeDSATagBRCM, link.TypeDSATagDSA:
+		return true
+	}
+	return false
+}
+
+// is80211 reports whether it is one of IEEE 802.11.
 func is80211(t link.Type) bool {
 	switch t {
 	case link.TypeIEEE80211, link.TypeIEEE80211Prism, link.TypeIEEE80211Radiotap, link.TypeIEEE80211AVS, link.TypePPI:
@@ -117,6 +135,16 @@ func (c *compiler) setLink() {
 	switch t {
 	case link.TypeEthernet:
 		header(12, 14, 0, 3)
+	case link.TypeNetAnalyzer:
+		// A header of four bytes; the transparent form has preamble and start
+		// of frame too.
+		s.hdr = at(4)
+		header(4+12, 4+14, 0, 3)
+	case link.TypeNetAnalyzerTransparent:
+		s.hdr = at(12)
+		header(12+12, 12+14, 0, 3)
+	case link.TypeDSATagBRCM, link.TypeDSATagDSA:
+		header(16, 18, 0, 3) // four bytes of tag behind the addresses
 	case link.TypeARCNETBSD:
 		header(2, 6, 0, 0)
 	case link.TypeARCNETLinux:
@@ -211,8 +239,15 @@ func (c *compiler) linkType(n Node, proto uint32) condID {
 		return c.and(c.labelsEnd(), c.eqMask(c.loadPayload(1, 0), version, 0xf0))
 	}
 	never := condFalse
+	if c.scoped() && hasTags(c.link) && (proto == etherVLAN || proto == etherQinQ || proto == etherQinQ91) {
+		x := c.eq(c.tagType(0), proto)
+		if c.encap {
+			x = c.and(c.prevCheck(), x)
+		}
+		return x
+	}
 	switch t := c.link; t {
-	case link.TypeEthernet:
+	case link.TypeEthernet, link.TypeNetAnalyzer, link.TypeNetAnalyzerTransparent, link.TypeDSATagBRCM, link.TypeDSATagDSA:
 		typ := c.etherType(n, proto)
 		if check := c.prevCheck(); check != condTrue && !c.encap {
 			return c.and(check, typ)
@@ -394,6 +429,9 @@ func (c *compiler) etherType(n Node, proto uint32) condID {
 	if proto <= etherMaxLen {
 		if !c.checkMax(n, "LLC DSAP", proto, 0xff) {
 			return condFalse
+		}
+		if c.scoped() {
+			return c.and(llc, c.eq(c.loadLLC(1, 0), proto))
 		}
 		return c.and(llc, c.eq(c.loadType(1, 2), proto))
 	}

@@ -48,7 +48,7 @@ type PerLink struct {
 // not count. The error is an [*Error] for an expression that does not follow the
 // grammar, for whatever link type.
 func NewPerLink(expr string, opts Options) (*PerLink, error) {
-	if _, err := Parse(expr); err != nil {
+	if _, err := parseDialect(expr, opts.Dialect); err != nil {
 		return nil, err
 	}
 	return &PerLink{expr: expr, opts: opts, filters: make(map[link.Type]*Filter)}, nil

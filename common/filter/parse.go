@@ -13,7 +13,15 @@ const (
 //
 // Parse looks at no link type and resolves no name; [Compile] does, and finds
 // the errors that depend on them.
+//
+// Parse reads what only [DialectScoped] has too; with the other dialect,
+// [Compile] refuses it.
 func Parse(expr string) (Node, error) {
+	return parseDialect(expr, DialectScoped)
+}
+
+// parseDialect is [Parse] for one dialect.
+func parseDialect(expr string, d Dialect) (Node, error) {
 	if len(expr) > maxExprLen {
 		return nil, &Error{Expr: "", Msg: "expression longer than 1048576 bytes", Err: ErrTooLong}
 	}
@@ -21,7 +29,7 @@ func Parse(expr string) (Node, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := parser{expr: expr, tok: tokens}
+	p := parser{expr: expr, tok: tokens, dialect: d}
 	if err := p.matchBrackets(); err != nil {
 		return nil, err
 	}
@@ -55,6 +63,8 @@ type parser struct {
 	pos   int
 	close []int32 // for each '(' the index of its ')'
 	depth int
+
+	dialect Dialect
 }
 
 // matchBrackets pairs the parentheses.
@@ -146,6 +156,32 @@ func startWords() []string {
 		"and", "or", "not", "len", "ifindex", "llc")
 }
 
+// scopedOnly is the error of words that only the scoped dialect has.
+func (p *parser) scopedOnly(start, end int, what string) error {
+	if p.dialect == DialectScoped {
+		return nil
+	}
+	return &Error{Expr: p.expr, Pos: start, End: end, Msg: what + " is of the scoped dialect, which was not asked for", Err: ErrDialect}
+}
+
+// isInner reports whether token i is the operator "inner". It is a name where
+// the pcap dialect can have one: that dialect has no name before what can begin
+// a term.
+func (p *parser) isInner(i int) bool {
+	if t := p.at(i); t.kind != tokName || p.expr[t.start:t.end] != "inner" {
+		return false
+	}
+	switch t := p.at(i + 1); t.kind {
+	case tokKeyword:
+		return t.word != "and" && t.word != "or"
+	case tokOp:
+		return t.word == "("
+	case tokName:
+		return t.word == "inner"
+	}
+	return p.at(i+1).kind == tokNum
+}
+
 // unexpectedAfter is the error of a word that does not continue what was read.
 func (p *parser) unexpectedAfter(n Node) *Error {
 	t := p.peek()
@@ -158,6 +194,8 @@ func (p *parser) unexpectedAfter(n Node) *Error {
 		return e
 	}
 	switch {
+	case t.is(","):
+		e.Hint = "'or' for the comma"
 	case t.kind == tokKeyword || t.kind == tokName || t.kind == tokNum || t.kind == tokIPv4 || t.kind == tokIPv6 || t.kind == tokMAC || t.is("("):
 		if a, ok := n.(*Abbrev); ok && t.kind != tokKeyword {
 			if t.kind == tokNum {
@@ -214,7 +252,9 @@ func (p *parser) idStarts(i int) bool {
 		i++
 	}
 	switch p.at(i).kind {
-	case tokName, tokIPv4, tokIPv6, tokMAC, tokArcnet:
+	case tokName:
+		return !p.isInner(i)
+	case tokIPv4, tokIPv6, tokMAC, tokArcnet:
 		return true
 	case tokNum:
 		i++
@@ -229,7 +269,7 @@ func (p *parser) idStarts(i int) bool {
 
 func (p *parser) isArithOp(i int) bool {
 	t := p.at(i)
-	return t.kind == tokOp && t.word != "(" && t.word != ")" && t.word != "[" && t.word != "]" && t.word != ":"
+	return t.kind == tokOp && t.word != "(" && t.word != ")" && t.word != "[" && t.word != "]" && t.word != ":" && t.word != ","
 }
 
 func (p *parser) enter() error {
@@ -261,6 +301,21 @@ func (p *parser) parseTerm(q quals) (Node, quals, error) {
 			return nil, noQuals, err
 		}
 		return &Not{X: x, at: Span{t.start, x.Span().End}}, xq, nil
+	}
+	if p.isInner(p.pos) {
+		if err := p.scopedOnly(t.start, t.end, "'inner'"); err != nil {
+			return nil, noQuals, err
+		}
+		if err := p.enter(); err != nil {
+			return nil, noQuals, err
+		}
+		defer func() { p.depth-- }()
+		p.pos++
+		x, xq, err := p.parseTerm(noQuals)
+		if err != nil {
+			return nil, noQuals, err
+		}
+		return &Inner{X: x, at: Span{t.start, p.at(p.pos - 1).end}}, xq, nil
 	}
 	switch t.kind {
 	case tokNum:
@@ -621,7 +676,10 @@ func (p *parser) parseKeyword() (Node, error) {
 			err = p.unexpected("one of = < > & |")
 		}
 	case "vlan", "mpls", "pppoes", "geneve", "vxlan":
-		if n := p.peek(); n.kind == tokNum || n.is("(") {
+		switch n := p.peek(); {
+		case n.kind == tokNum && p.at(p.pos+1).is(","), p.isRange(n):
+			err = p.parseRanges(k)
+		case n.kind == tokNum || n.is("("):
 			var v uint32
 			v, err = p.number("a number")
 			k.Nums = append(k.Nums, v)
@@ -657,6 +715,50 @@ func (p *parser) parseKeyword() (Node, error) {
 	}
 	k.at = Span{t.start, p.at(p.pos - 1).end}
 	return k, nil
+}
+
+// isRange reports whether a token has the form of two numbers with '-' between.
+func (p *parser) isRange(t *token) bool {
+	if t.kind != tokName || p.expr[t.start] == '\\' {
+		return false
+	}
+	lo, hi, ok := strings.Cut(t.word, "-")
+	return ok && lo != "" && hi != "" && numberLen(lo) == len(lo) && numberLen(hi) == len(hi)
+}
+
+// parseRanges reads numbers and ranges with commas between.
+func (p *parser) parseRanges(k *Keyword) error {
+	start := p.peek().start
+	for {
+		t := p.peek()
+		var r Range
+		switch {
+		case t.kind == tokNum:
+			r = Range{t.num, t.num}
+		case p.isRange(t):
+			lo, hi, _ := strings.Cut(t.word, "-")
+			var e1, e2 string
+			r.Lo, e1 = parseNumber(lo)
+			r.Hi, e2 = parseNumber(hi)
+			if e1 != "" || e2 != "" {
+				return p.errorAt(p.pos, "not a range of numbers", "two numbers with '-' between, as 20-30")
+			}
+			if r.Lo > r.Hi {
+				e := p.errorAt(p.pos, "a range that ends before it begins", "").sort(ErrMeaning)
+				e.Hint = quote(Range{r.Hi, r.Lo}.String())
+				return e
+			}
+		default:
+			return p.unexpected("a number, or a range as 20-30")
+		}
+		p.pos++
+		k.Ranges = append(k.Ranges, r)
+		if !p.peek().is(",") {
+			break
+		}
+		p.pos++
+	}
+	return p.scopedOnly(start, p.at(p.pos-1).end, "a list or range of numbers")
 }
 
 // parseField reads what is compared with an ATM or SS7 field: a number, an

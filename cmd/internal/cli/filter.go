@@ -39,11 +39,18 @@ tcpdump: -d (the default) for people, -dd for C, -ddd in decimal numbers.
 prints it as -d does, and says what each test asks for; --ast prints the
 expression as it was understood.
 
+--dialect scoped reads the expression as people expect rather than as tcpdump
+does: tagged and untagged packets alike, "tcp" and "port" also behind IPv6
+extension headers, "vlan 10,20-30", and "inner tcp port 80" for the packet in a
+tunnel. The commands that take expressions (read, sniff, info and check) have the
+same flag; docs/filters.md has the rules.
+
 The exit code is 1 when the expression is refused; why, and where, is on the
 standard error.`,
 		Example: `  pkts filter tcp port 80
   pkts filter --explain 'host 10.0.0.1 and not port 22'
   pkts filter -y RAW -ddd ip6
+  pkts filter --dialect scoped 'vlan 10,20-30 and inner tcp port 80'
   iptables -A INPUT -m bpf --bytecode "$(pkts filter -y RAW -ddd udp port 53 | tr '\n' ',')" -j DROP`,
 	}
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
@@ -118,6 +125,9 @@ func (a *app) refused(err error) error {
 		for line := range strings.Lines(e.Caret()) {
 			fmt.Fprint(a.err, "  ", line)
 		}
+	}
+	if errors.Is(err, filter.ErrDialect) {
+		fmt.Fprintln(a.err, "  --dialect scoped has it")
 	}
 	return errReported
 }

@@ -53,6 +53,9 @@ func TestFilterForms(t *testing.T) {
 	if got, _, code := run(t, nil, "filter", "--dialect", "scoped", "(vlan and ip) or arp"); code != exitOK || !strings.Contains(got, "#0x806") {
 		t.Errorf("--dialect: %q, %d", got, code)
 	}
+	if got, _, code := run(t, nil, "filter", "--dialect", "scoped", "--ast", "inner (vlan 10,20-30 and tcp port 80)"); code != exitOK || got != "inner (vlan 10,20-30 and tcp port 80)\n" {
+		t.Errorf("--dialect --ast: %q, %d", got, code)
+	}
 	if got, _, _ := run(t, nil, "filter", "--live", "inbound"); !strings.Contains(got, "[type]") {
 		t.Errorf("--live: %q", got)
 	}
@@ -71,6 +74,8 @@ func TestFilterRefuses(t *testing.T) {
 		{[]string{"filter", "-d", "--ast", "ip"}, exitUsage, "leave all but one out"},
 		{[]string{"filter", "-d", "--explain", "ip"}, exitUsage, "leave all but one out"},
 		{[]string{"filter", "--dialect", "x", "ip"}, exitUsage, "use pcap or scoped"},
+		{[]string{"filter", "inner tcp port 80"}, exitFail, "--dialect scoped has it"},
+		{[]string{"read", samplePath(t), "vlan", "10,20-30"}, exitFail, "--dialect scoped has it"},
 		{[]string{"filter", "-s", "-1", "ip"}, exitUsage, "-s takes"},
 		{[]string{"read", samplePath(t), "tcp", "prt", "80"}, exitFail, "prt"},
 		{[]string{"info", samplePath(t), "tcp", "prt", "80"}, exitFail, "prt"},

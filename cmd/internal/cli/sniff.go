@@ -269,48 +269,49 @@ func openSources(ctx context.Context, names []string, expr string, dialect filte
 		}
 		sources = append(sources, &source{s: s, name: name, index: i})
 	}
-	programs := make([]filter.Program, len(sources))
+	filters := make([]*filter.Filter, len(sources))
 	for i, src := range sources {
-		if programs[i], err = src.compile(ctx, expr, dialect); err != nil {
+		if filters[i], err = src.compile(ctx, expr, dialect); err != nil {
 			return sources, err
 		}
 	}
 	for i, src := range sources {
-		if err := src.s.Activate(programs[i]); err != nil {
+		if err := src.activate(filters[i]); err != nil {
 			return sources, err
 		}
 	}
 	return sources, nil
 }
 
-// compile returns the program by which the kernel captures what an expression
-// accepts: nil for everything.
-func (s *source) compile(ctx context.Context, expr string, dialect filter.Dialect) (filter.Program, error) {
+// compile returns the filter of an expression for what a source captures: nil
+// for everything.
+func (s *source) compile(ctx context.Context, expr string, dialect filter.Dialect) (*filter.Filter, error) {
 	if expr == "" {
 		return nil, nil
 	}
 	o := filter.Options{Link: s.s.Link(), Resolver: systemResolver{}, Target: filter.TargetLinux, Dialect: dialect}
-	// The kernel does not see the header of cooked frames, which is made of
-	// what it says of them.
-	cooked := o.Link == link.TypeLinuxSLL || o.Link == link.TypeLinuxSLL2
-	if cooked {
-		o.Target = filter.TargetFile
-	}
 	for _, a := range s.s.Interface().Addrs {
 		if a.Addr().Is4() {
 			o.Netmask = ^uint32(0) << (32 - a.Bits())
 			break
 		}
 	}
-	f, err := filter.CompileContext(ctx, expr, o)
-	if err != nil {
-		return nil, err
+	return filter.CompileContext(ctx, expr, o)
+}
+
+// activate begins to capture what a filter accepts. Of cooked frames the kernel
+// does not see the whole header, which is made of what it says of them; a filter
+// that asks for the rest is left to the program.
+func (s *source) activate(f *filter.Filter) error {
+	if f == nil {
+		return s.s.Activate(nil)
 	}
-	if cooked {
+	err := s.s.Activate(f.Program())
+	if cooked := f.Link() == link.TypeLinuxSLL2 || f.Link() == link.TypeNetlink; cooked && errors.Is(err, capture.ErrFilter) {
 		s.match = f
-		return nil, nil
+		return s.s.Activate(nil)
 	}
-	return f.Program(), nil
+	return err
 }
 
 func closeSources(sources []*source) {

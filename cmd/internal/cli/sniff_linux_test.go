@@ -27,7 +27,13 @@ type sniffer struct {
 // startSniffer starts pkts sniff on veth0 of ns and waits until it captures.
 func startSniffer(t *testing.T, ns *netns.NS, args ...string) *sniffer {
 	t.Helper()
-	s := &sniffer{cmd: program(t, append([]string{"sniff", "-i", "veth0"}, args...)...)}
+	return startSnifferOn(t, ns, "veth0", "ETHERNET", args...)
+}
+
+// startSnifferOn is startSniffer for an interface with a link type.
+func startSnifferOn(t *testing.T, ns *netns.NS, name, typ string, args ...string) *sniffer {
+	t.Helper()
+	s := &sniffer{cmd: program(t, append([]string{"sniff", "-i", name}, args...)...)}
 	s.cmd.Stdout = &s.out
 	r, w, err := os.Pipe()
 	if err != nil {
@@ -43,7 +49,7 @@ func startSniffer(t *testing.T, ns *netns.NS, args ...string) *sniffer {
 	// A line for each interface.
 	for range 1 + strings.Count(" "+strings.Join(args, " "), " -i ") {
 		line, err := s.stderr.ReadString('\n')
-		if err != nil || !strings.HasPrefix(line, "capturing on veth") || !strings.Contains(line, ", link type ETHERNET, ") {
+		if err != nil || !strings.HasPrefix(line, "capturing on "+strings.TrimRight(name, "0123456789")) || !strings.Contains(line, ", link type "+typ+", ") {
 			t.Fatalf("sniff says %q, %v", line, err)
 		}
 		s.says += line
@@ -94,6 +100,30 @@ func TestPrivilegedSniffPrint(t *testing.T) {
 	}
 	if icmp < 4 {
 		t.Errorf("%d ICMP messages, want at least 4: %s", icmp, s.out.String())
+	}
+}
+
+// The kernel filters a capture of all interfaces too, and what it cannot know is
+// left to the program.
+func TestPrivilegedSniffAny(t *testing.T) {
+	a, b := cable(t)
+	mac := b.Interface(t, "veth0").MAC
+	for _, tt := range []struct {
+		expr   string
+		kernel bool
+	}{
+		{"icmp[icmptype] = icmp-echo and inbound", true},
+		{"link[12:4] = 0x" + strings.ReplaceAll(mac.String(), ":", "")[:8] + " and icmp[icmptype] = icmp-echo", false},
+	} {
+		s := startSnifferOn(t, a, "any", "LINUX_SLL2", "-t", "-c", "3", "--dialect", "scoped", tt.expr)
+		b.Run(t, "ping", "-c", "3", "-i", "0.2", "192.0.2.1")
+		stats := s.wait(t)
+		if got := strings.HasPrefix(stats, "3 packets, 3 received by the filter, "); got != tt.kernel {
+			t.Errorf("%s: stats %q", tt.expr, stats)
+		}
+		if out := s.out.String(); strings.Count(out, "\n") != 3 || strings.Count(out, "ICMP echo request") != 3 {
+			t.Errorf("%s: %s", tt.expr, out)
+		}
 	}
 }
 
