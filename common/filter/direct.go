@@ -19,28 +19,36 @@ import (
 
 // test is a node: it reads eight bytes of the packet and compares some of their
 // bits with numbers. Tests of neighbouring bytes are one, so that few packets
-// go through more than three or four. It fills a cache line.
+// go through more than three or four. What most tests need fills a cache line.
 type test struct {
-	kind        testKind
-	head        uint16 // where the length of a header is, or the number of a sum
-	off         uint32 // of the eight bytes, modulo 2^32
-	mask, val   uint64 // goes to yes if mask of the bytes is val
-	mask2, val2 uint64 // and else to yes2 if mask2 of them is val2
-	yes, yes2   *test
-	no          *test
+	kind testKind
+	more bool   // is has more than two
+	head uint16 // where the length of a header is, or the number of a sum
+	off  uint32 // of the eight bytes, modulo 2^32
+	no   *test  // where to if none of is holds
+	is   [maxCompared]comparison
+}
+
+const maxCompared = 4
+
+// comparison goes to a test if mask of the bytes is val. Those that a test has
+// no use for never do: their mask is 0 and their val is not.
+type comparison struct {
+	mask, val uint64
+	to        *test
 }
 
 // testKind says what a test reads. The bytes and masks of testEqual are those of
 // a little-endian number, all others those of a big-endian one.
-type testKind uint16
+type testKind uint8
 
 const (
 	testEqual   testKind = 0
 	testBehind  testKind = 1 // off counts from the end of a header with its length at head
-	testOrdered testKind = 2 // goes to yes if mask of the bytes, less val, is at most val2
+	testOrdered testKind = 2 // compares if mask of the bytes, less val, is at most is[1].val
 	testSum     testKind = 4 // the same of a sum instead of the bytes
 	testReturn  testKind = 5 // returns a sum
-	testResult  testKind = 6 // returns val
+	testResult  testKind = 6 // returns is[0].val
 	testLeave   testKind = 7 // the other engine has to answer
 )
 
@@ -86,7 +94,7 @@ func (v *VM) run(t *test, b []byte, wireLen int, info *link.Info) uint32 {
 		off := t.off
 		if t.kind != testEqual {
 			if t.kind == testResult {
-				return uint32(t.val)
+				return uint32(t.is[0].val)
 			}
 			if t.kind >= testSum {
 				return v.runOther(t, b, wireLen, info)
@@ -103,8 +111,8 @@ func (v *VM) run(t *test, b []byte, wireLen int, info *link.Info) uint32 {
 					return v.steps(b, wireLen, info)
 				}
 				w := binary.BigEndian.Uint64(b[from : from+8])
-				if w&t.mask-t.val <= t.val2 {
-					t = t.yes
+				if w&t.is[0].mask-t.is[0].val <= t.is[1].val {
+					t = t.is[0].to
 				} else {
 					t = t.no
 				}
@@ -116,10 +124,16 @@ func (v *VM) run(t *test, b []byte, wireLen int, info *link.Info) uint32 {
 			return v.steps(b, wireLen, info)
 		}
 		w := binary.LittleEndian.Uint64(b[from : from+8])
-		if w&t.mask == t.val {
-			t = t.yes
-		} else if w&t.mask2 == t.val2 {
-			t = t.yes2
+		if w&t.is[0].mask == t.is[0].val {
+			t = t.is[0].to
+		} else if w&t.is[1].mask == t.is[1].val {
+			t = t.is[1].to
+		} else if !t.more {
+			t = t.no
+		} else if w&t.is[2].mask == t.is[2].val {
+			t = t.is[2].to
+		} else if w&t.is[3].mask == t.is[3].val {
+			t = t.is[3].to
 		} else {
 			t = t.no
 		}
@@ -139,8 +153,8 @@ func (v *VM) runOther(t *test, b []byte, wireLen int, info *link.Info) uint32 {
 		return v.steps(b, wireLen, info)
 	case t.kind == testReturn:
 		return n
-	case n&uint32(t.mask)-uint32(t.val) <= uint32(t.val2):
-		return v.run(t.yes, b, wireLen, info)
+	case n&uint32(t.is[0].mask)-uint32(t.is[0].val) <= uint32(t.is[1].val):
+		return v.run(t.is[0].to, b, wireLen, info)
 	}
 	return v.run(t.no, b, wireLen, info)
 }

@@ -14,6 +14,10 @@ const maxDepth = 3
 // is left to the other engine.
 const maxSums = 64
 
+// maxResults is how many different results the direct engine knows; the other
+// one answers where there are more.
+const maxResults = 64
+
 // maxOffset is more than any constant offset that the direct engine reads from,
 // and maxHead than any number of [test.head].
 const (
@@ -53,18 +57,24 @@ func (r *registers) meet(o *registers) {
 // branch is a test while the graph is made: its masks are those of big-endian
 // numbers, whatever its kind.
 type branch struct {
-	kind          testKind
-	head          uint32
-	off           int32
-	mask, val     uint64
-	mask2, val2   uint64
-	yes, yes2, no place
+	kind testKind
+	n    uint8 // how many comparisons there are
+	head uint32
+	off  int32
+	no   place
+	is   [maxCompared]comparing
 }
 
-// branchAlways is the kind of a branch that only goes to yes.
+// comparing is a comparison.
+type comparing struct {
+	mask, val uint64
+	to        place
+}
+
+// branchAlways is the kind of a branch that only goes to no.
 const branchAlways testKind = 8
 
-// place is where a branch goes: to an instruction, and later to the branch that
+// place is where a branch goes: to a variant, and later to the branch that
 // stands there; below 0 to one of these, or a result.
 type place int32
 
@@ -74,6 +84,19 @@ const (
 	toResults place = -3 // and less for those from the second on
 )
 
+// variant is a place in the program that a jump leads to, and what is known
+// there. Where jumps lead there with different things in a register that is
+// still needed, there are several.
+type variant struct {
+	registers
+	first place // the branch that stands there
+	next  place // of the same place in the program; toNext for the last
+}
+
+// maxVariants is how many variants a place has. Of what comes after, only what
+// holds on all ways is kept.
+const maxVariants = 4
+
 // tracer follows a program along all its ways at once, and makes branches of its
 // jumps.
 type tracer struct {
@@ -82,9 +105,11 @@ type tracer struct {
 	depth []int // of the sums
 	names map[sum]int32
 
-	at      []registers // what is known where a jump leads
-	reached []bool      // whether one does
-	now     registers
+	live     []uint32 // what is read before it is written, from an instruction on
+	target   []bool   // whether a jump leads to an instruction
+	at       []place  // the first variant of an instruction
+	variants []variant
+	now      registers
 	// What was loaded since the last test, and has to be within the packet: the
 	// greatest end of a load at a constant offset, and the other loads.
 	end   uint32
@@ -92,31 +117,42 @@ type tracer struct {
 
 	branches []branch
 	tested   int // how many branches test a sum
-	first    []place // the first branch at or behind an instruction
 	results  []uint32
 }
 
 // trace makes the tests of the program.
 func (v *VM) trace() {
 	p := v.code
-	t := tracer{linux: v.linux, names: make(map[sum]int32), at: make([]registers, len(p)), reached: make([]bool, len(p)), first: make([]place, len(p))}
+	t := tracer{linux: v.linux, names: make(map[sum]int32), live: liveness(p), target: make([]bool, len(p)), at: make([]place, len(p))}
 	t.sum(sum{}) // zero
-	alive := true
 	for i, in := range p {
-		if t.reached[i] {
-			if alive {
-				t.touch(nil) // what was loaded is not behind the jump
-				t.at[i].meet(&t.now)
-			}
-			t.now, alive = t.at[i], true
+		t.at[i] = toNext
+		if yes, no, ok := jumps(i, in); ok {
+			t.target[yes], t.target[no] = true, true
 		}
-		t.first[i] = place(len(t.branches))
-		if alive {
-			alive = t.step(i, in)
+	}
+	t.target[0] = true
+	t.goTo(0)
+	for i := range p {
+		for at := t.at[i]; at != toNext; at = t.variants[at].next {
+			t.variants[at].first = place(len(t.branches))
+			t.now = t.variants[at].registers
+			t.follow(p, i)
 		}
 	}
 	t.join()
 	v.first, v.sums = t.tests(), t.sums
+}
+
+// follow follows the program from an instruction to where a jump or a return
+// is, or where other ways join.
+func (t *tracer) follow(p Program, i int) {
+	for t.step(i, p[i]) {
+		if i++; t.target[i] {
+			t.always(i)
+			return
+		}
+	}
 }
 
 // sum returns the number of a sum, and unknown for one that is too deep.
@@ -150,21 +186,49 @@ func (t *tracer) isConstant(n int32) (uint32, bool) {
 	return t.sums[n].c, true
 }
 
+// goes adds a branch that only goes to a place.
+func (t *tracer) goes(to place) { t.branches = append(t.branches, branch{kind: branchAlways, no: to}) }
+
 // leave ends the way: the other engine has to answer.
 func (t *tracer) leave() bool {
-	t.branches = append(t.branches, branch{kind: branchAlways, yes: toSteps, yes2: toSteps, no: toSteps})
+	t.goes(toSteps)
 	t.end, t.loads = 0, t.loads[:0]
 	return false
 }
 
-// goTo notes that a jump leads to an instruction.
+// goTo returns the variant of an instruction for what is known now.
 func (t *tracer) goTo(i int) place {
-	if t.reached[i] {
-		t.at[i].meet(&t.now)
-	} else {
-		t.reached[i], t.at[i] = true, t.now
+	r := t.now
+	for n := range r.mem {
+		if t.live[i]&(1<<n) == 0 {
+			r.mem[n] = zero
+		}
 	}
-	return place(i)
+	if t.live[i]&usesA == 0 {
+		r.a = zero
+	}
+	if t.live[i]&usesX == 0 {
+		r.x = zero
+	}
+	n, last := 0, toNext
+	for at := t.at[i]; at != toNext; at = t.variants[at].next {
+		v := &t.variants[at]
+		same := r
+		same.have = v.have
+		if same == v.registers || n+1 == maxVariants {
+			v.meet(&r)
+			return at
+		}
+		n, last = n+1, at
+	}
+	at := place(len(t.variants))
+	t.variants = append(t.variants, variant{registers: r, next: toNext})
+	if last == toNext {
+		t.at[i] = at
+	} else {
+		t.variants[last].next = at
+	}
+	return at
 }
 
 // result returns the place of a return.
@@ -173,6 +237,9 @@ func (t *tracer) result(k uint32) place {
 		if r == k {
 			return toResults - place(i)
 		}
+	}
+	if len(t.results) == maxResults {
+		return toSteps
 	}
 	t.results = append(t.results, k)
 	return toResults - place(len(t.results)-1)
@@ -227,14 +294,14 @@ func (t *tracer) step(i int, in bpf.RawInstruction) bool {
 	case classRet:
 		if in.Op == classRet {
 			t.touch(nil)
-			t.branches = append(t.branches, branch{kind: branchAlways, yes: t.result(in.K), yes2: toSteps, no: toSteps})
+			t.goes(t.result(in.K))
 			return false
 		}
 		if r.a == unknown {
 			return t.leave()
 		}
 		t.touch(&t.sums[r.a])
-		t.branches = append(t.branches, branch{kind: testReturn, head: uint32(r.a), yes: toSteps, yes2: toSteps, no: toSteps})
+		t.branches = append(t.branches, branch{kind: testReturn, head: uint32(r.a), no: toSteps})
 		return false
 	default:
 		return t.jump(i, in)
@@ -398,23 +465,21 @@ func (t *tracer) touch(s *sum) {
 		}
 	}
 	if t.end > have {
-		t.branches = append(t.branches, branch{off: int32(t.end) - 8, val2: 1, yes: toNext, yes2: toSteps, no: toSteps})
+		t.branches = append(t.branches, branch{off: int32(t.end) - 8, no: toNext})
 	}
 	t.now.have, t.end = max(have, t.end), 0
 	for _, x := range t.loads {
-		if s != nil && t.reads(s, x) {
-			continue
+		switch {
+		case s != nil && t.reads(s, x):
+		case x.base == baseHeader:
+			t.branches = append(t.branches, branch{kind: testBehind, head: x.head, off: x.off, no: toNext})
+		case t.tested == maxSums:
+			t.leave()
+			return
+		default:
+			t.tested++
+			t.branches = append(t.branches, branch{kind: testSum, head: uint32(t.sum(sum{n: 1, terms: [maxTerms]term{x}})), no: toNext})
 		}
-		b := branch{kind: testBehind, head: x.head, off: x.off, val2: 1, yes: toNext, yes2: toSteps, no: toSteps}
-		if x.base == baseSum {
-			if t.tested++; t.tested > maxSums {
-				t.leave()
-				return
-			}
-			b.kind, b.val2 = testSum, 0
-			b.head = uint32(t.sum(sum{n: 1, terms: [maxTerms]term{x}}))
-		}
-		t.branches = append(t.branches, b)
 	}
 	t.loads = t.loads[:0]
 }
@@ -432,7 +497,7 @@ func (t *tracer) reads(s *sum, x term) bool {
 // always ends the way with a jump to an instruction.
 func (t *tracer) always(to int) bool {
 	t.touch(nil)
-	t.branches = append(t.branches, branch{kind: branchAlways, yes: t.goTo(to), yes2: toSteps, no: toSteps})
+	t.goes(t.goTo(to))
 	return false
 }
 
@@ -459,15 +524,16 @@ func (t *tracer) jump(i int, in bpf.RawInstruction) bool {
 		return t.leave()
 	}
 	s := &t.sums[a]
-	b := branch{kind: testSum, head: uint32(a), mask: math.MaxUint32, val: uint64(k)}
-	most := uint64(math.MaxUint32) // that is compared
+	b := branch{kind: testSum, n: 1, head: uint32(a)}
+	mask, val, span := uint64(math.MaxUint32), uint64(k), uint64(0)
+	most := mask // that is compared
 	x := &s.terms[0]
 	if s.n == 1 && x.mul == 1 && x.base <= baseHeader && (s.c == 0 || op == jmpJEQ) {
-		b.kind, b.head, b.off, b.mask, b.val2 = testEqual, x.head, x.off, x.mask, 1
+		b.kind, b.head, b.off, mask = testEqual, x.head, x.off, x.mask
 		if x.base == baseHeader {
 			b.kind = testBehind
 		}
-		most = x.mask >> x.shift
+		most = mask >> x.shift
 	}
 	never := false
 	switch {
@@ -476,86 +542,90 @@ func (t *tracer) jump(i int, in bpf.RawInstruction) bool {
 		if holds(uint8(op), s.c, k) {
 			no = yes
 		}
-	case b.kind == testSum && op == jmpJSET: // the bits less 1 are at most the greatest number less 1
-		b.mask, b.val, b.val2 = uint64(k), 1, math.MaxUint32-1
+	case op == jmpJSET && b.kind == testSum: // the bits less 1 are at most the greatest number less 1
+		mask, val, span = uint64(k), 1, math.MaxUint32-1
 	case op == jmpJSET:
-		b.mask, b.val = b.mask&(uint64(k)<<x.shift), 0
+		mask, val = mask&(val<<x.shift), 0
 		yes, no = no, yes
 	case op == jmpJEQ && b.kind != testSum:
-		equal := uint64(k - s.c)
-		b.val = equal << x.shift
-		never = equal > most || b.val&^b.mask != 0
+		val = uint64(k-s.c) << x.shift
+		never = val&^mask != 0
 	case op != jmpJEQ: // greater, or greater or equal
 		if op == jmpJGT {
-			b.val++
+			val++
 		}
-		never = b.val > most
-		b.val2 = most - b.val
+		never = val > most
+		span = most - val
 		if b.kind != testSum {
 			b.kind |= testOrdered
-			b.val <<= x.shift
-			b.val2 = b.mask - b.val
+			val <<= x.shift
+			span = mask - val
 		}
 	}
 	if never {
 		return t.always(no)
 	}
 	if b.kind == testSum {
-		if t.tested++; t.tested > maxSums {
+		if t.tested == maxSums {
 			return t.leave()
 		}
+		t.tested++
 	}
 	t.touch(s)
-	b.yes, b.no = t.goTo(yes), t.goTo(no)
-	b.yes2 = b.no
+	b.is[0].mask, b.is[0].val, b.is[1].val = mask, val, span
+	b.is[0].to, b.no = t.goTo(yes), t.goTo(no)
 	t.branches = append(t.branches, b)
 	return false
 }
 
 // join makes one branch of several that read bytes beside each other: of those
 // that follow where one holds, and lead to the same place where they do not; and
-// of one that follows where another does not hold.
+// of those that follow where another does not hold.
 func (t *tracer) join() {
 	end := func(n int, p place) place {
 		switch {
 		case p >= 0:
-			p = t.first[p]
+			p = t.variants[p].first
 		case p == toNext:
 			p = place(n + 1)
 		default:
 			return p
 		}
 		if b := &t.branches[p]; b.kind == branchAlways {
-			return b.yes
+			return b.no
 		}
 		return p
 	}
 	for n := len(t.branches) - 1; n >= 0; n-- {
 		b := &t.branches[n]
-		b.yes, b.yes2, b.no = end(n, b.yes), end(n, b.yes2), end(n, b.no)
+		b.no = end(n, b.no)
+		for i := range b.is[:b.n] {
+			b.is[i].to = end(n, b.is[i].to)
+		}
 		if b.kind > testBehind {
 			continue
 		}
-		if b.yes >= 0 {
-			if y := &t.branches[b.yes]; y.isOne() && (b.mask == 0 || b.no == y.no) && b.beside(y) {
-				if mask, val := y.from(b.off); b.mask&mask&(b.val^val) == 0 {
-					b.mask |= mask
-					b.val |= val
-					b.yes, b.no = y.yes, y.no
+		if b.n == 1 && b.is[0].to >= 0 {
+			if y := &t.branches[b.is[0].to]; y.n == 1 && b.no == y.no && b.beside(y) {
+				is, also := &b.is[0], y.from(b.off, 0)
+				if is.mask&also.mask&(is.val^also.val) == 0 {
+					is.mask |= also.mask
+					is.val |= also.val
+					is.to = also.to
 				}
 			}
 		}
 		if b.no >= 0 {
-			if o := &t.branches[b.no]; o.isOne() && b.beside(o) {
-				b.mask2, b.val2 = o.from(b.off)
-				b.yes2, b.no = o.yes, o.no
+			if o := &t.branches[b.no]; b.n+o.n <= maxCompared && b.beside(o) {
+				for i := range o.is[:o.n] {
+					b.is[b.n] = o.from(b.off, i)
+					b.n++
+				}
+				b.no = o.no
 			}
 		}
 	}
 }
-
-// isOne reports whether a branch has only one comparison.
-func (b *branch) isOne() bool { return b.mask2 == 0 && b.val2 == 1 }
 
 // beside reports whether the bytes of two branches are among the same eight, and
 // if so, moves b to these.
@@ -563,20 +633,33 @@ func (b *branch) beside(o *branch) bool {
 	if b.kind != o.kind || b.head != o.head {
 		return false
 	}
-	first := func(b *branch) int32 { return b.off + int32(min(bits.LeadingZeros64(b.mask)/8, 7)) }
 	off := max(b.off, o.off)
-	if min(first(b), first(o)) < off {
+	if min(b.start(), o.start()) < off {
 		return false
 	}
-	b.mask, b.val = b.from(off)
+	for i := range b.is[:b.n] {
+		b.is[i] = b.from(off, i)
+	}
 	b.off = off
 	return true
 }
 
-// from returns the mask and value of a branch that reads from off.
-func (b *branch) from(off int32) (mask, val uint64) {
-	n := 8 * uint(off-b.off)
-	return b.mask << n, b.val << n
+// start returns the offset of the first byte that a branch needs. The last is
+// the last of the eight.
+func (b *branch) start() int32 {
+	mask := uint64(1)
+	for _, is := range b.is[:b.n] {
+		mask |= is.mask
+	}
+	return b.off + int32(bits.LeadingZeros64(mask)/8)
+}
+
+// from returns a comparison for bytes that are read from off.
+func (b *branch) from(off int32, i int) comparing {
+	is, n := b.is[i], 8*uint(off-b.off)
+	is.mask <<= n
+	is.val <<= n
+	return is
 }
 
 // tests makes tests of the branches that can be reached, and returns the first.
@@ -584,24 +667,30 @@ func (t *tracer) tests() *test {
 	// The numbers of what can be reached, from 1. A branch leads to later ones.
 	n := uint32(0)
 	number := make([]uint32, len(t.branches))
+	number[0] = 1
+	reach := func(p place) {
+		if p >= 0 {
+			number[p] = 1
+		}
+	}
 	for i := range t.branches {
 		b := &t.branches[i]
-		if i > 0 && number[i] == 0 {
+		if number[i] == 0 {
 			continue
 		}
 		n++
 		number[i] = n
-		for _, to := range [...]place{b.yes, b.yes2, b.no} {
-			if to >= 0 {
-				number[to] = 1
-			}
+		reach(b.no)
+		for _, is := range b.is[:b.n] {
+			reach(is.to)
 		}
 	}
 	leaf := int(n) // the tests that end a way, behind the others
 	tests := make([]test, leaf+1+len(t.results))
 	tests[leaf].kind = testLeave
 	for i, r := range t.results {
-		tests[leaf+1+i] = test{kind: testResult, val: uint64(r)}
+		x := &tests[leaf+1+i]
+		x.kind, x.is[0].val = testResult, uint64(r)
 	}
 	find := func(p place) *test {
 		if p >= 0 {
@@ -609,23 +698,29 @@ func (t *tracer) tests() *test {
 		}
 		return &tests[leaf+int(toSteps-p)]
 	}
-	for i, b := range t.branches {
+	for i := range t.branches {
+		b := &t.branches[i]
 		if number[i] == 0 {
 			continue
 		}
 		x := &tests[number[i]-1]
-		*x = test{
-			kind: b.kind, head: uint16(b.head), off: uint32(b.off), mask: b.mask, val: b.val, mask2: b.mask2, val2: b.val2,
-			yes: find(b.yes), yes2: find(b.yes2), no: find(b.no),
-		}
-		if b.kind <= testBehind {
-			for _, w := range []*uint64{&x.mask, &x.val, &x.mask2, &x.val2} {
-				*w = bits.ReverseBytes64(*w)
+		x.kind, x.more, x.head, x.off, x.no = b.kind, b.n > 2, uint16(b.head), uint32(b.off), find(b.no)
+		for i, is := range b.is {
+			switch {
+			case b.kind > testBehind && b.n > 0 && i < 2:
+				x.is[i].mask, x.is[i].val = is.mask, is.val
+			case i < int(b.n):
+				x.is[i].mask, x.is[i].val = bits.ReverseBytes64(is.mask), bits.ReverseBytes64(is.val)
+			default:
+				x.is[i].val = 1 // never; nor do 1 and 1 of an order: 0 - 1 is more
+			}
+			if i < int(b.n) {
+				x.is[i].to = find(is.to)
 			}
 		}
 	}
-	if t.branches[0].kind == branchAlways {
-		return find(t.branches[0].yes)
+	if b := &t.branches[0]; b.kind == branchAlways {
+		return find(b.no)
 	}
 	return &tests[0]
 }
