@@ -125,18 +125,17 @@ type graph struct {
 // graphMem is memory for the graphs of most expressions. There are no pointers
 // in it, so that the collector has no work with it.
 type graphMem struct {
-	vals  [24]val
+	vals  [20]val
 	vhash [64]int32
-	nodes [2][40]node
-	nhash [128]int32
-	edges [2][40]int32
-	kill  [40]uint64
-	names [2][40]nodeID
-	stack [24]frame
-	conds [32]cond
-	slots [24]slot
-	twins [128]int32
-	code  [48]bpf.RawInstruction
+	nodes [2][28]node
+	nhash [64]int32
+	edges [2][28]int32
+	kill  [28]uint64
+	names [2][28]nodeID
+	stack [16]frame
+	conds [20]cond
+	slots [20]slot
+	code  [32]bpf.RawInstruction
 }
 
 func (g *graph) init() {

@@ -172,7 +172,7 @@ func (g *graph) layout(order []nodeID, snap uint32, slots []slot, code []bpf.Raw
 		near(reject)
 	}
 	// Nodes with the same instructions and the same ways out are one.
-	twins := resize(g.room.twins[:0], 4<<bits.Len(uint(len(order))))
+	twins := resize(g.above, 2<<bits.Len(uint(len(order))))
 	clear(twins)
 	same := g.names()
 	for i := len(order) - 1; i >= 0; i-- {
