@@ -133,7 +133,7 @@ type graphMem struct {
 	kill  [28]uint64
 	names [2][28]nodeID
 	stack [16]frame
-	conds [20]cond
+	conds [28]cond
 	slots [20]slot
 	code  [32]bpf.RawInstruction
 }
