@@ -151,7 +151,11 @@ func (b *Builder) clear(p Program) {
 
 // readsFirst returns the registers and words that a valid program may read
 // before it has written them.
-func readsFirst(p Program) uint32 {
+func readsFirst(p Program) uint32 { return liveness(p)[0] }
+
+// liveness returns for each instruction of a valid program the registers and
+// words that may be read from there on before they are written.
+func liveness(p Program) []uint32 {
 	// The instructions before each one, as lists: first[i] is the last entry of
 	// that of i, and 0 is the end of a list.
 	type entry struct{ insn, next int }
@@ -193,7 +197,7 @@ func readsFirst(p Program) uint32 {
 			todo = append(todo, entries[e].insn)
 		}
 	}
-	return live[0]
+	return live
 }
 
 // effects returns what an instruction reads and writes.

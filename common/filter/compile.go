@@ -3,6 +3,7 @@ package filter
 import (
 	"context"
 	"strconv"
+	"sync/atomic"
 
 	"github.com/gopkts/gopkts/common/link"
 )
@@ -97,7 +98,7 @@ type Filter struct {
 	node    Node
 	opts    Options
 	program Program
-	vm      VM // of the program
+	vm      atomic.Pointer[VM] // of the program, see prepared
 }
 
 // Compile compiles an expression of pcap-filter(7). An error is an [*Error].

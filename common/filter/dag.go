@@ -3,6 +3,8 @@ package filter
 import (
 	"math/bits"
 	"slices"
+
+	"golang.org/x/net/bpf"
 )
 
 // The compiler's middle: a filter is a decision graph without cycles. Its
@@ -117,27 +119,37 @@ type graph struct {
 	owned bool
 	owner []nodeID
 
-	// Memory for the graphs of most expressions.
-	valsMem  [32]val
-	vhashMem [64]int32
-	nodesMem [2][56]node
-	nhashMem [128]int32
-	edgesMem [2][56]int32
-	killMem  [56]uint64
-	nodeMem  [2][56]nodeID
-	stackMem [24]frame
+	room *graphMem
+}
+
+// graphMem is memory for the graphs of most expressions. There are no pointers
+// in it, so that the collector has no work with it.
+type graphMem struct {
+	vals  [20]val
+	vhash [64]int32
+	nodes [2][28]node
+	nhash [64]int32
+	edges [2][28]int32
+	kill  [28]uint64
+	names [2][28]nodeID
+	stack [16]frame
+	conds [28]cond
+	slots [20]slot
+	code  [32]bpf.RawInstruction
 }
 
 func (g *graph) init() {
-	g.vals = append(g.valsMem[:0], val{})
-	g.vhash = g.vhashMem[:]
-	g.nodes = append(g.nodesMem[0][:0], node{}, node{k: 1})
-	g.spare = g.nodesMem[1][:0]
-	g.nhash = g.nhashMem[:]
-	g.above, g.depth = g.edgesMem[0][:0], g.edgesMem[1][:0]
-	g.kill = g.killMem[:0]
-	g.mark, g.list = g.nodeMem[0][:0], g.nodeMem[1][:0]
-	g.stack = g.stackMem[:0]
+	m := new(graphMem)
+	g.room = m
+	g.vals = append(m.vals[:0], val{})
+	g.vhash = m.vhash[:]
+	g.nodes = append(m.nodes[0][:0], node{}, node{k: 1})
+	g.spare = m.nodes[1][:0]
+	g.nhash = m.nhash[:]
+	g.above, g.depth = m.edges[0][:0], m.edges[1][:0]
+	g.kill = m.kill[:0]
+	g.mark, g.list = m.names[0][:0], m.names[1][:0]
+	g.stack = m.stack[:0]
 }
 
 // fresh starts over with no nodes and returns those there were.
@@ -544,14 +556,13 @@ type span32 struct{ lo, hi uint32 }
 
 type conds struct {
 	graph
-	conds    []cond
-	fns      []func(t, f nodeID) nodeID
-	condsMem [32]cond
+	conds []cond
+	fns   []func(t, f nodeID) nodeID
 }
 
 func (c *conds) init() {
 	c.graph.init()
-	c.conds = append(c.condsMem[:0], cond{}, cond{})
+	c.conds = append(c.room.conds[:0], cond{}, cond{})
 }
 
 func (c *conds) add(x cond) condID {

@@ -55,7 +55,7 @@ type emitter struct {
 func (g *graph) emit(root nodeID, snap uint32) ([]bpf.RawInstruction, error) {
 	order := g.order(root)
 	e := emitter{g: g}
-	e.code = make([]bpf.RawInstruction, 0, 2*len(order))
+	e.code = g.room.code[:0]
 	for _, id := range order {
 		n := &g.nodes[id]
 		regs := uint64(0)
@@ -77,7 +77,8 @@ func (g *graph) emit(root nodeID, snap uint32) ([]bpf.RawInstruction, error) {
 
 	// The instructions of each node, which depend on what the registers hold
 	// after all nodes that lead to it.
-	slots := make([]slot, len(g.nodes))
+	slots := resize(g.room.slots[:0], len(g.nodes))
+	clear(slots)
 	arrive := func(to nodeID, st regState) {
 		if s := &slots[to]; s.seen {
 			s.in = s.in.meet(st)
@@ -137,7 +138,7 @@ func (g *graph) layout(order []nodeID, snap uint32, slots []slot, code []bpf.Raw
 	piece := func(id nodeID) []bpf.RawInstruction { return code[slots[id].from:slots[id].to] }
 	var now nodeID
 	const reach = 250 // leaves room for the two instructions that one node may add
-	back := make([]bpf.RawInstruction, 0, 3*len(order)+8)
+	back := make([]bpf.RawInstruction, 0, len(code)+len(order)+2)
 	put := func(i bpf.RawInstruction) bool {
 		back = append(back, i)
 		if g.owned {
@@ -171,7 +172,8 @@ func (g *graph) layout(order []nodeID, snap uint32, slots []slot, code []bpf.Raw
 		near(reject)
 	}
 	// Nodes with the same instructions and the same ways out are one.
-	twins := make([]int32, 4<<bits.Len(uint(len(order))))
+	twins := resize(g.above, 2<<bits.Len(uint(len(order))))
+	clear(twins)
 	same := g.names()
 	for i := len(order) - 1; i >= 0; i-- {
 		id := order[i]

@@ -6,27 +6,8 @@ import (
 	"github.com/gopkts/gopkts/common/link"
 )
 
-// metadataWords is how many loads of metadata there are.
-const metadataWords = adVLANTPID/4 + 1
-
-// ask finds the metadata that the bits of asks stand for, and returns which of
-// them it has found.
-func ask(asks uint32, meta *[metadataWords]uint32, b []byte, info *link.Info) (known uint32) {
-	for i := range uint32(metadataWords) {
-		if asks&(1<<i) == 0 {
-			continue
-		}
-		if v, ok := metadata(4*i, b, info); ok {
-			meta[i] = v
-			known |= 1 << i
-		}
-	}
-	return known
-}
-
 // metadata returns what a packet's Info says for a load of metadata, and false
-// where it says nothing. For the distance adXorX, which is no load, the value
-// has no meaning.
+// where it says nothing.
 func metadata(distance uint32, b []byte, info *link.Info) (uint32, bool) {
 	switch distance {
 	case adProtocol:
@@ -55,8 +36,6 @@ func metadata(distance uint32, b []byte, info *link.Info) (uint32, bool) {
 			return 0, true
 		}
 		return info.Hash, true
-	case adXorX:
-		return 0, true
 	}
 	tag := info.Flags.Has(link.InfoVLAN)
 	switch {

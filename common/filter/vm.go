@@ -1,6 +1,8 @@
 package filter
 
 import (
+	"slices"
+
 	"github.com/gopkts/gopkts/common/link"
 )
 
@@ -33,13 +35,12 @@ type VMOptions struct {
 // A load that reaches behind the last byte of the packet rejects the packet,
 // and so does a division by zero.
 type VM struct {
-	code []step
-	rets []uint32 // what instruction len(code)+i returns
-	// stateful says that the program wants a machine, and asks what metadata,
-	// as bits.
-	stateful bool
-	asks     uint32
-	budget   int
+	code   Program
+	linux  bool
+	budget int
+	// What the direct engine has made of the program.
+	first *test
+	sums  []sum
 }
 
 // NewVM prepares a program for being run. It keeps no reference to it. The
@@ -48,12 +49,17 @@ func NewVM(p Program, o VMOptions) (*VM, error) {
 	if err := p.Validate(); err != nil {
 		return nil, err
 	}
-	v := &VM{budget: o.Budget}
+	return newVM(slices.Clone(p), o), nil
+}
+
+// newVM prepares a valid program, and keeps it.
+func newVM(p Program, o VMOptions) *VM {
+	v := &VM{code: p, linux: o.Linux, budget: o.Budget}
 	if v.budget <= 0 {
 		v.budget = DefaultBudget
 	}
-	v.decode(p, o.Linux)
-	return v, nil
+	v.trace()
+	return v
 }
 
 // Run returns what the program returns for a packet: how many of its bytes to
@@ -64,7 +70,7 @@ func NewVM(p Program, o VMOptions) (*VM, error) {
 // What the program asks about the packet besides, SKF_AD_OFF of
 // linux/filter.h, is not known, and rejects the packet; see [VM.RunFrame].
 func (v *VM) Run(data []byte, wireLen int) uint32 {
-	return v.run(data, wireLen, nil, nil)
+	return v.run(v.first, data, wireLen, nil)
 }
 
 // RunFrame is [VM.Run] for a captured frame, whose Info answers what the
@@ -81,22 +87,5 @@ func (v *VM) RunFrame(f *link.Frame) uint32 {
 // RunInfo is [VM.RunFrame] for a packet in parts. info may be nil; its WireLen
 // is not looked at.
 func (v *VM) RunInfo(data []byte, wireLen int, info *link.Info) uint32 {
-	return v.run(data, wireLen, info, nil)
-}
-
-// runMachine runs a program that wants a machine.
-func (v *VM) runMachine(data []byte, wireLen int, info *link.Info) uint32 {
-	if v.asks != 0 && info != nil {
-		return v.runAsking(data, wireLen, info)
-	}
-	m := machine{wireLen: uint32(wireLen), budget: v.budget}
-	return v.run(data, wireLen, info, &m)
-}
-
-// runAsking runs a program that asks for metadata.
-func (v *VM) runAsking(data []byte, wireLen int, info *link.Info) uint32 {
-	var meta [metadataWords]uint32
-	m := machine{wireLen: uint32(wireLen), budget: v.budget, meta: &meta}
-	m.known = ask(v.asks, &meta, data, info)
-	return v.run(data, wireLen, info, &m)
+	return v.run(v.first, data, wireLen, info)
 }

@@ -1,0 +1,193 @@
+package filter
+
+import (
+	"encoding/binary"
+
+	"github.com/gopkts/gopkts/common/link"
+)
+
+// The direct engine runs a graph of tests on the packet, without registers and
+// memory: what a program loads and computes before it jumps is known when the
+// program is prepared, and a test reads it from the packet itself. See trace.go
+// for how the graph is made, and step.go for the engine that follows a program
+// literally.
+//
+// The direct engine does not decide what happens to packets that are too short
+// for one of its tests, and there are instructions that it does not know. Then
+// the other one runs the program, from the start. So it is right where it
+// answers, if it reads what the program reads, and it need not answer.
+
+// test is a node: it reads eight bytes of the packet and compares some of their
+// bits with numbers. Tests of neighbouring bytes are one, so that few packets
+// go through more than three or four. What most tests need fills a cache line.
+type test struct {
+	kind testKind
+	more bool   // is has more than two
+	head uint16 // where the length of a header is, or the number of a sum
+	off  uint32 // of the eight bytes, modulo 2^32
+	no   *test  // where to if none of is holds
+	is   [maxCompared]comparison
+}
+
+const maxCompared = 4
+
+// comparison goes to a test if mask of the bytes is val. Those that a test has
+// no use for never do: their mask is 0 and their val is not.
+type comparison struct {
+	mask, val uint64
+	to        *test
+}
+
+// testKind says what a test reads. The bytes and masks of testEqual are those of
+// a little-endian number, all others those of a big-endian one.
+type testKind uint8
+
+const (
+	testEqual   testKind = 0
+	testBehind  testKind = 1 // off counts from the end of a header with its length at head
+	testOrdered testKind = 2 // compares if mask of the bytes, less val, is at most is[1].val
+	testSum     testKind = 4 // the same of a sum instead of the bytes
+	testReturn  testKind = 5 // returns a sum
+	testResult  testKind = 6 // returns is[0].val
+	testLeave   testKind = 7 // the other engine has to answer
+)
+
+// sum is a number that a program computes: the sum of terms, modulo 2^32.
+type sum struct {
+	c     uint32
+	n     int32 // how many terms there are
+	terms [maxTerms]term
+}
+
+const maxTerms = 4
+
+// term is one number of a sum, read from the packet: eight bytes, of which a
+// mask, shifted and multiplied.
+type term struct {
+	base  termBase
+	head  uint32 // of the base
+	off   int32  // of the eight bytes, from the base
+	shift uint8
+	mul   uint32
+	mask  uint64
+}
+
+// termBase says from where a term's offset counts.
+type termBase uint8
+
+const (
+	baseStart  termBase = iota // of the packet
+	baseHeader                 // the end of a header with its length at head
+	baseSum                    // sum number head
+	baseLength                 // nothing: it is the length of the packet, as it was on the wire
+)
+
+// run runs the program from a test on. nil is that of the zero VM.
+//
+// It is what [VM.Run] and its sisters call themselves, so that they are inlined:
+// there is one call for a packet. Nothing that it calls comes back into the
+// loop, so that all it needs stays in registers. A test is found by a pointer,
+// not by a number, because the time goes into waiting for where the next one is.
+func (v *VM) run(t *test, b []byte, wireLen int, info *link.Info) uint32 {
+	size := uint64(len(b))
+	for t != nil {
+		off := t.off
+		if t.kind != testEqual {
+			if t.kind == testResult {
+				return uint32(t.is[0].val)
+			}
+			if t.kind >= testSum {
+				return v.runOther(t, b, wireLen, info)
+			}
+			if t.kind&testBehind != 0 {
+				if uint64(t.head) >= size {
+					return v.steps(b, wireLen, info)
+				}
+				off += uint32(b[t.head]&0xf) << 2
+			}
+			if t.kind&testOrdered != 0 {
+				from := uint64(off)
+				if from+8 > size {
+					return v.steps(b, wireLen, info)
+				}
+				w := binary.BigEndian.Uint64(b[from : from+8])
+				if w&t.is[0].mask-t.is[0].val <= t.is[1].val {
+					t = t.is[0].to
+				} else {
+					t = t.no
+				}
+				continue
+			}
+		}
+		from := uint64(off)
+		if from+8 > size {
+			return v.steps(b, wireLen, info)
+		}
+		w := binary.LittleEndian.Uint64(b[from : from+8])
+		if w&t.is[0].mask == t.is[0].val {
+			t = t.is[0].to
+		} else if w&t.is[1].mask == t.is[1].val {
+			t = t.is[1].to
+		} else if !t.more {
+			t = t.no
+		} else if w&t.is[2].mask == t.is[2].val {
+			t = t.is[2].to
+		} else if w&t.is[3].mask == t.is[3].val {
+			t = t.is[3].to
+		} else {
+			t = t.no
+		}
+	}
+	return 0
+}
+
+// runOther runs the program from a test on that is rare. It calls run, which
+// calls it again for the next such test: see maxSums.
+func (v *VM) runOther(t *test, b []byte, wireLen int, info *link.Info) uint32 {
+	if t.kind == testLeave {
+		return v.steps(b, wireLen, info)
+	}
+	n, ok := v.sum(uint32(t.head), b, wireLen)
+	switch {
+	case !ok:
+		return v.steps(b, wireLen, info)
+	case t.kind == testReturn:
+		return n
+	case n&uint32(t.is[0].mask)-uint32(t.is[0].val) <= uint32(t.is[1].val):
+		return v.run(t.is[0].to, b, wireLen, info)
+	}
+	return v.run(t.no, b, wireLen, info)
+}
+
+// sum computes a sum, and reports whether the packet is long enough for it. It
+// calls itself at most maxDepth times deep.
+func (v *VM) sum(number uint32, b []byte, wireLen int) (uint32, bool) {
+	s := &v.sums[number]
+	total := s.c
+	for i := range s.terms[:s.n] {
+		t := &s.terms[i]
+		off := uint64(int64(t.off))
+		switch t.base {
+		case baseHeader:
+			if uint64(t.head) >= uint64(len(b)) {
+				return 0, false
+			}
+			off += uint64(b[t.head]&0xf) << 2
+		case baseSum:
+			n, ok := v.sum(t.head, b, wireLen)
+			if !ok {
+				return 0, false
+			}
+			off += uint64(n)
+		case baseLength:
+			total += uint32(uint64(uint32(wireLen))&t.mask>>t.shift) * t.mul
+			continue
+		}
+		if len(b) < 8 || off > uint64(len(b))-8 {
+			return 0, false
+		}
+		w := binary.BigEndian.Uint64(b[off : off+8])
+		total += uint32(w&t.mask>>t.shift) * t.mul
+	}
+	return total, true
+}
