@@ -20,16 +20,10 @@ const (
 	// messagesTries is how often within one chunk a message is looked for
 	// behind one that was none.
 	messagesTries = 16
-	// messagesKeep is the capacity, in bytes, up to which a buffer is kept for
-	// reuse, and messagesSpare how many are.
-	messagesKeep  = 64 << 10
-	messagesSpare = 64
-	// messagesReady is what a message that is ready takes beside its bytes,
 	// messagesFlow is what a direction takes by itself, and messagesMark what
 	// it takes to know where a piece came from, in bytes.
-	messagesReady = 280
-	messagesFlow  = 360
-	messagesMark  = 40
+	messagesFlow = 360
+	messagesMark = 40
 	// messagesMarks is how many of those a direction keeps room for.
 	messagesMarks = 16
 )
@@ -88,17 +82,8 @@ type Messages struct {
 	now   time.Time
 	stats MessagesStats
 
-	// What is ready: one message whose bytes are not copied, and those behind
-	// it, whose bytes are in arena.
-	direct  bool // one may be put into first
-	isFirst bool
-	first   Message
-	ready   []readyMessage
-	head    int // of ready
-	arena   []byte
-	held    []byte // the bytes of first, if they came in pieces
-	spare   [][]byte
-	chunk   Chunk // scratch, so that what FramerFor is shown need not be allocated
+	out   outbox
+	chunk Chunk // scratch, so that what FramerFor is shown need not be allocated
 }
 
 var _ Sequence[Chunk, Message] = (*Messages)(nil)
@@ -151,12 +136,6 @@ type mark struct {
 	seen Seen
 }
 
-// readyMessage is a Message with its bytes in the arena.
-type readyMessage struct {
-	m        Message
-	off, end int
-}
-
 // Put takes the next chunk of a direction.
 func (s *Messages) Put(c Chunk) error { return s.put(&c, false) }
 
@@ -168,24 +147,11 @@ func (s *Messages) PutGet(c Chunk) (Message, bool, error) {
 }
 
 // Get returns the next message.
-func (s *Messages) Get() (Message, bool) {
-	if s.isFirst {
-		m := s.first
-		s.isFirst, s.first = false, Message{}
-		return m, true
-	}
-	if s.head == len(s.ready) {
-		return Message{}, false
-	}
-	r := &s.ready[s.head]
-	s.head++
-	r.m.Data = s.arena[r.off:r.end:r.end]
-	return r.m, true
-}
+func (s *Messages) Get() (Message, bool) { return s.out.get() }
 
 // Flush gives up all messages that are not whole, and forgets all streams.
 func (s *Messages) Flush() {
-	s.recycle()
+	s.out.begin(false)
 	for s.flows.len() > 0 {
 		i, _ := s.flows.oldestOf()
 		s.forget(i, errCut, "the input ended")
@@ -203,36 +169,9 @@ func (s *Messages) Stats() MessagesStats {
 	return st
 }
 
-// recycle makes room where outputs are that nobody reads any more.
-func (s *Messages) recycle() {
-	if s.held != nil {
-		s.release(s.held)
-		s.held = nil
-	}
-	switch {
-	case s.head == len(s.ready):
-		s.ready, s.arena, s.head = s.ready[:0], s.arena[:0], 0
-		if cap(s.arena) > messagesKeep {
-			s.arena = nil
-		}
-	case s.head > len(s.ready)/2:
-		n := copy(s.ready, s.ready[s.head:])
-		s.ready, s.head = s.ready[:n], 0
-		var arena []byte
-		for i := range s.ready {
-			r := &s.ready[i]
-			at := len(arena)
-			arena = append(arena, s.arena[r.off:r.end]...)
-			r.off, r.end = at, len(arena)
-		}
-		s.arena = arena
-	}
-}
-
 func (s *Messages) put(c *Chunk, direct bool) error {
 	s.lim = s.Limits.or(messagesLimits)
-	s.recycle()
-	s.direct = direct && s.head == len(s.ready)
+	s.out.begin(direct)
 	if c.Time.After(s.now) {
 		s.now = c.Time
 	}
@@ -279,7 +218,7 @@ func (s *Messages) put(c *Chunk, direct bool) error {
 	case len(c.Data) == 0:
 	case f.framer == nil:
 		s.stats.Skipped += uint64(len(c.Data))
-	case s.head < len(s.ready) && s.unread()+int64(len(c.Data)) > s.lim.Bytes:
+	case s.out.unread() > 0 && s.out.unread()+int64(len(c.Data)) > s.lim.Bytes:
 		s.stats.Dropped += uint64(len(c.Data))
 		if len(f.buf) > 0 {
 			s.cut(f, errTooMuch, "nobody reads what is ready")
@@ -355,14 +294,9 @@ func (s *Messages) tooLong(f *framing, c *Chunk, d []byte) bool {
 // joined gives the first n bytes of what waits, which end in the packet last.
 func (s *Messages) joined(f *framing, n int, last Seen) {
 	m := s.message(f, n, f.marks[0].seen, last)
-	if s.direct && !s.isFirst && s.head == len(s.ready) {
-		m.Data = f.buf[:n:n]
-		s.first, s.isFirst, s.held = m, true, f.buf
-		s.stats.Waiting -= uint64(len(f.buf))
-		f.buf = nil
-	} else {
-		s.push(m, f.buf[:n])
-	}
+	s.stats.Waiting -= uint64(len(f.buf))
+	s.out.hand(m, f.buf, n)
+	f.buf = nil
 	s.clear(f)
 }
 
@@ -430,11 +364,10 @@ func (s *Messages) run(f *framing, data []byte, c *Chunk, waits bool, n int, err
 		default:
 			first := seen(start)
 			m := s.message(f, n, first, seen(start+n-1))
-			if s.direct && !waits && !s.isFirst && s.head == len(s.ready) {
-				m.Data = rest[:n:n]
-				s.first, s.isFirst = m, true
+			if waits {
+				s.out.push(m, rest[:n])
 			} else {
-				s.push(m, rest[:n])
+				s.out.give(m, rest[:n])
 			}
 			start += n
 		}
@@ -486,7 +419,7 @@ func (s *Messages) unframed(f *framing, b []byte, first, last Seen, err error, r
 	off := f.off
 	m := s.next(f, len(b), first, last)
 	m.Err = &Error{Layer: "message", Packet: first.Packet, Offset: off, Err: err, Reason: reason}
-	s.push(m, b)
+	s.out.push(m, b)
 }
 
 // cut gives what waits for a rest that will not come, and what is known to be
@@ -501,27 +434,14 @@ func (s *Messages) cut(f *framing, err error, reason string) {
 	s.clear(f)
 }
 
-// push puts a message behind those that are ready.
-func (s *Messages) push(m Message, data []byte) {
-	at := len(s.arena)
-	s.arena = append(s.arena, data...)
-	s.ready = append(s.ready, readyMessage{m, at, len(s.arena)})
-}
-
-// unread returns the memory of what is ready.
-func (s *Messages) unread() int64 {
-	return int64(len(s.arena) + len(s.ready)*messagesReady)
-}
-
 // wait lets b wait.
 func (s *Messages) wait(f *framing, b []byte, seen Seen) {
 	if len(b) == 0 {
 		return
 	}
 	s.stats.Waiting += uint64(len(b))
-	if f.buf == nil && len(s.spare) > 0 {
-		f.buf = s.spare[len(s.spare)-1]
-		s.spare = s.spare[:len(s.spare)-1]
+	if f.buf == nil {
+		f.buf = s.out.buffer()
 	}
 	f.buf = append(f.buf, b...)
 	if n := len(f.marks); n > 0 && f.marks[n-1].seen == seen {
@@ -544,20 +464,13 @@ func (s *Messages) clear(f *framing) {
 	f.need, f.seen = 0, 0
 	if f.buf != nil {
 		s.stats.Waiting -= uint64(len(f.buf))
-		s.release(f.buf)
+		s.out.release(f.buf)
 		f.buf = nil
 	}
 	if f.marks = f.marks[:0]; cap(f.marks) > messagesMarks {
 		f.marks = nil
 	}
 	s.account(f)
-}
-
-// release keeps a buffer for reuse.
-func (s *Messages) release(b []byte) {
-	if cap(b) <= messagesKeep && len(s.spare) < messagesSpare {
-		s.spare = append(s.spare, b[:0])
-	}
 }
 
 // forget takes a direction out, giving what waits in it.

@@ -315,8 +315,8 @@ func TestMessagesLimits(t *testing.T) {
 		}
 		conserved(t, &s)
 	}
-	if len(s.arena)+len(s.ready)*messagesReady > 2<<20 || refused == 0 {
-		t.Errorf("%d bytes are ready, %d chunks refused", len(s.arena), refused)
+	if s.out.unread() > 2<<20 || refused == 0 {
+		t.Errorf("%d bytes are ready, %d chunks refused", s.out.unread(), refused)
 	}
 	n := 0
 	for _, ok := s.Get(); ok; _, ok = s.Get() {
