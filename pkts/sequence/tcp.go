@@ -149,7 +149,7 @@ func (p TCPPolicy) takes(start, end, origStart, origEnd uint32) bool {
 // lists: over a limit the gap that is open for
 // longest is given up, and what waited behind it comes out, with Lost; the
 // stream goes on. Connections over Flows, or quiet for longer than Idle, end
-// with [Expired]. Beside that, a connection takes about 600 bytes. What is ready
+// with [Expired]. Beside that, a connection takes about 400 bytes. What is ready
 // may take Bytes again: Put refuses input, with [ErrLimit], until it was read.
 //
 // The time a packet takes depends on the logarithm of what waits in its
@@ -168,17 +168,18 @@ type TCP struct {
 	// StreamInfo is the callee's.
 	Done func(StreamInfo)
 
-	lim    Limits
-	idle   int64
-	set    bool
-	stats  TCPStats
-	base   time.Time // the clock's zero
-	clock  int64     // by the packets, ns since base; never goes back
-	seen   Seen      // the packet at hand
-	at     int64     // its time, ns since base
-	flows  table[tcpKey, tcpConn]
-	closed table[tcpKey, tcpConn]
-	// expiry is when the oldest connection of either table may be idle.
+	lim   Limits
+	idle  int64
+	set   bool
+	stats TCPStats
+	base  time.Time // the clock's zero
+	// baseSec and baseNano are base as seconds and nanoseconds.
+	baseSec, baseNano int64
+	clock             int64 // by the packets, ns since base; never goes back
+	seen              Seen  // the packet at hand
+	at                int64 // its time, ns since base
+	conns             tcpTable
+	// expiry is when the oldest connection of either list may be idle.
 	expiry int64
 	cur    int32 // the connection at hand
 	waits  tcpWaits
@@ -238,7 +239,7 @@ type TCPStats struct {
 // Stats returns the counters.
 func (t *TCP) Stats() TCPStats {
 	s := t.stats
-	s.Flows = t.flows.len() + t.closed.len()
+	s.Flows = t.conns.n
 	s.Memory = t.memory()
 	return s
 }
@@ -257,15 +258,24 @@ type tcpKey struct {
 
 // flow returns the flow of what the endpoint on this side sends.
 func (k *tcpKey) flow(side int) pkts.Flow {
-	lo, hi := netip.AddrFrom16(k.lo), netip.AddrFrom16(k.hi)
-	if k.v6 == 0 {
-		lo, hi = lo.Unmap(), hi.Unmap()
-	}
-	f := pkts.Flow{Src: lo, Dst: hi, SrcPort: k.loPort, DstPort: k.hiPort, Proto: pkts.IPProtoTCP}
-	if side != 0 {
-		f.Src, f.Dst, f.SrcPort, f.DstPort = f.Dst, f.Src, f.DstPort, f.SrcPort
-	}
+	var f pkts.Flow
+	k.setFlow(&f, side)
 	return f
+}
+
+func (k *tcpKey) setFlow(f *pkts.Flow, side int) {
+	src, dst := &k.lo, &k.hi
+	f.SrcPort, f.DstPort = k.loPort, k.hiPort
+	if side != 0 {
+		src, dst = dst, src
+		f.SrcPort, f.DstPort = k.hiPort, k.loPort
+	}
+	f.Proto, f.Fragment = pkts.IPProtoTCP, false
+	if k.v6 == 0 {
+		f.Src, f.Dst = netip.AddrFrom4([4]byte(src[12:])), netip.AddrFrom4([4]byte(dst[12:]))
+	} else {
+		f.Src, f.Dst = netip.AddrFrom16(*src), netip.AddrFrom16(*dst)
+	}
 }
 
 // tcpKeyOf returns the key of a packet, and on which side of it its source is.
@@ -305,36 +315,43 @@ type tcpSegment struct {
 func (t *TCP) Put(d Datagram) error { return t.put(&d, false) }
 
 // PutGet is Put followed by Get; see [Sequence].
-func (t *TCP) PutGet(d Datagram) (Chunk, bool, error) {
-	err := t.put(&d, t.out.empty())
+func (t *TCP) PutGet(d Datagram) (c Chunk, ok bool, err error) {
+	err = t.put(&d, t.out.empty())
 	if t.out.has {
 		t.out.has = false
 		return t.out.first, true, err
 	}
-	c, ok := t.out.get()
+	if !t.out.empty() {
+		c, ok = t.out.get(), true
+	}
 	return c, ok, err
 }
 
 // Get returns the next chunk; see [Sequence].
-func (t *TCP) Get() (Chunk, bool) { return t.out.get() }
+func (t *TCP) Get() (c Chunk, ok bool) {
+	if t.out.empty() {
+		return c, false
+	}
+	return t.out.get(), true
+}
 
 // Flush ends all connections, with [Expired], and forgets them.
 func (t *TCP) Flush() {
 	t.release()
 	t.out.direct = false
 	for {
-		i, c := t.flows.oldestOf()
+		i, s := t.conns.oldest(tcpOpen)
 		if i == 0 {
 			break
 		}
-		t.expire(i, c, CloseFlush)
+		t.expire(i, s, CloseFlush)
 	}
 	for {
-		i, _ := t.closed.oldestOf()
+		i, s := t.conns.oldest(tcpClosed)
 		if i == 0 {
 			break
 		}
-		t.forget(&t.closed, i)
+		t.forget(i, s)
 	}
 	t.set = false // the next capture may be of an earlier time
 }
@@ -357,17 +374,22 @@ const tcpNoTime = math.MinInt64
 // tick takes the time of a packet.
 func (t *TCP) tick(d *Datagram) {
 	t.seen = d.Seen
-	if d.Time.IsZero() {
+	sec := d.Time.Unix()
+	if sec == tcpZeroTime && d.Time.Nanosecond() == 0 {
 		t.at = tcpNoTime
 		return
 	}
 	if t.base.IsZero() {
-		t.base = d.Time
+		t.base, t.baseSec, t.baseNano = d.Time, sec, int64(d.Time.Nanosecond())
 	}
 	// A quarter of the range, so that differences do not overflow.
-	t.at = min(max(int64(d.Time.Sub(t.base)), math.MinInt64/4), math.MaxInt64/4)
+	sec = min(max(sec-t.baseSec, math.MinInt64/4_000_000_000), math.MaxInt64/4_000_000_000)
+	t.at = sec*1e9 + int64(d.Time.Nanosecond()) - t.baseNano
 	t.clock = max(t.clock, t.at)
 }
+
+// tcpZeroTime is the Unix time of the zero time.
+const tcpZeroTime = -62135596800
 
 // when is the inverse of tick.
 func (t *TCP) when(at int64) time.Time {
@@ -429,22 +451,25 @@ func (t *TCP) put(d *Datagram, direct bool) error {
 	}
 	s.options()
 	k, side := tcpKeyOf(&h, binary.BigEndian.Uint32(b), d.Tunnel)
-	i, c := t.flows.get(k)
-	if c == nil {
-		var done bool
-		if i, c, done = t.admit(&k, side, &s); done {
+	i, slot := t.conns.get(&k)
+	switch {
+	case slot == nil:
+		i, slot = t.begin(&k, side, &s)
+	case slot.list == tcpClosed:
+		if c := &slot.conn; t.clock-c.touched <= int64(tcpLinger) && !c.succeeded(side, &s) {
 			return t.late(c, side, &s)
 		}
-	} else {
-		if t.clock-c.last > t.idle {
-			t.expire(i, c, CloseIdle)
-			i, c = t.begin(&k, side, &s)
-		} else if t.clock-c.touched >= int64(time.Second) {
-			c.touched = t.clock
-			t.flows.touch(i)
-		}
+		t.stats.Reused++
+		t.forget(i, slot)
+		i, slot = t.begin(&k, side, &s)
+	case t.clock-slot.conn.last > t.idle:
+		t.expire(i, slot, CloseIdle)
+		i, slot = t.begin(&k, side, &s)
+	case t.clock-slot.conn.touched >= int64(time.Second):
+		slot.conn.touched = t.clock
+		t.conns.move(tcpOpen, i)
 	}
-	return t.segment(i, c, &k, side, &s)
+	return t.segment(i, &slot.conn, &k, side, &s)
 }
 
 // checksumOK verifies the checksum of a segment, RFC 9293, section 3.1.
@@ -505,11 +530,11 @@ func (t *TCP) memory() int64 { return t.waits.memory + t.out.memory }
 // meanwhile.
 func (t *TCP) Streams() iter.Seq[StreamInfo] {
 	return func(yield func(StreamInfo) bool) {
-		for _, tab := range []*table[tcpKey, tcpConn]{&t.flows, &t.closed} {
-			for i := tab.oldest; i != 0; {
-				s := tab.at(i)
+		for list := range t.conns.lists {
+			for i := t.conns.lists[list].oldest; i != 0; {
+				s := t.conns.at(i)
 				i = s.next
-				if !yield(t.info(&s.key, &s.value)) {
+				if !yield(t.info(&s.key, &s.conn)) {
 					return
 				}
 			}
@@ -522,10 +547,8 @@ func (t *TCP) Streams() iter.Seq[StreamInfo] {
 func (t *TCP) Stream(c *Chunk) (StreamInfo, bool) {
 	h := ipHeader{src: c.Flow.Src.As16(), dst: c.Flow.Dst.As16(), v6: c.Flow.Src.Is6()}
 	k, _ := tcpKeyOf(&h, uint32(c.Flow.SrcPort)<<16|uint32(c.Flow.DstPort), c.Tunnel)
-	for _, tab := range []*table[tcpKey, tcpConn]{&t.flows, &t.closed} {
-		if _, conn := tab.get(k); conn != nil && conn.stream == c.Stream {
-			return t.info(&k, conn), true
-		}
+	if _, s := t.conns.get(&k); s != nil && s.conn.stream == c.Stream {
+		return t.info(&k, &s.conn), true
 	}
 	return StreamInfo{}, false
 }

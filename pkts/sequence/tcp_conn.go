@@ -8,18 +8,17 @@ import (
 	"github.com/gopkts/gopkts/pkts"
 )
 
-// tcpConn is a connection. It has no pointers, so that the collector need not
-// look at a table of them.
+// tcpConn is a connection.
 type tcpConn struct {
 	stream      uint64 // the number of the packet that began it
 	first, last int64  // ns since the base
 	touched     int64  // when it was last moved in the table's order
-	half        [2]tcpHalf
-	syn         tcpSYN
-	fwd         uint8 // the side whose direction is Forward
+	fwd         uint8  // the side whose direction is Forward
 	close       CloseReason
 	resetBy     uint8        // the side that sent the RST
 	policy      [2]TCPPolicy // of what each side receives
+	syn         tcpSYN
+	half        [2]tcpHalf
 }
 
 // tcpSYN is a SYN that would begin another connection in place of one that is
@@ -28,7 +27,7 @@ type tcpSYN struct {
 	packet uint64
 	at     int64
 	isn    uint32
-	flags  uint16 // of tcpHalf
+	scaled bool
 	scale  uint8
 	side   uint8
 	valid  bool
@@ -49,40 +48,36 @@ const (
 	tcpMissing             // miss is set
 	tcpMidway              // offsets begin at tcpMidstream
 	tcpFarAck              // far is an acknowledgment beyond the window
-	tcpFarSeq              // farSeq is known
+	tcpFarSeq              // far is the end of data beyond it
 )
 
 // tcpHalf is one side of a connection: what it sends, and what it says of what
-// it receives.
+// it receives. What most packets need comes first, in 64 bytes.
 type tcpHalf struct {
-	off   uint64 // of the next byte, in the stream
-	next  uint32 // sequence number of the next byte
+	off            uint64 // of the next byte, in the stream
+	next           uint32 // sequence number of the next byte
+	ack            uint32 // the highest acknowledgment
+	edge           uint32 // the right edge of the window
+	miss           uint32 // bytes before it that are not there will not come
+	fin            uint32 // sequence number of the FIN
+	ts             uint32 // TS.Recent of RFC 7323
+	wait           int32  // in TCP.waits, plus one
+	flags          uint16
+	shift          uint8  // of the windows
+	scale          uint8  // in the SYN
+	gap            uint64 // bytes missing before off, not yet reported
+	packets, bytes uint64 // bytes of payload, all of them
+
 	isn   uint32 // of the SYN; what it would be where there was none
-	ack   uint32 // the highest acknowledgment
-	edge  uint32 // the right edge of the window
-	miss  uint32 // bytes before it that are not there will not come
-	fin   uint32 // sequence number of the FIN
-	ts    uint32 // TS.Recent of RFC 7323
 	timed uint32 // acknowledgments of it are a sample of the round-trip time
-	// far is the last acknowledgment that was refused because it lay beyond
-	// the window, farSeq the end of the last data that was.
-	far, farSeq uint32
-
-	flags uint16
-	shift uint8 // of the windows
-	scale uint8 // in the SYN
-	wait  int32 // in TCP.waits, plus one
-
-	gap     uint64 // bytes missing before off, not yet reported
-	timedAt int64
-	rttSYN  int64 // the sample of the SYN, ns; 0 for none
-	rttMin  int64
-	rttMean int64  // smoothed, RFC 6298, section 2
-	samples uint64 // of the round-trip time
-
-	packets, bytes                uint64 // bytes of payload, all of them
-	retrans, retransBytes, ooo    uint64
-	lost, gaps, refused, restarts uint64
+	// far is, by the flags, the last acknowledgment that was refused because it
+	// lay beyond the window, or the end of the last data that was.
+	far                     uint32
+	rttSYN, rttMin, rttMean uint32 // microseconds, up to an hour; of the SYN, 0 for none; smoothed, RFC 6298, section 2
+	samples                 uint32 // of the round-trip time
+	retrans, ooo, gaps      uint32
+	timedAt                 int64
+	retransBytes, lost      uint64
 }
 
 // CloseReason says why a connection is over.
@@ -128,92 +123,90 @@ const expiresAtOnce = 8
 func (t *TCP) expireSome() {
 	next := int64(math.MaxInt64)
 	for n := 0; ; n++ {
-		i, c := t.flows.oldestOf()
+		i, s := t.conns.oldest(tcpOpen)
 		if i == 0 {
 			break
 		}
+		c := &s.conn
 		idle := t.clock-c.last > t.idle
 		if !idle && c.last == c.touched || n == expiresAtOnce {
 			next = min(next, c.last+t.idle)
 			break
 		}
 		if idle {
-			t.expire(i, c, CloseIdle)
+			t.expire(i, s, CloseIdle)
 		} else { // it was used since it was last moved
 			c.touched = c.last
-			t.flows.touch(i)
+			t.conns.move(tcpOpen, i)
 		}
 	}
 	for n := 0; ; n++ {
-		i, c := t.closed.oldestOf()
+		i, s := t.conns.oldest(tcpClosed)
 		if i == 0 {
 			break
 		}
-		if t.clock-c.touched <= int64(tcpLinger) || n == expiresAtOnce {
-			next = min(next, c.touched+int64(tcpLinger))
+		if t.clock-s.conn.touched <= int64(tcpLinger) || n == expiresAtOnce {
+			next = min(next, s.conn.touched+int64(tcpLinger))
 			break
 		}
-		t.forget(&t.closed, i)
+		t.forget(i, s)
 	}
 	// What begins from now on is quiet for long enough at the earliest then.
 	t.expiry = min(next, t.clock+min(t.idle, int64(tcpLinger)))
 }
 
 // expire ends a connection for want of anything, and forgets it.
-func (t *TCP) expire(i int32, c *tcpConn, why CloseReason) {
-	k := &t.flows.at(i).key
+func (t *TCP) expire(i int32, s *tcpSlot, why CloseReason) {
 	switch why {
 	case CloseIdle:
 		t.stats.Idle++
 	case CloseEvicted:
 		t.stats.Evicted++
 	}
+	c := &s.conn
 	c.close = why
-	t.end(c, k, int(c.fwd), Expired)
-	t.end(c, k, int(c.fwd)^1, Expired)
-	t.forget(&t.flows, i)
+	t.end(c, &s.key, int(c.fwd), Expired)
+	t.end(c, &s.key, int(c.fwd)^1, Expired)
+	t.forget(i, s)
 }
 
-// forget takes a connection out of a table.
-func (t *TCP) forget(tab *table[tcpKey, tcpConn], i int32) {
+// forget takes a connection out of the table.
+func (t *TCP) forget(i int32, s *tcpSlot) {
 	if t.Done != nil {
-		s := tab.at(i)
-		t.Done(t.info(&s.key, &s.value))
+		t.Done(t.info(&s.key, &s.conn))
 	}
-	tab.remove(i)
+	t.conns.remove(i)
 }
 
 // settled moves a connection, both of whose directions have ended, to those that
 // are closed.
 func (t *TCP) settled(i int32, c *tcpConn, why CloseReason) {
 	c.close = why
-	k := t.flows.at(i).key
-	_, to := t.closed.add(k)
-	*to = *c
-	to.touched = t.clock
-	t.flows.remove(i)
+	c.touched = t.clock
+	t.conns.move(tcpClosed, i)
 }
 
 // begin makes a connection.
-func (t *TCP) begin(k *tcpKey, side int, s *tcpSegment) (int32, *tcpConn) {
-	for tries := 4; t.flows.len()+t.closed.len() >= t.lim.Flows; {
-		if i, _ := t.closed.oldestOf(); i != 0 {
-			t.forget(&t.closed, i)
+func (t *TCP) begin(k *tcpKey, side int, s *tcpSegment) (int32, *tcpSlot) {
+	for tries := 4; t.conns.n >= t.lim.Flows; {
+		if i, s := t.conns.oldest(tcpClosed); i != 0 {
+			t.forget(i, s)
 			continue
 		}
-		i, c := t.flows.oldestOf()
+		i, s := t.conns.oldest(tcpOpen)
 		if i == 0 {
 			break
 		}
-		if tries > 0 && c.last != c.touched {
+		if c := &s.conn; tries > 0 && c.last != c.touched {
 			tries--
 			c.touched = c.last
-			t.flows.touch(i)
+			t.conns.move(tcpOpen, i)
 			continue
 		}
-		t.expire(i, c, CloseEvicted)
+		t.expire(i, s, CloseEvicted)
 	}
-	i, c := t.flows.add(*k)
+	i, slot := t.conns.add(k)
+	c := &slot.conn
 	*c = tcpConn{stream: t.seen.Packet, first: t.at, last: t.clock, touched: t.clock, fwd: uint8(side)}
 	if s.flags&(pkts.TCPSyn|pkts.TCPAck) == pkts.TCPSyn|pkts.TCPAck {
 		c.fwd ^= 1 // it answers the one that opened
@@ -225,27 +218,12 @@ func (t *TCP) begin(k *tcpKey, side int, s *tcpSegment) (int32, *tcpConn) {
 		c.policy = [2]TCPPolicy{t.PolicyFor(f.Src), t.PolicyFor(f.Dst)}
 	}
 	t.stats.Streams++
-	return i, c
+	return i, slot
 }
 
 // tcpMaxShift is the largest window scale, RFC 7323, section 2.3: what counts
 // while it is not known.
 const tcpMaxShift = 14
-
-// admit finds out what a segment is that belongs to no open connection. It
-// reports true for one that is late for a closed one, which it returns.
-func (t *TCP) admit(k *tcpKey, side int, s *tcpSegment) (i int32, c *tcpConn, late bool) {
-	j, old := t.closed.get(*k)
-	if old != nil {
-		if t.clock-old.touched <= int64(tcpLinger) && !old.succeeded(side, s) {
-			return 0, old, true
-		}
-		t.stats.Reused++
-		t.forget(&t.closed, j)
-	}
-	i, c = t.begin(k, side, s)
-	return i, c, false
-}
 
 // succeeded reports whether a segment belongs to the connection after c, which
 // is closed.
@@ -279,7 +257,6 @@ func (t *TCP) late(c *tcpConn, side int, s *tcpSegment) error {
 		t.duplicate(h, n)
 		return nil
 	}
-	h.refused++
 	t.stats.Closed += n
 	return t.refuse(h.off, ErrUnacceptable, "the connection is closed")
 }
@@ -292,8 +269,49 @@ func (t *TCP) duplicate(h *tcpHalf, n uint64) {
 	h.retransBytes += n
 }
 
+// next does what segment does with the segment that most are: the next data, in
+// a connection in which nothing waits and nothing is new but the data and
+// perhaps an acknowledgment. It reports false for all others, and has done
+// nothing then.
+func (t *TCP) next(c *tcpConn, k *tcpKey, side int, s *tcpSegment) bool {
+	const (
+		control = pkts.TCPSyn | pkts.TCPFin | pkts.TCPRst | pkts.TCPAck
+		known   = tcpSync | tcpAcked | tcpEdge | tcpTimed
+		not     = tcpFINSeen | tcpEnded
+	)
+	h, p := &c.half[side], &c.half[side^1]
+	n := uint32(len(s.data))
+	if s.flags&control != pkts.TCPAck || h.flags&(known|not) != known || s.seq != h.next || h.wait|p.wait != 0 ||
+		n == 0 || n != s.wire || c.syn.valid || s.ack != h.ack || p.flags&(tcpSync|tcpTimed) != tcpSync ||
+		p.flags&tcpEdge != 0 && int32(s.seq-p.edge) > 0 || int32(s.ack-p.next) > 0 {
+		return false
+	}
+	if s.hasTS {
+		if h.flags&tcpStamped != 0 && int32(s.ts-h.ts) < 0 {
+			return false
+		}
+		h.ts = s.ts
+		h.flags |= tcpStamped
+	}
+	if edge := s.ack + s.win<<h.shift; int32(edge-h.edge) > 0 {
+		h.edge = edge
+	}
+	c.last = t.clock
+	h.packets++
+	h.bytes += uint64(n)
+	off := h.off
+	h.off += uint64(n)
+	h.next += n
+	t.stats.Delivered += uint64(n)
+	t.emit(c, k, side, s.data, off, 0, t.seen, false)
+	return true
+}
+
 // segment takes a segment of connection i.
 func (t *TCP) segment(i int32, c *tcpConn, k *tcpKey, side int, s *tcpSegment) error {
+	if t.next(c, k, side, s) {
+		return nil
+	}
 	if c.syn.valid && c.confirms(side, s) {
 		i, c = t.succeed(i, c, k)
 	}
@@ -315,7 +333,6 @@ func (t *TCP) segment(i int32, c *tcpConn, k *tcpKey, side int, s *tcpSegment) e
 	c.last = t.clock
 	h.count(s)
 	if s.hasTS && h.flags&tcpStamped != 0 && int32(s.ts-h.ts) < 0 && quiet < tcpStampLife {
-		h.refused++
 		t.stats.Stale += uint64(len(s.data))
 		return t.refuse(h.off, ErrUnacceptable, "the timestamp is older than one before")
 	}
@@ -388,9 +405,7 @@ func (t *TCP) open(i int32, c *tcpConn, k *tcpKey, side int, s *tcpSegment) (int
 		switch {
 		case p.flags&tcpSeen == 0:
 			// The other side has not answered.
-			t.stats.Reused++
-			t.expire(i, c, CloseReused)
-			i, c = t.begin(k, side, s)
+			i, c = t.replace(i, k, side, s)
 			h, p = &c.half[side], &c.half[side^1]
 		case ack:
 			h.count(s)
@@ -399,7 +414,8 @@ func (t *TCP) open(i int32, c *tcpConn, k *tcpKey, side int, s *tcpSegment) (int
 			h.count(s)
 			c.last = t.clock
 			c.syn = tcpSYN{packet: t.seen.Packet, at: t.at, isn: s.seq, side: uint8(side), valid: true}
-			c.syn.scale, c.syn.flags = s.scale()
+			scale, scaled := s.scale()
+			c.syn.scale, c.syn.scaled = scale, scaled != 0
 			t.stats.Unacceptable += uint64(len(s.data)) // it is repeated if it matters
 			return 0, nil, nil
 		}
@@ -416,7 +432,7 @@ func (t *TCP) open(i int32, c *tcpConn, k *tcpKey, side int, s *tcpSegment) (int
 		h.timed, h.timedAt = s.seq+1, t.at
 		h.flags |= tcpTimed
 	case h.flags&tcpSYNSeen != 0:
-		h.restarts++
+		h.retrans++
 		h.flags &^= tcpTimed // Karn's algorithm, RFC 6298, section 3
 	}
 	h.flags |= tcpSYNSeen | flags
@@ -450,7 +466,6 @@ func (s *tcpSegment) scale() (uint8, uint16) {
 }
 
 func (t *TCP) unacceptable(h *tcpHalf, s *tcpSegment, reason string) error {
-	h.refused++
 	t.stats.Unacceptable += uint64(len(s.data))
 	return t.refuse(h.off, ErrUnacceptable, reason)
 }
@@ -471,17 +486,27 @@ func (c *tcpConn) confirms(side int, s *tcpSegment) bool {
 // succeed ends a connection in favour of the one that c.syn begins.
 func (t *TCP) succeed(i int32, c *tcpConn, k *tcpKey) (int32, *tcpConn) {
 	syn := c.syn
-	t.stats.Reused++
-	t.expire(i, c, CloseReused)
-	i, c = t.begin(k, int(syn.side), &tcpSegment{})
+	i, c = t.replace(i, k, int(syn.side), &tcpSegment{})
 	c.stream, c.first = syn.packet, syn.at
 	h := &c.half[syn.side]
 	h.isn, h.next = syn.isn, syn.isn+1
-	h.flags = tcpSeen | tcpSYNSeen | tcpSync | tcpTimed | syn.flags
+	h.flags = tcpSeen | tcpSYNSeen | tcpSync | tcpTimed
+	if syn.scaled {
+		h.flags |= tcpScaled
+	}
 	h.scale, h.packets = syn.scale, 1
 	h.timed, h.timedAt = syn.isn+1, syn.at
 	h.shift = shift(h, &c.half[syn.side^1])
 	return i, c
+}
+
+// replace ends connection i, and makes another in its place.
+func (t *TCP) replace(i int32, k *tcpKey, side int, s *tcpSegment) (int32, *tcpConn) {
+	t.stats.Reused++
+	key := *k // which lies in the slot
+	t.expire(i, t.conns.at(i), CloseReused)
+	i, slot := t.begin(&key, side, s)
+	return i, &slot.conn
 }
 
 // reset takes a RST.
@@ -512,7 +537,6 @@ func (t *TCP) reset(i int32, c *tcpConn, k *tcpKey, side int, s *tcpSegment) err
 		ok = int32(s.seq-from) >= 0 && int32(s.seq-to) <= 0
 	}
 	if !ok {
-		h.refused++
 		t.stats.BadResets++
 		return t.refuse(h.off, ErrUnacceptable, "the RST lies outside of the window")
 	}
@@ -532,10 +556,10 @@ func (t *TCP) acknowledge(c *tcpConn, k *tcpKey, side int, s *tcpSegment) {
 		if h.flags&tcpEdge != 0 && int32(s.ack-h.edge) > 1 || ahead > tcpMaxWindow {
 			// Unless the other side has sent so much: then the capture has
 			// missed a lot, of both.
-			if p.flags&tcpFarSeq == 0 || int32(s.ack-p.farSeq) > 0 {
+			if p.flags&tcpFarSeq == 0 || int32(s.ack-p.far) > 0 {
 				t.stats.BadAcks++
 				h.far = s.ack
-				h.flags |= tcpFarAck
+				h.flags = h.flags&^tcpFarSeq | tcpFarAck
 				return
 			}
 			p.flags &^= tcpFarSeq
@@ -608,16 +632,19 @@ func (h *tcpHalf) sample(rtt int64, syn bool) {
 	if rtt < 0 || rtt > int64(time.Hour) {
 		return
 	}
+	us := uint32(rtt / 1000)
 	if syn && h.samples == 0 {
-		h.rttSYN = rtt
+		h.rttSYN = max(us, 1)
 	}
 	if h.samples == 0 {
-		h.rttMin, h.rttMean = rtt, rtt
+		h.rttMin, h.rttMean = us, us
 	} else {
-		h.rttMin = min(h.rttMin, rtt)
-		h.rttMean += (rtt - h.rttMean) / 8
+		h.rttMin = min(h.rttMin, us)
+		h.rttMean += uint32((int64(us) - int64(h.rttMean)) / 8)
 	}
-	h.samples++
+	if h.samples++; h.samples == 0 {
+		h.samples--
+	}
 }
 
 // data takes the bytes of a segment, of which there are some.
@@ -653,7 +680,6 @@ func (t *TCP) data(c *tcpConn, k *tcpKey, side int, seq uint32, s *tcpSegment) e
 			n = end - h.fin
 		}
 		t.stats.Closed += uint64(n)
-		h.refused++
 		if n == uint32(len(data)) {
 			return t.refuse(h.off, ErrUnacceptable, "it lies behind the FIN")
 		}
@@ -664,10 +690,9 @@ func (t *TCP) data(c *tcpConn, k *tcpKey, side int, seq uint32, s *tcpSegment) e
 		if int32(seq-p.edge) > 0 {
 			// Unless the other side has acknowledged so much, as above.
 			if d := int32(seq - p.far); p.flags&tcpFarAck == 0 || d > 0 && uint32(d) > p.edge-p.ack {
-				h.refused++
 				t.stats.Unacceptable += uint64(len(data))
-				h.farSeq = end
-				h.flags |= tcpFarSeq
+				h.far = end
+				h.flags = h.flags&^tcpFarAck | tcpFarSeq
 				return t.refuse(h.off, ErrUnacceptable, "it lies outside of the window")
 			}
 			p.flags &^= tcpFarAck
@@ -678,7 +703,6 @@ func (t *TCP) data(c *tcpConn, k *tcpKey, side int, seq uint32, s *tcpSegment) e
 			t.stats.WindowProbes++
 		}
 	} else if d > tcpMaxWindow {
-		h.refused++
 		t.stats.Unacceptable += uint64(len(data))
 		return t.refuse(h.off, ErrUnacceptable, "it lies outside of any window")
 	}
@@ -731,7 +755,7 @@ func (t *TCP) count(h, p *tcpHalf, w *tcpWait) {
 	limit := tcpReorder
 	if h.samples > 0 && p.samples > 0 {
 		// The capture may be anywhere on the way.
-		limit = min(max(h.rttMin+p.rttMin, tcpReorder/10), int64(time.Second))
+		limit = min(max((int64(h.rttMin)+int64(p.rttMin))*1000, tcpReorder/10), int64(time.Second))
 	}
 	if t.at-w.since <= limit {
 		t.stats.OutOfOrder++
@@ -771,7 +795,7 @@ func (t *TCP) emit(c *tcpConn, k *tcpKey, side int, data []byte, off uint64, e E
 	}
 	ch.Data = data
 	ch.Offset, ch.Lost, ch.Stream = off, h.gap, c.stream
-	ch.Flow = k.flow(side)
+	k.setFlow(&ch.Flow, side)
 	ch.Seen = seen
 	ch.Tunnel = k.tunnel
 	ch.Direction = Direction(uint8(side) ^ c.fwd)

@@ -70,11 +70,11 @@ type StreamSide struct {
 	OutOfOrder uint64
 	Lost       uint64 // bytes that are missing
 	Gaps       uint64 // stretches of them
-	Refused    uint64 // segments that were refused
 	SYN, FIN   bool   // whether it was seen
 	// RTT is the time from here to the receiver and back: from a segment that
 	// was sent once to its acknowledgment, RFC 6298. Min is the shortest,
 	// Mean is smoothed as there, Samples is how many there were.
+	// Their unit is the microsecond.
 	RTTMin, RTTMean time.Duration
 	RTTSamples      uint64
 }
@@ -104,15 +104,15 @@ func (t *TCP) info(k *tcpKey, c *tcpConn) StreamInfo {
 		s.State = StreamOpen
 	}
 	if a.rttSYN > 0 && b.rttSYN > 0 {
-		s.Handshake = time.Duration(a.rttSYN + b.rttSYN)
+		s.Handshake = time.Duration(int64(a.rttSYN)+int64(b.rttSYN)) * time.Microsecond
 	}
 	for i, h := range [2]*tcpHalf{a, b} {
 		side := &s.Sides[i]
 		*side = StreamSide{
 			Packets: h.packets, Bytes: h.bytes,
-			Retransmissions: h.retrans + h.restarts, RetransmittedBytes: h.retransBytes, OutOfOrder: h.ooo,
-			Lost: h.lost, Gaps: h.gaps, Refused: h.refused, SYN: h.flags&tcpSYNSeen != 0, FIN: h.flags&tcpFINSeen != 0,
-			RTTMin: time.Duration(h.rttMin), RTTMean: time.Duration(h.rttMean), RTTSamples: h.samples,
+			Retransmissions: uint64(h.retrans), RetransmittedBytes: h.retransBytes, OutOfOrder: uint64(h.ooo),
+			Lost: h.lost, Gaps: uint64(h.gaps), SYN: h.flags&tcpSYNSeen != 0, FIN: h.flags&tcpFINSeen != 0,
+			RTTMin: time.Duration(h.rttMin) * time.Microsecond, RTTMean: time.Duration(h.rttMean) * time.Microsecond, RTTSamples: uint64(h.samples),
 		}
 		if h.flags&tcpSync != 0 {
 			side.Delivered = h.off - h.lost

@@ -272,7 +272,13 @@ func TestTCPCosts(t *testing.T) {
 	if n := reflect.TypeFor[Chunk]().Size(); n > tcpChunkCost {
 		t.Errorf("a chunk has %d bytes", n)
 	}
-	if n := reflect.TypeFor[slot[tcpKey, tcpConn]]().Size(); n > 560 {
+	if n := reflect.TypeFor[tcpSlot]().Size(); n != 384 {
 		t.Errorf("a connection has %d bytes", n)
+	}
+	if o := reflect.TypeFor[tcpSlot]().Field(5).Offset; o != 64 {
+		t.Errorf("a connection begins at byte %d of its slot", o)
+	}
+	if f, _ := reflect.TypeFor[tcpConn]().FieldByName("half"); f.Offset != 64 {
+		t.Errorf("the sides begin at byte %d of a connection", f.Offset)
 	}
 }

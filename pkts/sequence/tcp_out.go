@@ -81,14 +81,11 @@ func (o *tcpOut) retire(p *tcpPage) {
 	o.memory += tcpPageCost
 }
 
-func (o *tcpOut) get() (c Chunk, ok bool) {
-	if o.head == len(o.queue) {
-		return c, false
-	}
-	c = o.queue[o.head]
+// get takes the next chunk, of which there is one.
+func (o *tcpOut) get() Chunk {
 	o.head++
 	o.read++
-	return c, true
+	return o.queue[o.head-1]
 }
 
 // release takes back the memory of what was read.

@@ -42,14 +42,14 @@ const (
 	tcpPageCost = 2688 + 2*16 // the allocator's size, and two places in lists
 	tcpWaitCost = 256
 	// tcpSpare is how many unused pages are kept beside as many as are used.
-	tcpSpare = 256
+	tcpSpare = 64
 )
 
 // tcpWait is what waits of a direction: at least one byte.
 type tcpWait struct {
 	dir  []tcpRef // sorted by no; what lies before head is unused
 	head int
-	conn int32 // the connection's number in TCP.flows
+	conn int32 // the connection's number in TCP.conns
 	side uint8
 
 	sacks  uint8
@@ -402,8 +402,8 @@ func (t *TCP) room(h *tcpHalf, n int) (ok, gaveUp bool) {
 // giveUp gives up the gap before what waits in w.
 func (t *TCP) giveUp(w *tcpWait) {
 	t.stats.GivenUp++
-	s := t.flows.at(w.conn)
-	t.passAll(&s.value, &s.key, int(w.side))
+	s := t.conns.at(w.conn)
+	t.passAll(&s.conn, &s.key, int(w.side))
 }
 
 // store lets data wait that begins at seq, of the segment [start, end).
@@ -417,7 +417,6 @@ func (t *TCP) store(c *tcpConn, k *tcpKey, side int, seq, start, end uint32, dat
 		if policy == TCPReject && w.differs(off, data) {
 			t.stats.Overlaps++
 			t.stats.Conflicting += uint64(len(data))
-			h.refused++
 			return t.refuse(off, ErrOverlap, "and differs")
 		}
 		t.waits.touch(w)
