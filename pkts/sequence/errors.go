@@ -18,6 +18,9 @@ var (
 	ErrTooLong = errors.New("too long")
 	// ErrLimit says that a limit of [Limits] left no room.
 	ErrLimit = errors.New("over the limit")
+	// ErrUnacceptable says that a receiver would not take the packet: it lies
+	// outside of the window, is too old, or belongs to nothing that is open.
+	ErrUnacceptable = errors.New("not acceptable")
 	// ErrUnframed says that a [Framer] could not make sense of a stream.
 	ErrUnframed = errors.New("not a message")
 )

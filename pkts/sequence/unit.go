@@ -74,8 +74,8 @@ type Chunk struct {
 	// Data are the bytes. It is empty when only something else is reported.
 	Data []byte
 	// Offset is where in the stream's direction Data begins, in bytes; 0 is
-	// the first byte after the SYN. Where that was not seen, it is the first
-	// byte that was.
+	// the first byte after the SYN. Where no SYN of the direction was seen,
+	// nor the answer to it, the first byte that was seen has the offset 1<<32.
 	Offset uint64
 	// Lost is the number of bytes that are missing right before Data: they
 	// were never captured, or came too late.
