@@ -41,9 +41,9 @@ func chunked(stream uint64, pieces ...string) (cs []Chunk) {
 	return cs
 }
 
-// texts returns messages in a form that is easy to compare: text, offset, first
+// messageTexts returns messages in a form that is easy to compare: text, offset, first
 // and last packet, what is lost, and what is wrong.
-func texts(ms []Message) (out []string) {
+func messageTexts(ms []Message) (out []string) {
 	for _, m := range ms {
 		s := fmt.Sprintf("%s @%d %d-%d", m.Data, m.Offset, m.First.Packet, m.Last.Packet)
 		if m.Lost > 0 {
@@ -59,8 +59,8 @@ func texts(ms []Message) (out []string) {
 	return out
 }
 
-// feed puts chunks in one of three ways, and returns what comes out.
-func feed(t *testing.T, s *Messages, way int, cs ...Chunk) (ms []Message) {
+// feedChunks puts chunks in one of three ways, and returns what comes out.
+func feedChunks(t *testing.T, s *Messages, way int, cs ...Chunk) (ms []Message) {
 	t.Helper()
 	keep := func(m Message, ok bool) bool {
 		if ok {
@@ -95,14 +95,14 @@ func feed(t *testing.T, s *Messages, way int, cs ...Chunk) (ms []Message) {
 		if err != nil {
 			t.Error(err)
 		}
-		conserved(t, s)
+		messagesConserved(t, s)
 	}
 	for keep(s.Get()) {
 	}
 	return ms
 }
 
-func conserved(t *testing.T, s *Messages) {
+func messagesConserved(t *testing.T, s *Messages) {
 	t.Helper()
 	if st := s.Stats(); st.In != st.Framed+st.Unframed+st.Skipped+st.Dropped+st.Waiting {
 		t.Errorf("bytes appear or vanish: %+v", st)
@@ -149,7 +149,7 @@ func TestMessages(t *testing.T) {
 	} {
 		for way := range 3 {
 			s := tt.s
-			if diff := cmp.Diff(tt.want, texts(feed(t, &s, way, chunked(1, tt.pieces...)...))); diff != "" {
+			if diff := cmp.Diff(tt.want, messageTexts(feedChunks(t, &s, way, chunked(1, tt.pieces...)...))); diff != "" {
 				t.Errorf("%s, way %d (-want +got):\n%s", tt.name, way, diff)
 			}
 			if st := s.Stats(); st.Flows != 0 || st.Bytes != 0 || st.Waiting != 0 {
@@ -212,7 +212,7 @@ func TestMessagesFramerFor(t *testing.T) {
 	}}
 	cs := chunked(7, "\x01aQ", "\x01b", "Q\x00")
 	back := Chunk{Data: []byte("xyz"), Stream: 7, Direction: Backward, Seen: at(9)}
-	got := texts(feed(t, &s, 0, cs[0], back, cs[1], cs[2]))
+	got := messageTexts(feedChunks(t, &s, 0, cs[0], back, cs[1], cs[2]))
 	want := []string{"\x01a @0 1-1", "xy @0 9-9", "Q\x01b @2 1-2", "Q\x00 @5 3-3"}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
@@ -282,9 +282,9 @@ func TestMessagesLimits(t *testing.T) {
 	}
 	s := Messages{Framer: LengthPrefix{Width: 2, Add: 2}.Frame, Limits: Limits{Flows: 10, Bytes: 1 << 20, Idle: time.Second}}
 	for i := range 100 {
-		ms := feed(t, &s, 0, half(i+1, 10))
+		ms := feedChunks(t, &s, 0, half(i+1, 10))
 		if i < 10 && ms != nil || i >= 10 && (len(ms) != 1 || ms[0].Stream != uint64(i-9) || !errors.Is(ms[0].Err, ErrLimit)) {
-			t.Fatalf("stream %d: %v", i+1, texts(ms))
+			t.Fatalf("stream %d: %v", i+1, messageTexts(ms))
 		}
 	}
 	if st := s.Stats(); st.Flows != 10 || st.Evicted != 90 {
@@ -292,11 +292,11 @@ func TestMessagesLimits(t *testing.T) {
 	}
 	late := half(1000, 10)
 	late.Time = base.Add(time.Hour)
-	if ms := feed(t, &s, 0, late); len(ms) != 10 {
+	if ms := feedChunks(t, &s, 0, late); len(ms) != 10 {
 		t.Errorf("%d were quiet for too long, want 10", len(ms))
 	}
 	for i := range 100 {
-		feed(t, &s, 0, half(2000+i, 60_000))
+		feedChunks(t, &s, 0, half(2000+i, 60_000))
 		if st := s.Stats(); st.Bytes > 1<<20 {
 			t.Fatalf("%+v", st)
 		}
@@ -313,7 +313,7 @@ func TestMessagesLimits(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		conserved(t, &s)
+		messagesConserved(t, &s)
 	}
 	if s.out.unread() > 2<<20 || refused == 0 {
 		t.Errorf("%d bytes are ready, %d chunks refused", s.out.unread(), refused)
@@ -362,7 +362,7 @@ func TestMessagesModel(t *testing.T) {
 			cs = append(cs, c)
 			off += n
 		}
-		ms := feed(t, &s, rapid.IntRange(0, 2).Draw(rt, "way"), cs...)
+		ms := feedChunks(t, &s, rapid.IntRange(0, 2).Draw(rt, "way"), cs...)
 		if len(ms) != len(ends) {
 			rt.Fatalf("%d messages, want %d", len(ms), len(ends))
 		}
@@ -452,7 +452,7 @@ func FuzzMessages(f *testing.F) {
 			if rng.IntN(3) == 0 {
 				count(s.Get())
 			}
-			conserved(t, &s)
+			messagesConserved(t, &s)
 			if st := s.Stats(); st.Bytes > 20_000+5_000 || st.Flows > 3 {
 				t.Fatalf("%+v", st)
 			}
@@ -461,7 +461,7 @@ func FuzzMessages(f *testing.F) {
 		for m, ok := s.Get(); ok; m, ok = s.Get() {
 			count(m, ok)
 		}
-		conserved(t, &s)
+		messagesConserved(t, &s)
 		if st := s.Stats(); st.Framed+st.Unframed != given || st.Waiting != 0 || st.Bytes != 0 || st.Flows != 0 {
 			t.Errorf("%d bytes given: %+v", given, st)
 		}

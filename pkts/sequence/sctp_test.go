@@ -502,7 +502,7 @@ func sctpModel(rt *rapid.T, lossy bool) {
 		}
 		sent = append(sent, m)
 	}
-	order := rapid.Permutation(seq(len(chunks))).Draw(rt, "order")
+	order := rapid.Permutation(upTo(len(chunks))).Draw(rt, "order")
 	s := SCTP{}
 	way := rapid.IntRange(0, 2).Draw(rt, "way")
 	in := opened(first)
@@ -581,7 +581,7 @@ func sctpModel(rt *rapid.T, lossy bool) {
 	}
 }
 
-func seq(n int) []int {
+func upTo(n int) []int {
 	s := make([]int, n)
 	for i := range s {
 		s[i] = i
