@@ -12,6 +12,7 @@ type outbox struct {
 	arena   []byte
 	held    []byte   // the bytes of first, if they are our own
 	spare   [][]byte // buffers for reuse
+	spared  int      // their capacity
 }
 
 // readyMessage is a Message with its bytes in the arena.
@@ -22,9 +23,9 @@ type readyMessage struct {
 
 const (
 	// outboxKeep is the capacity, in bytes, up to which a buffer is kept for
-	// reuse, and outboxSpare how many are.
+	// reuse, and outboxSpare what they may have together.
 	outboxKeep  = 64 << 10
-	outboxSpare = 64
+	outboxSpare = 4 << 20
 	// outboxEntry is what a message that is ready takes beside its bytes.
 	outboxEntry = 280
 )
@@ -113,19 +114,31 @@ func (o *outbox) hand(m Message, buf []byte, n int) {
 	o.first, o.isFirst, o.held = m, true, buf
 }
 
-// buffer returns an empty buffer.
+// buffer returns an empty buffer, or nil.
 func (o *outbox) buffer() []byte {
-	if n := len(o.spare); n > 0 {
-		b := o.spare[n-1]
-		o.spare = o.spare[:n-1]
-		return b
+	n := len(o.spare)
+	if n == 0 {
+		return nil
 	}
-	return nil
+	b := o.spare[n-1]
+	o.spare = o.spare[:n-1]
+	o.spared -= cap(b)
+	return b
+}
+
+// smallBuffer returns an empty buffer that is not much larger than n bytes, or
+// nil.
+func (o *outbox) smallBuffer(n int) []byte {
+	if i := len(o.spare); i == 0 || cap(o.spare[i-1]) > 2*n+64 {
+		return nil
+	}
+	return o.buffer()
 }
 
 // release keeps a buffer for reuse.
 func (o *outbox) release(b []byte) {
-	if cap(b) > 0 && cap(b) <= outboxKeep && len(o.spare) < outboxSpare {
+	if cap(b) > 0 && cap(b) <= outboxKeep && o.spared+cap(b) <= outboxSpare {
 		o.spare = append(o.spare, b[:0])
+		o.spared += cap(b)
 	}
 }

@@ -32,6 +32,10 @@ const (
 	sctpAddrs = 16
 	sctpPaths = 32
 
+	// sctpSpare and sctpNodes are how many of what is used again are kept.
+	sctpSpare = 64
+	sctpNodes = 1 << 13
+
 	// What things take, in bytes.
 	sctpAssocSize  = 1600
 	sctpPathSize   = 150
@@ -898,7 +902,7 @@ func (s *SCTP) settled(h *sctpHalf) {
 		return
 	}
 	h.wait = nil
-	if cap(w.runs) > 256 || cap(w.heap) > 1024 || cap(w.order) > 1024 || len(s.spare) >= outboxSpare {
+	if cap(w.runs) > 256 || cap(w.heap) > 1024 || cap(w.order) > 1024 || len(s.spare) >= sctpSpare {
 		return
 	}
 	clear(w.ends)
@@ -1023,6 +1027,7 @@ func (s *SCTP) give(a *sctpAssoc, dir Direction, w *sctpWait, i int32, lost int6
 		s.drop(b)
 	} else {
 		at := len(s.out.arena)
+		s.out.arena = slices.Grow(s.out.arena, r.n)
 		for b != nil {
 			next := b.next
 			s.out.arena = append(s.out.arena, b.buf...)
@@ -1050,7 +1055,7 @@ func (s *SCTP) node(buf []byte, next *sctpBytes) *sctpBytes {
 
 // drop keeps a piece for reuse.
 func (s *SCTP) drop(b *sctpBytes) {
-	if s.nnodes < 1024 {
+	if s.nnodes < sctpNodes {
 		b.buf, b.next = nil, s.nodes
 		s.nodes = b
 		s.nnodes++
@@ -1176,7 +1181,7 @@ func (s *SCTP) copyOf(c *sctpChunk, begin bool) []byte {
 	if begin {
 		return append(s.out.buffer(), c.data...)
 	}
-	return append([]byte(nil), c.data...)
+	return append(s.out.smallBuffer(len(c.data)), c.data...)
 }
 
 // complete gives a message whose fragments are all there, or lets it wait for
