@@ -902,7 +902,7 @@ func (s *SCTP) settled(h *sctpHalf) {
 		return
 	}
 	h.wait = nil
-	if cap(w.runs) > 256 || cap(w.heap) > 1024 || cap(w.order) > 1024 || len(s.spare) >= sctpSpare {
+	if large := cap(w.runs) > 256 || cap(w.heap) > 1024 || cap(w.order) > 1024; large && len(s.spare) > 0 || len(s.spare) >= sctpSpare {
 		return
 	}
 	clear(w.ends)
@@ -1067,7 +1067,7 @@ func (s *SCTP) remove(w *sctpWait, i int32) {
 	r := &w.runs[i]
 	if r.waiting {
 		delete(w.whole, sctpWhole{r.num, r.sid})
-	} else {
+	} else if !r.begin || !r.end || r.lo != r.hi {
 		delete(w.ends, r.piece(r.lo))
 		delete(w.ends, r.piece(r.hi))
 	}
@@ -1096,8 +1096,11 @@ func (s *SCTP) fragment(a *sctpAssoc, dir Direction, h *sctpHalf, c *sctpChunk) 
 	begin, end := c.flags.Has(sctp.DataBegin), c.flags.Has(sctp.DataEnd)
 	name := sctpRun{num: c.num, sid: c.sid, kind: c.kind}
 	key := name.piece(c.seq)
-	if _, taken := w.ends[key]; taken {
-		return false
+	whole := begin && end
+	if !whole || c.kind != 0 { // a TSN comes once
+		if _, taken := w.ends[key]; taken {
+			return false
+		}
 	}
 	s.stats.Waiting += uint64(len(c.data))
 	left, right := int32(-1), int32(-1)
@@ -1165,8 +1168,8 @@ func (s *SCTP) fragment(a *sctpAssoc, dir Direction, h *sctpHalf, c *sctpChunk) 
 			lo: c.seq, hi: c.seq, tlo: c.tsn, thi: c.tsn, num: c.num, ppid: c.ppid, gen: r.gen, n: len(c.data), sid: c.sid, kind: c.kind,
 			unordered: c.flags.Has(sctp.DataUnordered), begin: begin, end: end, first: c.seen, last: c.seen, head: b, tail: b,
 		}
-		w.ends[key] = i
-		if !begin || !end {
+		if !whole {
+			w.ends[key] = i
 			w.due(i, c.tsn, 0)
 		}
 	}
@@ -1203,8 +1206,10 @@ func (s *SCTP) complete(a *sctpAssoc, dir Direction, h *sctpHalf, i int32) {
 	case taken:
 		s.give(a, dir, w, i, 0, r.err(ErrOverlap, "another message of the stream has its number"))
 	default:
-		delete(w.ends, r.piece(r.lo))
-		delete(w.ends, r.piece(r.hi))
+		if r.lo != r.hi {
+			delete(w.ends, r.piece(r.lo))
+			delete(w.ends, r.piece(r.hi))
+		}
 		r.waiting = true
 		w.whole[sctpWhole{r.num, r.sid}] = i
 		r.gen++
