@@ -87,7 +87,8 @@ func newLoader() *loader {
 // load returns the packages that v names, with their tests and all they depend
 // on, each after its dependencies.
 func (l *loader) load(v *vetter, t target) ([]*pkg, error) {
-	out, err := v.output(t, append([]string{"list", "-deps", "-test", "-json=ImportPath,Name,Dir,GoFiles,SFiles," +
+	env := []string{"GOOS=" + t.goos, "GOARCH=" + t.goarch, "CGO_ENABLED=0"}
+	out, err := v.outputFor(env, append([]string{"list", "-deps", "-test", "-json=ImportPath,Name,Dir,GoFiles,SFiles," +
 		"IgnoredGoFiles,IgnoredOtherFiles,Imports,ImportMap,Standard,DepOnly,ForTest,Module", "--"}, v.patterns...)...)
 	if err != nil {
 		return nil, err

@@ -12,7 +12,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
 
@@ -30,9 +29,14 @@ type vetter struct {
 
 // vet returns what is found, each with its targets in their order.
 func (v *vetter) vet(targets []target) (map[finding][]target, error) {
-	asm, err := exec.Command("go", "tool", "-n", "asm").Output()
+	asm, err := v.output("tool", "-n", "asm")
 	if err != nil {
-		return nil, fmt.Errorf("crossvet: go tool -n asm: %w", err)
+		return nil, err
+	}
+	// With -trimpath the runtime does not know it.
+	goroot, err := v.output("env", "GOROOT")
+	if err != nil {
+		return nil, err
 	}
 	scratch, err := os.MkdirTemp("", "crossvet")
 	if err != nil {
@@ -71,7 +75,11 @@ func (v *vetter) vet(targets []target) (map[finding][]target, error) {
 		for _, p := range n.pkgs {
 			p.problems(add)
 			if p.analyze {
-				p.assemble(strings.TrimSpace(string(asm)), filepath.Join(scratch, "asm.o"), t, add)
+				p.assemble(assembler{
+					asm:     strings.TrimSpace(string(asm)),
+					include: filepath.Join(strings.TrimSpace(string(goroot)), "pkg", "include"),
+					output:  filepath.Join(scratch, "asm.o"),
+				}, t, add)
 			}
 			broken[p] = len(p.errs) > 0 || slices.ContainsFunc(p.deps, func(d *pkg) bool { return broken[d] })
 			if !broken[p] {
@@ -129,13 +137,16 @@ func linknamed(f *ast.File, name string) bool {
 	return false
 }
 
+// An assembler is the program, where its headers are, and where its output goes,
+// which has to be a file of ours: after an error it is removed, /dev/null too.
+type assembler struct{ asm, include, output string }
+
 // assemble adds what the assembler says about the files of the package. The
-// header that the compiler can write for them is not there. The output has to
-// be a file of ours: after an error the assembler removes it, /dev/null too.
-func (p *pkg) assemble(asm, output string, t target, add func(finding)) {
+// header that the compiler can write for them is not there.
+func (p *pkg) assemble(a assembler, t target, add func(finding)) {
 	for _, name := range p.SFiles {
-		cmd := exec.Command(asm, "-p", p.path(), "-I", filepath.Join(runtime.GOROOT(), "pkg", "include"),
-			"-D", "GOOS_"+t.goos, "-D", "GOARCH_"+t.goarch, "-o", output, name)
+		cmd := exec.Command(a.asm, "-p", p.path(), "-I", a.include,
+			"-D", "GOOS_"+t.goos, "-D", "GOARCH_"+t.goarch, "-o", a.output, name)
 		cmd.Dir = p.Dir
 		cmd.Env = append(os.Environ(), "GOOS="+t.goos, "GOARCH="+t.goarch)
 		if out, err := cmd.CombinedOutput(); err != nil {
@@ -199,11 +210,14 @@ func (l *loader) analyze(pkgs []*pkg, t target, add func(finding)) error {
 	return nil
 }
 
-// output runs the go command for a target and returns what it prints.
-func (v *vetter) output(t target, args ...string) ([]byte, error) {
+// output runs the go command and returns what it prints.
+func (v *vetter) output(args ...string) ([]byte, error) { return v.outputFor(nil, args...) }
+
+// outputFor runs the go command with more in its environment.
+func (v *vetter) outputFor(env []string, args ...string) ([]byte, error) {
 	cmd := exec.Command("go", args...)
 	cmd.Dir = v.dir
-	cmd.Env = append(append(os.Environ(), v.env...), "GOOS="+t.goos, "GOARCH="+t.goarch, "CGO_ENABLED=0")
+	cmd.Env = slices.Concat(os.Environ(), v.env, env)
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()
