@@ -37,7 +37,8 @@ func TestSuite(t *testing.T) {
 	}
 }
 
-// A module with mistakes of every kind, of which most concern one of two targets.
+// A module with mistakes of every kind, of which most concern one of two
+// targets.
 func TestVet(t *testing.T) {
 	dir := t.TempDir()
 	for name, text := range map[string]string{
