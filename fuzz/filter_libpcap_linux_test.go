@@ -242,6 +242,9 @@ func TestFilterLikeLibpcap(t *testing.T) {
 	for i, c := range cases {
 		a, name := &answers[i], filterLinks[c.link]
 		f, err := c.ours()
+		if raceEnabled && i%5 != 0 && err == nil {
+			continue // compiled, at least
+		}
 		if (err != nil) != (a.err[0] != "") {
 			if !excepted(exceptions, "status", name, c.expr) {
 				report(c, "we say %v, libpcap says %q", err, a.err[0])
@@ -289,7 +292,7 @@ func TestFilterLikeLibpcap(t *testing.T) {
 		t.Errorf("%d of %d programs are longer than libpcap's optimized ones, want at most 5%%", longer, programs)
 	}
 	for _, e := range exceptions {
-		if !e.used && !testing.Short() {
+		if !e.used && !testing.Short() && !raceEnabled {
 			t.Errorf("exceptions.txt: %s :: %v :: %s is not needed", e.what, e.links, e.expr)
 		}
 	}

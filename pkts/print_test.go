@@ -388,7 +388,11 @@ func TestJSONOfCaptures(t *testing.T) {
 		}
 		var p Packet
 		var b []byte
+		n := 0
 		eachFrame(t, path, func(f *link.Frame) {
+			if n++; raceEnabled && n > 10 {
+				return
+			}
 			_ = p.Decode(f.Link, f.Data)
 			b = p.AppendJSON(b[:0])
 			checkJSON(t, b)

@@ -334,7 +334,10 @@ func TestScaleBuilt(t *testing.T) {
 	if testing.Short() {
 		t.Skip("it measures time, which says nothing in an emulator: not with -short")
 	}
-	const n = 60_000
+	n := 60_000
+	if raceEnabled {
+		n = 10_000
+	}
 	deep := make([]Layer, n)
 	for i := range deep {
 		deep[i] = &VLAN{}

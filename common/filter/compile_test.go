@@ -144,7 +144,7 @@ func TestRandomExpressions(t *testing.T) {
 	packets := make([][]byte, 60)
 	matched := 0
 	n := 3000
-	if testing.Short() {
+	if testing.Short() || raceEnabled {
 		n = 300
 	}
 	for i := range n {

@@ -6,11 +6,13 @@ import (
 	"compress/gzip"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"io"
 	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -172,7 +174,22 @@ func TestForeignVariants(t *testing.T) {
 	if err := os.WriteFile(copied, source, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if out, err := exec.CommandContext(t.Context(), "python3", copied).CombinedOutput(); err != nil {
+	python := exec.CommandContext(t.Context(), "python3", copied)
+	if raceEnabled {
+		// Hundreds of runs of Wireshark and libpcap say nothing of races: the
+		// script writes its files, and has no answers to compare with.
+		mute, err := exec.LookPath("true")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, tool := range []string{"tshark", "tcpdump"} {
+			if err := os.Symlink(mute, filepath.Join(dir, tool)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		python.Env = append(os.Environ(), "PATH="+dir+string(filepath.ListSeparator)+os.Getenv("PATH"))
+	}
+	if out, err := python.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	matrix, err := os.ReadFile(filepath.Join(dir, "matrix.tsv"))
@@ -190,6 +207,9 @@ func TestForeignVariants(t *testing.T) {
 		wantCount, _ := strconv.Atoi(col[4])
 		wantError := col[5] != "0"
 		n, first, err := readVariant(filepath.Join(dir, "files", name))
+		if raceEnabled {
+			continue
+		}
 		var diff []string
 		if n != wantCount {
 			diff = append(diff, fmt.Sprintf("%d packets, Wireshark %d", n, wantCount))
@@ -209,7 +229,7 @@ func TestForeignVariants(t *testing.T) {
 		}
 	}
 	for name := range formatExceptions {
-		if !differing[name] {
+		if !differing[name] && !raceEnabled {
 			t.Errorf("%s no longer differs from Wireshark: take it off the list", name)
 		}
 	}
@@ -264,6 +284,9 @@ func captureFiles(t *testing.T, dir string) []string {
 func TestCorpus(t *testing.T) {
 	files := captureFiles(t, sharedDir(t, "corpus"))
 	files = append(files, captureFiles(t, sharedDir(t, "captures"))...)
+	if raceEnabled { // some of them
+		files = slices.DeleteFunc(files, func(path string) bool { return crc32.ChecksumIEEE([]byte(path))%8 != 0 })
+	}
 	want := capinfos(t, files)
 	clean, damaged := 0, 0
 	for _, path := range files {

@@ -274,6 +274,9 @@ func TestPrefixes(t *testing.T) {
 		}
 		whole, _ := readAll(bytes.NewReader(v.file))
 		for n := range v.file {
+			if raceEnabled && n%8 != 0 {
+				continue
+			}
 			frames, err := readAll(bytes.NewReader(v.file[:n]))
 			if len(frames) > len(whole) {
 				t.Fatalf("%s: %d frames in the first %d bytes, %d in all", v.name, len(frames), n, len(whole))

@@ -7,12 +7,14 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -46,7 +48,10 @@ func program(t testing.TB, args ...string) *exec.Cmd {
 		t.Fatal(err)
 	}
 	cmd := exec.CommandContext(t.Context(), self, args...)
-	cmd.Env = append(os.Environ(), asProgram+"=1", "TZ=UTC", "NO_COLOR=")
+	cmd.Env = append(os.Environ(), asProgram+"=1", "TZ=UTC", "NO_COLOR=",
+		// At the end of a program the race detector waits for a second, which
+		// is most of the time of these tests.
+		"GORACE="+os.Getenv("GORACE")+" atexit_sleep_ms=10")
 	return cmd
 }
 
@@ -720,6 +725,9 @@ func TestCheckCaptures(t *testing.T) {
 			}
 			return nil
 		})
+		if raceEnabled { // some of them
+			files = slices.DeleteFunc(files, func(path string) bool { return crc32.ChecksumIEEE([]byte(path))%8 != 0 })
+		}
 		if err != nil || len(files) == 0 {
 			t.Logf("../shared/%s is not here", dir)
 			continue

@@ -1,0 +1,7 @@
+//go:build race
+
+package fuzz
+
+// raceEnabled says that the race detector is at work: everything takes many
+// times as long as it would.
+const raceEnabled = true
