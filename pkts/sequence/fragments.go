@@ -247,18 +247,93 @@ type fragKey struct {
 	proto    uint32 // of IPv4
 }
 
-// fragDatagram is a datagram that waits for fragments.
+// fragDatagram is a datagram that waits for fragments. What every fragment
+// needs is in front, in one line of the cache.
 type fragDatagram struct {
-	buf   *fragBuf
-	seen  Seen   // the first fragment that came
-	first int64  // the clock, then
-	order uint64 // how many began before
+	payload []byte // in buf, which is nil before the first fragment is in it
+	buf     *fragBuf
+	first   int64 // the clock when the first fragment came
 	// end is how far the fragments reach, have how much is there, and total
 	// the length of the payload, -1 until it is known; in bytes.
 	end, have, total int32
 	hdr              int32 // of the header in buf; 0 if it did not come yet
-	proto            pkts.IPProto
 	rejected         bool
+	// mapped says that the bits of buf say what is there. Before that, it is
+	// pieces[:n].
+	mapped bool
+	n      uint8
+	proto  pkts.IPProto
+	pieces [fragPieces]fragPiece
+	order  uint64 // how many began before
+	seen   Seen   // the first fragment that came
+}
+
+// begin makes w wait. The pieces are not cleared: n says how many there are.
+func (w *fragDatagram) begin(seen Seen, now int64, order uint64, proto pkts.IPProto) {
+	w.payload, w.buf = nil, nil
+	w.first, w.order, w.seen = now, order, seen
+	w.end, w.have, w.total, w.hdr = 0, 0, -1, 0
+	w.rejected, w.mapped, w.n, w.proto = false, false, 0, proto
+}
+
+// fragPiece is the units [from, to), which a fragment brought.
+type fragPiece struct{ from, to uint16 }
+
+// fragPieces is how many fragments a datagram can have, without overlaps, before
+// bits are used: 24 are those of 32 KiB, what NFS sends at most over UDP, in
+// frames of 1,500 bytes.
+const fragPieces = 24
+
+// overlaps reports whether a unit of [from, to) is there.
+func (w *fragDatagram) overlaps(from, to int) bool {
+	if from*fragUnit >= int(w.end) {
+		return false // in order, as nearly always
+	}
+	if w.mapped {
+		return w.buf.any(from, min(to, (int(w.end)+fragUnit-1)/fragUnit))
+	}
+	for _, p := range w.pieces[:w.n] {
+		if from < int(p.to) && int(p.from) < to {
+			return true
+		}
+	}
+	return false
+}
+
+// note notes that units [from, to), of which there was none, are there.
+func (w *fragDatagram) note(from, to int) {
+	if !w.mapped && int(w.n) < len(w.pieces) {
+		w.pieces[w.n] = fragPiece{uint16(from), uint16(to)}
+		w.n++
+		return
+	}
+	w.toBits()
+	w.buf.set(from, to)
+}
+
+// toBits begins to use the bits of buf.
+func (w *fragDatagram) toBits() {
+	if w.mapped {
+		return
+	}
+	w.mapped = true
+	w.buf.clear()
+	for _, p := range w.pieces[:w.n] {
+		w.buf.set(int(p.from), int(p.to))
+	}
+}
+
+// moveTo moves what is there to another buffer.
+func (w *fragDatagram) moveTo(b *fragBuf) {
+	if old := w.buf; old != nil {
+		copy(b.data[b.head-int(w.hdr):], old.data[old.head-int(w.hdr):old.head+int(w.end)])
+		if w.mapped {
+			b.clear()
+			copy(b.have, old.have)
+			copy(b.start, old.start)
+		}
+	}
+	w.buf, w.payload = b, b.data[b.head:]
 }
 
 // fragReady is a datagram that waits for Get.
@@ -270,7 +345,7 @@ type fragReady struct {
 
 // fragSlotSize is about what a datagram that waits takes besides its buffer, in
 // bytes.
-const fragSlotSize = 256
+const fragSlotSize = 384
 
 var fragLimits = Limits{Bytes: 64 << 20, FlowBytes: 128 << 10, Flows: 16384}
 
@@ -485,7 +560,7 @@ func (f *Fragments) fragment(d *Datagram, h *ipHeader) (*fragDone, error) {
 			}
 		}
 		i, w = t.add(k)
-		*w = fragDatagram{seen: d.Seen, first: f.clock, order: f.begun, total: -1, proto: h.proto}
+		w.begin(d.Seen, f.clock, f.begun, h.proto)
 		f.begun++
 		f.stats.Memory += fragSlotSize
 		f.stats.Waiting.Packets++
@@ -503,14 +578,15 @@ func (f *Fragments) fragment(d *Datagram, h *ipHeader) (*fragDone, error) {
 
 	data := d.Data[h.hdr:h.end]
 	from, to := h.off/fragUnit, (end+fragUnit-1)/fragUnit
-	overlaps := h.off < int(w.end) && w.buf.any(from, min(to, (int(w.end)+fragUnit-1)/fragUnit))
+	overlaps := w.overlaps(from, to)
 	var policy FragmentPolicy
 	if overlaps {
 		policy = f.policy(h)
+		w.toBits()
 	}
 	added, first := 0, false
-	switch b := w.buf; {
-	case overlaps && b.repeats(h.off, int(w.end), data, policy == FragmentsReject && !h.v6):
+	switch {
+	case overlaps && w.buf.repeats(h.off, int(w.end), data, policy == FragmentsReject && !h.v6):
 		f.stats.Duplicate.add(n)
 	case overlaps && policy == FragmentsReject:
 		f.stats.Overlapping++
@@ -531,16 +607,17 @@ func (f *Fragments) fragment(d *Datagram, h *ipHeader) (*fragDone, error) {
 			}
 			return nil, f.refuse(&f.stats.Limit, d, h, ErrLimit, "there is no memory for it")
 		}
-		b = w.buf
 		if overlaps {
-			added, first = b.overlay(policy, h.off, data)
+			added, first = w.buf.overlay(policy, h.off, data)
 			f.stats.Overlapping++
 			f.stats.Overlapped += uint64(n - added)
 		} else {
-			b.put(h.off, data)
+			copy(w.payload[h.off:], data)
+			w.note(from, to)
 			added, first = n, true
 		}
 		if first && from == 0 {
+			b := w.buf
 			copy(b.data[b.head-hdr:b.head], d.Data[:hdr])
 			if h.v6 {
 				b.data[b.head-hdr+h.announce] = byte(h.proto)
@@ -563,7 +640,7 @@ func (f *Fragments) fragment(d *Datagram, h *ipHeader) (*fragDone, error) {
 	}
 	done := &f.done
 	*done = fragDone{w.buf, w.hdr, w.total}
-	w.buf = nil
+	w.buf, w.payload = nil, nil
 	f.stats.Waiting.Bytes -= uint64(w.have)
 	f.forget(v, i, w)
 	return done, nil
@@ -660,7 +737,7 @@ func (f *Fragments) finish(h *ipHeader, done *fragDone) []byte {
 		v.SetFlags(v.Flags() &^ pkts.IPv4MoreFragments)
 		v.SetFragmentOffset(0)
 	}
-	f.class = b.class
+	f.class = fragClass(int(done.hdr), int(done.total))
 	return data
 }
 
@@ -674,7 +751,7 @@ func (f *Fragments) giveUp(v int, i int32, w *fragDatagram, c *FragmentCount, er
 	c.add(int(w.have))
 	f.stats.Waiting.Bytes -= uint64(w.have)
 	f.recycle(w.buf)
-	w.buf = nil
+	w.buf, w.payload = nil, nil
 	var lost LostDatagram
 	if f.Lost != nil {
 		k := &f.waiting[v].at(i).key
@@ -733,7 +810,7 @@ func (f *Fragments) evict(v int, i int32) bool {
 // payload of end.
 func (f *Fragments) makeRoom(v int, i int32, w *fragDatagram, head, end int) bool {
 	old := w.buf
-	if old != nil && head <= old.head && end <= old.room() {
+	if end <= len(w.payload) && (head <= fragHead || head <= old.head) {
 		return true
 	}
 	n := max(end, int(w.end))
@@ -760,11 +837,8 @@ func (f *Fragments) makeRoom(v int, i int32, w *fragDatagram, head, end int) boo
 	if b == nil {
 		return false
 	}
-	if old != nil {
-		b.move(old, int(w.hdr), int(w.end))
-		f.recycle(old)
-	}
-	w.buf = b
+	w.moveTo(b)
+	f.recycle(old)
 	return true
 }
 

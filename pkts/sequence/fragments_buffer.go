@@ -23,7 +23,7 @@ type fragBuf struct {
 	data []byte
 	// have has a bit for each unit of the payload that is there, and start one
 	// for each unit that a fragment, or what others left of it, begins with.
-	// What start has, have has.
+	// What start has, have has. They are not used before clear is called.
 	have, start []uint64
 	// next is the next one of those that are unused, or lent.
 	next *fragBuf
@@ -77,23 +77,16 @@ func (b *fragBuf) size() int64 {
 	return int64(len(b.data) + 2*8*len(b.have) + fragBufOverhead)
 }
 
-// reset empties b, whose payload is to begin behind head bytes at least.
-func (b *fragBuf) reset(head int) {
+// clear forgets what is there.
+func (b *fragBuf) clear() {
 	clear(b.have)
 	clear(b.start)
-	b.head = max(head, fragHead)
-	b.next = nil
 }
 
-// room is how long the payload can become, in bytes.
-func (b *fragBuf) room() int { return len(b.data) - b.head }
-
-// move makes b hold what old does, which has n bytes of payload and a header of
-// hdr.
-func (b *fragBuf) move(old *fragBuf, hdr, n int) {
-	copy(b.have, old.have)
-	copy(b.start, old.start)
-	copy(b.data[b.head-hdr:], old.data[old.head-hdr:old.head+n])
+// reset makes b ready for a payload that begins behind head bytes at least.
+func (b *fragBuf) reset(head int) {
+	b.head = max(head, fragHead)
+	b.next = nil
 }
 
 // any reports whether a unit of [from, to) is there.
@@ -124,12 +117,10 @@ func (b *fragBuf) repeats(off, end int, data []byte, partly bool) bool {
 	return b.isPiece(first, last) || partly && b.all(first, last)
 }
 
-// put takes the payload of a fragment, of which nothing is there.
-func (b *fragBuf) put(off int, data []byte) {
-	copy(b.data[b.head+off:], data)
-	u := off / fragUnit
-	setRange(b.have, u, (off+len(data)+fragUnit-1)/fragUnit)
-	b.start[u/64] |= 1 << (u % 64)
+// set notes that units [from, to), of which there was none, are there: a piece.
+func (b *fragBuf) set(from, to int) {
+	setRange(b.have, from, to)
+	b.start[from/64] |= 1 << (from % 64)
 }
 
 // overlay takes the payload of a fragment, of which something is there, and

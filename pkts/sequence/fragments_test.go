@@ -161,9 +161,10 @@ func memory(f *Fragments) (n int64) {
 		n += r.buf.size()
 	}
 	for v := range f.waiting {
-		for _, i := range f.waiting[v].index {
+		t := &f.waiting[v]
+		for i := t.oldest; i != 0; i = t.at(i).next {
 			n += fragSlotSize
-			if b := f.waiting[v].at(i).value.buf; b != nil {
+			if b := t.at(i).value.buf; b != nil {
 				n += b.size()
 			}
 		}
