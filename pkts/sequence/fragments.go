@@ -234,7 +234,7 @@ type LostDatagram struct {
 	First Seen
 	// Bytes is how much of the payload was there.
 	Bytes int
-	// Err is ErrIncomplete, ErrLimit, ErrOverlap, ErrMalformed or ErrTooLong.
+	// Err is ErrIncomplete, ErrLimit, ErrOverlap or ErrMalformed.
 	Err error
 }
 
@@ -576,6 +576,19 @@ func (f *Fragments) fragment(d *Datagram, h *ipHeader) (*fragDone, error) {
 		return nil, f.refuse(&f.stats.Malformed, d, h, ErrMalformed, "where the datagram ends is contradicted")
 	}
 
+	// With the header of the first fragment, the datagram must not be longer
+	// than its length can say.
+	hdr, reach := int(w.hdr), max(end, int(w.end))
+	if h.off == 0 {
+		hdr = h.hdr
+		if h.v6 {
+			hdr = h.unfrag
+		}
+	}
+	if reach > h.most(hdr) {
+		return nil, f.refuse(&f.stats.TooLong, d, h, ErrTooLong, "with its header, the datagram is too long")
+	}
+
 	data := d.Data[h.hdr:h.end]
 	from, to := h.off/fragUnit, (end+fragUnit-1)/fragUnit
 	overlaps := w.overlaps(from, to)
@@ -593,10 +606,6 @@ func (f *Fragments) fragment(d *Datagram, h *ipHeader) (*fragDone, error) {
 		f.giveUp(v, i, w, &f.stats.Rejected, ErrOverlap)
 		return nil, f.refuse(&f.stats.Overlap, d, h, ErrOverlap, "")
 	default:
-		hdr := h.hdr
-		if h.v6 {
-			hdr = h.unfrag
-		}
 		head := 0
 		if h.off == 0 {
 			head = hdr
@@ -633,10 +642,6 @@ func (f *Fragments) fragment(d *Datagram, h *ipHeader) (*fragDone, error) {
 	}
 	if w.have != w.total {
 		return nil, nil
-	}
-	if int(w.total) > h.most(int(w.hdr)) {
-		f.giveUp(v, i, w, &f.stats.Rejected, ErrTooLong)
-		return nil, &Error{Layer: h.layer(), Packet: d.Packet, Offset: uint64(w.total), Err: ErrTooLong, Reason: "with its header, the datagram is longer than its length can say"}
 	}
 	done := &f.done
 	*done = fragDone{w.buf, w.hdr, w.total}
@@ -846,21 +851,64 @@ func (f *Fragments) makeRoom(v int, i int32, w *fragDatagram, head, end int) boo
 // evicts is not datagram i of waiting[v].
 func (f *Fragments) buffer(v int, i int32, class, head, n int) *fragBuf {
 	size := fragBufSize(class, head, n)
-	for {
-		if b := f.free[class]; b != nil {
-			f.free[class] = b.next
-			b.reset(head)
-			return b
+	longest := fragBufSize(fragClasses, 0, 0)
+	for pressed := false; ; {
+		if f.free[class] != nil {
+			return f.unused(class, head)
 		}
-		if f.stats.Memory+size <= f.lim.Bytes {
+		limit := f.lim.Bytes
+		if class != fragClasses {
+			// What is left at the end is too short for long ones: who fills it
+			// has to make way again.
+			limit -= min(longest, limit/64)
+		}
+		if f.stats.Memory+size <= limit {
 			break
 		}
+		// Making a buffer takes longer than all the rest, so a longer one that
+		// is there will do.
+		for c := class + 1; class != 0 && c <= fragClasses; c++ {
+			if f.free[c] != nil {
+				return f.unused(c, head)
+			}
+		}
+		if !pressed {
+			// From here on something has to go for what is made, and who sends
+			// ever other lengths could have a buffer made for each of them. With
+			// two lengths only, there are fewer short ones each time, until there
+			// is none left to make way.
+			pressed = true
+			if class != 0 && longest <= min(f.lim.FlowBytes, f.lim.Bytes/64) {
+				if class > fragShort {
+					class = fragClasses
+				} else {
+					class = fragShort
+				}
+				size = fragBufSize(class, 0, 0)
+			}
+			continue
+		}
 		if !f.dropUnused() && !f.evict(v, i) {
+			if f.stats.Memory+size <= f.lim.Bytes {
+				break
+			}
 			return nil
 		}
 	}
 	f.stats.Memory += size
 	b := newFragBuf(class, head, n)
+	b.reset(head)
+	return b
+}
+
+// fragShort is the shorter of the two classes that are made when memory is
+// short.
+const fragShort = 4
+
+// unused returns an unused buffer of a class, of which there is one.
+func (f *Fragments) unused(class, head int) *fragBuf {
+	b := f.free[class]
+	f.free[class] = b.next
 	b.reset(head)
 	return b
 }
