@@ -186,7 +186,7 @@ func (c *FragmentCount) add(n int) {
 //	In = Out + Opened + Unreadable + Truncated + Malformed + TooLong + Overlap + Limit + Refused
 //		+ Duplicate + Overlapped + Expired + Evicted + Rejected + Flushed + Waiting + Ready
 type FragmentStats struct {
-	// In counts what was put, and what came out of tunnels.
+	// In counts what was put, and what was in that.
 	In FragmentCount
 	// Fragments is how many of them were fragments, and Tiny how many of these
 	// were first fragments that are too short.
@@ -195,7 +195,8 @@ type FragmentStats struct {
 	Out FragmentCount
 	// Reassembled is how many datagrams were put together.
 	Reassembled uint64
-	// Opened counts datagrams out of which another one was taken.
+	// Opened counts datagrams out of which another one, or a fragment, was
+	// taken.
 	Opened FragmentCount
 
 	// Refused packets, by reason: headers that cannot be read, fragments that
@@ -347,10 +348,9 @@ type fragReady struct {
 // bytes.
 const fragSlotSize = 384
 
-var fragLimits = Limits{Bytes: 64 << 20, FlowBytes: 128 << 10, Flows: 16384}
-
-// fragIdle is how long fragments of IPv4 and of IPv6 wait by default.
-var fragIdle = [2]time.Duration{30 * time.Second, 60 * time.Second}
+// fragIdle returns how long fragments of IPv4 (0) and of IPv6 (1) wait by
+// default.
+func fragIdle(v int) time.Duration { return time.Duration(1+v) * 30 * time.Second }
 
 // Properties says that Fragments reassembles, and keeps bounds.
 func (f *Fragments) Properties() Property { return Reassembles | KeepsBounds }
@@ -433,7 +433,7 @@ func (f *Fragments) take(d Datagram) (out Datagram, buf *fragBuf, n int, ok bool
 		f.stats.Unreadable.add(len(d.Data))
 		return out, nil, 0, false, err
 	}
-	for depth := 0; ; depth++ {
+	for depth := 0; ; {
 		n = h.end - h.hdr
 		f.stats.In.add(n)
 		if h.frag {
@@ -445,6 +445,13 @@ func (f *Fragments) take(d Datagram) (out Datagram, buf *fragBuf, n int, ok bool
 			buf, n = done.buf, int(done.total)
 			f.stats.Reassembled++
 			d.Data = f.finish(&h, done)
+			if h.parse(&d) != nil {
+				return d, buf, n, true, nil // whole, and bad behind the header
+			}
+			if h.frag { // a fragment was cut
+				f.stats.Opened.add(n)
+				continue
+			}
 		} else {
 			// What is behind the packet, such as padding, is not part of it.
 			d.Data = d.Data[:h.end:h.end]
@@ -459,6 +466,7 @@ func (f *Fragments) take(d Datagram) (out Datagram, buf *fragBuf, n int, ok bool
 		f.stats.Opened.add(n)
 		inner.Tunnel = f.path(&h, d.Tunnel)
 		d, h = inner, in
+		depth++
 	}
 	return d, buf, n, true, nil
 }
@@ -467,7 +475,7 @@ func (f *Fragments) take(d Datagram) (out Datagram, buf *fragBuf, n int, ok bool
 func (f *Fragments) start(now int64) {
 	f.started = true
 	f.clock = now
-	f.lim = f.Limits.or(fragLimits)
+	f.lim = f.Limits.or(Limits{Bytes: 64 << 20, FlowBytes: 128 << 10, Flows: 16384})
 	f.seed = maphash.MakeSeed()
 }
 
@@ -495,7 +503,7 @@ func (f *Fragments) tick(now int64) {
 	for v := range f.waiting {
 		idle := f.lim.Idle
 		if idle == 0 {
-			idle = fragIdle[v]
+			idle = fragIdle(v)
 		}
 		for t := &f.waiting[v]; ; {
 			i, w := t.oldestOf()
@@ -962,6 +970,11 @@ func (f *Fragments) keep(d Datagram, b *fragBuf, n int) error {
 			return &Error{Layer: "IP", Packet: d.Packet, Err: ErrLimit, Reason: "the memory is used up: call Get"}
 		}
 		d.Data = b.data[b.head : b.head+copy(b.data[b.head:], d.Data)]
+	}
+	if f.readyHead > 0 && len(f.ready) == cap(f.ready) {
+		left := copy(f.ready, f.ready[f.readyHead:])
+		clear(f.ready[left:])
+		f.ready, f.readyHead = f.ready[:left], 0
 	}
 	f.ready = append(f.ready, fragReady{d, b, n})
 	f.stats.Ready.add(n)
