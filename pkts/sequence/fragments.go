@@ -361,30 +361,30 @@ func (f *Fragments) Stats() FragmentStats { return f.stats }
 // Put takes a packet.
 func (f *Fragments) Put(d Datagram) error {
 	f.release()
-	out, buf, n, ok, err := f.take(d)
+	buf, n, ok, err := f.take(&d)
 	if !ok {
 		return err
 	}
-	return join(err, f.keep(out, buf, n))
+	return f.keep(d, buf, n)
 }
 
 // PutGet takes a packet, and returns the next datagram.
 func (f *Fragments) PutGet(d Datagram) (Datagram, bool, error) {
 	f.release()
-	out, buf, n, ok, err := f.take(d)
+	buf, n, ok, err := f.take(&d)
 	if len(f.ready) > f.readyHead {
 		if ok {
-			err = join(err, f.keep(out, buf, n))
+			err = f.keep(d, buf, n)
 		}
-		out, ok = f.Get()
-		return out, ok, err
+		d, ok = f.Get()
+		return d, ok, err
 	}
 	if !ok {
 		return Datagram{}, false, err
 	}
 	f.lend(buf)
 	f.stats.Out.add(n)
-	return out, true, err
+	return d, true, nil
 }
 
 // Get returns the next datagram.
@@ -418,35 +418,35 @@ func (f *Fragments) Flush() {
 	}
 }
 
-// take takes a packet. It returns a datagram, if there is one now, with the
-// buffer that it is in, if it is in one of ours, and the number of bytes behind
-// its header.
-func (f *Fragments) take(d Datagram) (out Datagram, buf *fragBuf, n int, ok bool, err error) {
+// take takes a packet, and makes of d the datagram that there is now, if there
+// is one. It returns the buffer that this is in, if it is in one of ours, and
+// the number of bytes behind its header.
+func (f *Fragments) take(d *Datagram) (buf *fragBuf, n int, ok bool, err error) {
 	if now := fragTime(d.Time); !f.started {
 		f.start(now)
 	} else if now > f.clock {
 		f.tick(now)
 	}
 	var h ipHeader
-	if err := h.parse(&d); err != nil {
+	if err := h.parse(d); err != nil {
 		f.stats.In.add(len(d.Data))
 		f.stats.Unreadable.add(len(d.Data))
-		return out, nil, 0, false, err
+		return nil, 0, false, err
 	}
 	for depth := 0; ; {
 		n = h.end - h.hdr
 		f.stats.In.add(n)
 		if h.frag {
-			done, err := f.fragment(&d, &h)
+			done, err := f.fragment(d, &h)
 			f.recycle(buf) // the outer datagram: what is in it was copied
 			if done == nil {
-				return out, nil, 0, false, err
+				return nil, 0, false, err
 			}
 			buf, n = done.buf, int(done.total)
 			f.stats.Reassembled++
 			d.Data = f.finish(&h, done)
-			if h.parse(&d) != nil {
-				return d, buf, n, true, nil // whole, and bad behind the header
+			if h.parse(d) != nil {
+				return buf, n, true, nil // whole, and bad behind the header
 			}
 			if h.frag { // a fragment was cut
 				f.stats.Opened.add(n)
@@ -459,16 +459,16 @@ func (f *Fragments) take(d Datagram) (out Datagram, buf *fragBuf, n int, ok bool
 		if depth >= f.Tunnels {
 			break
 		}
-		inner, in, ok := f.open(&d)
+		inner, in, ok := f.open(d)
 		if !ok {
 			break
 		}
 		f.stats.Opened.add(n)
 		inner.Tunnel = f.path(&h, d.Tunnel)
-		d, h = inner, in
+		*d, h = inner, in
 		depth++
 	}
-	return d, buf, n, true, nil
+	return buf, n, true, nil
 }
 
 // start reads the options.
