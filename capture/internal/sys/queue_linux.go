@@ -235,6 +235,23 @@ func (q *Queue) Next(f *link.Frame) error {
 	return nil
 }
 
+// NextBatch is Next for as many frames as were received together, up to
+// len(frames), which is at least 1: it returns how many they are.
+func (q *Queue) NextBatch(frames []link.Frame) (int, error) {
+	if err := q.Next(&frames[0]); err != nil {
+		return 0, err
+	}
+	n := 1
+	for ; n < len(frames) && q.at < q.n; n++ {
+		q.frame(q.at, &frames[n])
+		q.at++
+	}
+	return n, nil
+}
+
+// Cursor returns nil: messages do not lie in blocks.
+func (q *Queue) Cursor() *Cursor { return nil }
+
 // wait returns nil when there are messages.
 func (q *Queue) wait() error {
 	if q.gone {

@@ -64,7 +64,10 @@ func sendCases() []sendCase {
 func (b *bench) send() error {
 	fmt.Printf("\n## Sending, to ifb, which drops, %d at once\n\n", batch)
 	c, cErr := buildCSenders(b.dir)
-	cases := sendCases()
+	cases := rows(b, sendCases(), func(c sendCase) string { return c.title })
+	if len(cases) == 0 {
+		return nil
+	}
 	var t table
 	t.row("frame", "sender", "frames a second", "CPU, ns a frame", "x gopacket's rate", "x C's rate", "x C's CPU")
 	for _, size := range b.sizes {
