@@ -3,6 +3,7 @@ package capture
 import (
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/gopkts/gopkts/capture/internal/sys"
 	"github.com/gopkts/gopkts/common/link"
@@ -32,6 +33,7 @@ func openMessages(ifi link.Interface, cfg *Config) (Backend, error) {
 		NoOutgoing:  cfg.Direction == In,
 		NoIncoming:  cfg.Direction == Out,
 		Cooked:      cooked.sys(),
+		Linger:      lingerFor(cfg),
 	})
 	if err != nil {
 		return nil, openAdvice(err)
@@ -44,4 +46,14 @@ func openMessages(ifi link.Interface, cfg *Config) (Backend, error) {
 		Type:   BackendMessages,
 		Detail: fmt.Sprintf("recvmmsg of %d frames, socket buffer of %d KiB", count, buffer>>10),
 	})
+}
+
+// lingerFor returns how long frames may gather where the kernel has no timer for
+// it. More than a millisecond would save little, and less is not possible: the
+// runtime waits in whole ones.
+func lingerFor(cfg *Config) time.Duration {
+	if cfg.Timeout <= minTimeout {
+		return 0
+	}
+	return time.Millisecond
 }

@@ -107,6 +107,7 @@ func openXDP(ifi link.Interface, cfg *Config) (Backend, error) {
 		Promiscuous: cfg.Promiscuous,
 		Pieces:      pieces,
 		Ready:       b.own.pending,
+		Linger:      lingerFor(cfg),
 	}
 	if cfg.Direction == Out {
 		c.Queues, c.RxChunks = []int{0}, 0

@@ -42,7 +42,10 @@ type Config struct {
 	// Timeout is how long the operating system may hold a frame back in order
 	// to deliver more of them at once, from 1 ms to 60 s in whole
 	// milliseconds. 0 means [DefaultTimeout]. The kernel may take twice as
-	// long. BackendMessages holds nothing back.
+	// long. BackendMessages and BackendXDP give a frame to a reader that waits at
+	// once, and let those behind it gather for a millisecond or two as long as
+	// they come faster than one in a millisecond and the buffer has room for
+	// thousands of them; with 1 ms they hold nothing back.
 	Timeout time.Duration
 
 	// Immediate asks for every frame as soon as the platform can deliver it,
@@ -116,7 +119,7 @@ const (
 	// filter accepts away from the host, which does not receive it any more,
 	// and leaves the host the rest. Of what is sent it sees only what the
 	// Sniffer itself sends. An interface can have one such Sniffer at a time;
-	// Timeout, Immediate and the shape of Ring have no meaning for it.
+	// the shape of Ring has no meaning for it.
 	BackendXDP
 )
 

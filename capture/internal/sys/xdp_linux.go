@@ -60,6 +60,10 @@ type XDPConfig struct {
 	// Ready, if it is set, is asked for another reason for [XDP.Wait] to
 	// return, besides frames.
 	Ready func() bool
+	// Linger is how long [XDP.Wait] may let frames gather while they come
+	// faster than one in this time; 0 for not at all. It does so only where
+	// there is room for many.
+	Linger time.Duration
 }
 
 // XDP is the AF_XDP sockets of the queues of one interface, on common memory,
@@ -78,10 +82,9 @@ type XDP struct {
 	gate    *BPFMap // what the attached program goes on with: nothing, or a filter
 	sockets *BPFMap // by queue
 
-	file    *os.File // an epoll set of the sockets and the monitor
-	raw     syscall.RawConn
-	monitor int // rtnetlink socket that says what happens to interfaces
-	promisc int // AF_PACKET socket that has the membership
+	poller  *poller // of the sockets and the monitor
+	monitor int     // rtnetlink socket that says what happens to interfaces
+	promisc int     // AF_PACKET socket that has the membership
 	rtnl    *Rtnl
 	buf     []byte // for the monitor
 
@@ -319,8 +322,11 @@ func (x *XDP) closeSockets() error {
 	return errors.Join(errs...)
 }
 
-// openPoller makes what Wait waits for. A file of the runtime's poller is one
-// descriptor, so it is an epoll set of the others.
+// minRoom is how many frames there must be room for if they are to gather: fast
+// interfaces bring more than a thousand of them in a millisecond.
+const minRoom = 2048
+
+// openPoller makes what Wait waits for.
 func (x *XDP) openPoller() error {
 	fd, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, unix.NETLINK_ROUTE)
 	if err != nil {
@@ -339,31 +345,18 @@ func (x *XDP) openPoller() error {
 	x.missed.Begin(l)
 	x.down = l.Flags&unix.IFF_UP == 0
 
-	set, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
-	if err != nil {
-		return os.NewSyscallError("epoll_create1", err)
-	}
-	// NewFile gives to the poller what does not block.
-	err = unix.SetNonblock(set, true)
-	x.file = os.NewFile(uintptr(set), x.cfg.Name)
-	if err != nil {
-		return os.NewSyscallError("fcntl O_NONBLOCK", err)
-	}
-	if x.raw, err = x.file.SyscallConn(); err != nil {
+	if x.poller, err = openPoller(x.cfg.Name); err != nil {
 		return err
 	}
-	add := func(fd int) error {
-		return os.NewSyscallError("epoll_ctl",
-			unix.EpollCtl(set, unix.EPOLL_CTL_ADD, fd, &unix.EpollEvent{Events: unix.EPOLLIN, Fd: int32(fd)}))
-	}
-	if err := add(x.monitor); err != nil {
+	if err := x.poller.watch(x.monitor); err != nil {
 		return err
 	}
 	if x.cfg.RxChunks > 0 {
 		for _, q := range x.queues {
-			if err := add(q.fd); err != nil {
-				return err
-			}
+			x.poller.add(q.fd)
+		}
+		if room := x.cfg.RxChunks / len(x.queues); room >= minRoom {
+			x.poller.patience = linger{time: x.cfg.Linger, most: room / 4}
 		}
 	}
 	return nil
@@ -610,14 +603,16 @@ func (x *XDP) Discard() error {
 	}
 }
 
-// pending reports whether there are frames to receive.
-func (x *XDP) pending() bool {
+// pending returns how many frames, or pieces, there are to receive in the queue
+// that has most of them.
+func (x *XDP) pending() int {
+	most := uint32(0)
 	for _, q := range x.queues {
-		if q.rx.size > 0 && atomic.LoadUint32(q.rx.prod) != uint32(q.taken.Load()) {
-			return true
+		if q.rx.size > 0 {
+			most = max(most, atomic.LoadUint32(q.rx.prod)-uint32(q.taken.Load()))
 		}
 	}
-	return false
+	return int(most)
 }
 
 // Wait returns nil when there are frames to receive, or when the configuration's
@@ -628,16 +623,19 @@ func (x *XDP) Wait() error {
 			x.wake(q)
 		}
 	}
+	if !x.stopped.Load() && !x.gone && (x.cfg.Ready == nil || !x.cfg.Ready()) && x.poller.patience.due() {
+		if err := x.poller.pause(); err != nil {
+			return err
+		}
+		n := x.pending()
+		x.poller.patience.gathered(n)
+		if n > 0 {
+			return nil
+		}
+	}
 	x.outcome = nil
-	if err := x.raw.Read(x.ready); err != nil {
-		if !errors.Is(err, os.ErrDeadlineExceeded) {
-			return err
-		}
-		// As in Socket.wait.
-		if err := x.file.SetReadDeadline(time.Time{}); err != nil {
-			return err
-		}
-		return ErrInterrupted
+	if err := x.poller.wait(x.ready); err != nil {
+		return err
 	}
 	if x.outcome == ErrDown {
 		// Before an interface is removed, it goes down. Asking for it waits until
@@ -654,7 +652,7 @@ func (x *XDP) Wait() error {
 // looks at the rings themselves each time.
 func (x *XDP) isReady(uintptr) bool {
 	switch {
-	case x.pending() || x.cfg.Ready != nil && x.cfg.Ready():
+	case x.pending() > 0 || x.cfg.Ready != nil && x.cfg.Ready():
 		return true
 	case x.stopped.Load():
 		x.outcome = ErrDrained
@@ -663,7 +661,7 @@ func (x *XDP) isReady(uintptr) bool {
 	if !x.gone {
 		x.watch()
 		// What was received before comes first.
-		if x.pending() {
+		if x.pending() > 0 {
 			return true
 		}
 	}
@@ -717,7 +715,7 @@ func (x *XDP) watch() {
 
 // Interrupt makes a waiting Wait, or else the next one that has to wait,
 // return ErrInterrupted.
-func (x *XDP) Interrupt() { _ = x.file.SetReadDeadline(time.Unix(1, 0)) }
+func (x *XDP) Interrupt() { x.poller.interrupt() }
 
 // txPatience is how long a sender waits for a device that takes nothing.
 const txPatience = time.Second
@@ -909,7 +907,7 @@ func (x *XDP) Stats() (XDPCounters, error) {
 
 // SyscallConn returns what Wait waits for: an epoll set that is readable when
 // there is something to receive.
-func (x *XDP) SyscallConn() (syscall.RawConn, error) { return x.file.SyscallConn() }
+func (x *XDP) SyscallConn() (syscall.RawConn, error) { return x.poller.share() }
 
 // Close gives everything back to the kernel. The bytes of the frame kept can be
 // read as long as x is reachable; the zero XDPFrame keeps none.
@@ -929,8 +927,8 @@ func (x *XDP) Close(kept XDPFrame) error {
 // CloseKeep is Close that keeps all frames.
 func (x *XDP) CloseKeep() error {
 	var errs []error
-	if x.file != nil {
-		errs = append(errs, x.file.Close())
+	if x.poller != nil {
+		errs = append(errs, x.poller.close())
 	}
 	if x.link != nil {
 		errs = append(errs, x.link.Close())
