@@ -160,7 +160,7 @@ var ErrConfig = errors.New("illegal configuration")
 const (
 	minTimeout   = time.Millisecond
 	maxTimeout   = time.Minute
-	defaultBlock = 256 << 10
+	defaultBlock = 1 << 20
 	ringAlign    = 16 // TPACKET_ALIGNMENT
 	minFrameSize = 128
 	// maxRing keeps ring offsets within 32 bits, which is what the kernel
@@ -240,7 +240,7 @@ func ringFor(size int) (Ring, error) {
 	}
 	// A small buffer gets small blocks, so that there are several of them; but
 	// never too small for a frame of 64 KiB.
-	for block > 128<<10 && size < 4*block {
+	for block > 128<<10 && size < 8*block {
 		block /= 2
 	}
 	if size > maxRing-block {

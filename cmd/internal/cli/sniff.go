@@ -121,7 +121,7 @@ name a place where USER may write.
 	f.BoolVarP(&flags.modest, "no-promiscuous", "p", false, "do not put the interface into promiscuous mode, in which it receives packets that are addressed to other hosts, too")
 	f.StringVarP(&flags.direction, "direction", "Q", "both", "`WAY` of the packets to capture: both (or inout), in or out")
 	f.VarP(&flags.buffer, "buffer", "B", "size of the capture buffer in `BYTES`, or as in 64MiB; 0 for 8 MiB")
-	f.BoolVar(&flags.immediate, "immediate", false, "take every packet at once; by default they wait up to 10 ms for company")
+	f.BoolVar(&flags.immediate, "immediate", false, "take every packet at once; by default they wait up to 10 ms for company, and up to 100 ms on their way to a file")
 	f.StringVar(&flags.backend, "backend", "auto", "`WAY` to take packets from the kernel: auto, ring, messages or xdp")
 	f.StringVarP(&flags.stamps, "time-stamp-type", "j", "host", "`CLOCK` of the packets' times: host or host_hiprec")
 	f.BoolVarP(&flags.listStamps, "list-time-stamp-types", "J", false, "list what -j takes")
@@ -220,6 +220,10 @@ func (a *app) sniffFlagged(cmd *cobra.Command, flags *sniffFlags) error {
 	}
 	if out.rotation, err = flags.rotate.config(flags.output.write); err != nil {
 		return err
+	}
+	if out.silent && flags.output.write != "-" && !flags.immediate {
+		// Nobody waits for a packet sooner than for the chunk that it goes into.
+		cfg.Timeout = flushAfter
 	}
 	if flags.memory.bytes == 0 {
 		flags.memory.bytes = defaultMemory
