@@ -19,6 +19,10 @@ const (
 
 // openMessages opens AF_PACKET without a ring: recvmmsg(2) and sendmmsg(2).
 func openMessages(ifi link.Interface, cfg *Config) (Backend, error) {
+	hardware, err := deviceStamps(ifi, cfg)
+	if err != nil {
+		return nil, err
+	}
 	cooked := cookedFor(ifi.Link)
 	// Memory that no frame is long enough for is never touched.
 	longest := min(cfg.SnapLen, DefaultSnapLen)
@@ -33,6 +37,7 @@ func openMessages(ifi link.Interface, cfg *Config) (Backend, error) {
 		NoOutgoing:  cfg.Direction == In,
 		NoIncoming:  cfg.Direction == Out,
 		Cooked:      cooked.sys(),
+		Hardware:    hardware,
 		Linger:      lingerFor(cfg),
 	})
 	if err != nil {

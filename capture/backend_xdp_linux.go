@@ -78,6 +78,9 @@ func openXDP(ifi link.Interface, cfg *Config) (Backend, error) {
 	if ifi.Link != link.TypeEthernet {
 		return nil, fmt.Errorf("%w: AF_XDP on an interface that is not Ethernet: use BackendRing", errors.ErrUnsupported)
 	}
+	if err := checkTimestamp(cfg.Timestamp, []TimestampType{TimestampHost}); err != nil {
+		return nil, err
+	}
 	// A chunk for the longest frame; a frame that does not fit the largest
 	// chunk, which is a page, takes several.
 	chunk := xdpMinChunk

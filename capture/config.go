@@ -59,6 +59,10 @@ type Config struct {
 	// BackendMessages, the system may set a limit: [Sniffer.Backend] tells.
 	BufferSize int
 
+	// Timestamp is whose clock the frames' times come from. [Open] fails with a
+	// [*TimestampError] where there is no such; [TimestampTypes] tells before.
+	Timestamp TimestampType
+
 	// Backend is how the frames get from the kernel to the program, on
 	// platforms with more than one way. The zero value leaves the choice to
 	// [Open]; [Sniffer.Backend] tells what it was.
@@ -181,6 +185,8 @@ func (c *Config) Normalize() (Config, error) {
 		return n, illegal("SnapLen is %d: must not be negative", n.SnapLen)
 	case n.Direction > Out:
 		return n, illegal("Direction is %d: must be Both, In or Out", n.Direction)
+	case int(n.Timestamp) >= len(timestampNames):
+		return n, illegal("Timestamp is %d: must be one of the Timestamp constants", n.Timestamp)
 	case int(n.Backend) >= len(backendNames):
 		return n, illegal("Backend is %d: must be one of the Backend constants", n.Backend)
 	case int(n.Fanout) >= len(fanoutNames):

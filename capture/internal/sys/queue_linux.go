@@ -22,6 +22,7 @@ type QueueConfig struct {
 	NoOutgoing  bool   // only frames that this host received
 	NoIncoming  bool   // only frames that this host sent
 	Cooked      Cooked // the header that frames get instead of their own
+	Hardware    bool   // as in Config
 	// Linger is how long frames may gather while they come faster than one in
 	// this time; 0 for not at all. They do so only where there is room for many.
 	Linger time.Duration
@@ -142,7 +143,7 @@ func (q *Queue) open(cfg *QueueConfig) error {
 	if err := q.rx.Set(OptDropCount, 1); err != nil {
 		return err
 	}
-	if err := q.rx.SetStamps(Stamps{}); err != nil {
+	if err := q.rx.SetStamps(Stamps{RxHardware: cfg.Hardware}); err != nil {
 		return err
 	}
 	if cfg.Interface == 0 {
@@ -378,6 +379,9 @@ func (q *Queue) frame(i int, f *link.Frame) {
 	c := &q.control
 	c.Parse(q.msgs.Control(i))
 	f.Time = c.Time
+	if !c.Hardware.IsZero() {
+		f.Time, f.TimeSource = c.Hardware, link.TimeHardware
+	}
 	if c.HasAux {
 		f.WireLen = head + int(c.WireLen)
 		c.Describe(&f.Info)

@@ -36,6 +36,7 @@ type Config struct {
 	NoOutgoing  bool // only frames that this host received
 	NoIncoming  bool // only frames that this host sent
 	Cooked      Cooked
+	Hardware    bool // times are those of the device, where it has stamped a frame
 }
 
 // A Socket is an AF_PACKET socket with a TPACKET_V3 receive ring, and a second
@@ -130,6 +131,12 @@ func (s *Socket) open(cfg *Config) error {
 		return err
 	}
 	s.ring = &s.rings.Rx
+	if cfg.Hardware {
+		const flags = unix.SOF_TIMESTAMPING_RAW_HARDWARE | unix.SOF_TIMESTAMPING_SOFTWARE
+		if err := unix.SetsockoptInt(fd, unix.SOL_PACKET, unix.PACKET_TIMESTAMP, flags); err != nil {
+			return os.NewSyscallError("setsockopt PACKET_TIMESTAMP", err)
+		}
+	}
 
 	if cfg.Interface == 0 {
 		return nil // nothing to be promiscuous, to send on, or to ask for
