@@ -75,6 +75,43 @@ const (
 )
 
 func openXDP(ifi link.Interface, cfg *Config) (Backend, error) {
+	b, err := openXDPQueues(ifi, cfg, nil, nil)
+	if err != nil {
+		return nil, err
+	}
+	return b, nil
+}
+
+// openXDPGroup opens n backends that share the queues of an interface. Which
+// frames are in a queue is the device's choice.
+func openXDPGroup(ifi link.Interface, n int, cfg *Config) (all []Backend, err error) {
+	if cfg.Fanout != FanoutHash && cfg.Fanout != FanoutQueue {
+		return nil, fmt.Errorf("%w: fanout %v with AF_XDP, where the device chooses: use FanoutQueue", errors.ErrUnsupported, cfg.Fanout)
+	}
+	queues := sys.XDPQueues(ifi.Name)
+	if n > queues {
+		return nil, &advice{fmt.Errorf("%w: %d Sniffers by AF_XDP on an interface with %d queues", errors.ErrUnsupported, n, queues),
+			"ask for fewer of them, or for more queues: ethtool -L " + ifi.Name + " combined N"}
+	}
+	var share *sys.XDP
+	for i := range n {
+		var own []int
+		for q := i; q < queues; q += n {
+			own = append(own, q)
+		}
+		b, err := openXDPQueues(ifi, cfg, own, share)
+		if err != nil {
+			return all, err
+		}
+		all = append(all, b)
+		share = b.x
+	}
+	return all, nil
+}
+
+// openXDPQueues opens the queues of an interface, nil for all of them, by the
+// program that share has, nil for one of its own.
+func openXDPQueues(ifi link.Interface, cfg *Config, queues []int, share *sys.XDP) (*xdpBackend, error) {
 	if ifi.Link != link.TypeEthernet {
 		return nil, fmt.Errorf("%w: AF_XDP on an interface that is not Ethernet: use BackendRing", errors.ErrUnsupported)
 	}
@@ -111,9 +148,17 @@ func openXDP(ifi link.Interface, cfg *Config) (Backend, error) {
 		Pieces:      pieces,
 		Ready:       b.own.pending,
 		Linger:      lingerFor(cfg),
+		Queues:      queues,
+		Share:       share,
+	}
+	if share != nil {
+		c.Mode = share.Mode()
 	}
 	if cfg.Direction == Out {
-		c.Queues, c.RxChunks = []int{0}, 0
+		if queues == nil {
+			queues = []int{0}
+		}
+		c.Queues, c.RxChunks = queues[:1], 0
 	}
 	var err error
 	if b.x, err = sys.OpenXDP(c); err != nil {

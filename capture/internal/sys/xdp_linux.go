@@ -60,6 +60,10 @@ type XDPConfig struct {
 	// Ready, if it is set, is asked for another reason for [XDP.Wait] to
 	// return, besides frames.
 	Ready func() bool
+	// Share has other queues of the same interface, and the program that frames
+	// of these come by as well; nil for a program of its own. Mode must be that of
+	// Share.
+	Share *XDP
 	// Linger is how long [XDP.Wait] may let frames gather while they come
 	// faster than one in this time; 0 for not at all. It does so only where
 	// there is room for many.
@@ -79,8 +83,10 @@ type XDP struct {
 	mem    *umem
 
 	link    *BPFLink
-	gate    *BPFMap // what the attached program goes on with: nothing, or a filter
+	gate    *BPFMap // what the attached program goes on with, by queue: nothing, or a filter
 	sockets *BPFMap // by queue
+	users   *xdpUsers
+	frozen  bool // by Freeze
 
 	poller  *poller // of the sockets and the monitor
 	monitor int     // rtnetlink socket that says what happens to interfaces
@@ -96,6 +102,12 @@ type XDP struct {
 	ready   func(fd uintptr) bool // made once, so that a wait does not allocate
 	outcome error                 // written by ready
 	missed  MissMeter
+}
+
+// xdpUsers counts those that share a program.
+type xdpUsers struct {
+	all    atomic.Int32
+	frozen atomic.Int32 // those that have called Freeze
 }
 
 // OpenXDP opens sockets that receive nothing yet.
@@ -117,7 +129,7 @@ func (x *XDP) open() error {
 		return err
 	}
 	if x.cfg.Queues == nil {
-		n := xdpQueues(x.cfg.Name)
+		n := XDPQueues(x.cfg.Name)
 		for i := range n {
 			x.cfg.Queues = append(x.cfg.Queues, i)
 		}
@@ -168,16 +180,23 @@ func (x *XDP) attach(m XDPMode) error {
 	if x.cfg.RxChunks == 0 || x.link != nil && m != XDPGeneric {
 		return nil
 	}
+	if s := x.cfg.Share; s != nil {
+		x.link, x.gate, x.sockets, x.users = s.link, s.gate, s.sockets, s.users
+		x.users.all.Add(1)
+		return nil
+	}
 	var err error
 	if x.sockets == nil {
-		queues := 0
+		x.users = new(xdpUsers)
+		x.users.all.Store(1)
+		queues := XDPQueues(x.cfg.Name) // others may share them
 		for _, q := range x.cfg.Queues {
 			queues = max(queues, q+1)
 		}
 		if x.sockets, err = NewXSKMap(queues); err != nil {
 			return err
 		}
-		if x.gate, err = NewProgramMap(1); err != nil {
+		if x.gate, err = NewProgramMap(queues); err != nil {
 			return err
 		}
 	}
@@ -193,7 +212,7 @@ func (x *XDP) attach(m XDPMode) error {
 	// gate, or passes the frame to the host when there is none.
 	var p ebpf.Program
 	p.LoadMap(ebpf.R2, x.gate.FD())
-	p.ALU32Imm(ebpf.Mov, ebpf.R3, 0)
+	p.Load(ebpf.Word, ebpf.R3, ebpf.R1, xdpMDQueue)
 	p.Call(ebpf.TailCall)
 	p.ALU32Imm(ebpf.Mov, ebpf.R0, xdpPass)
 	p.Exit()
@@ -362,9 +381,9 @@ func (x *XDP) openPoller() error {
 	return nil
 }
 
-// xdpQueues returns how many queues an interface receives on: ethtool -l, and
+// XDPQueues returns how many queues an interface receives on: ethtool -l, and
 // 1 where the driver does not say.
-func xdpQueues(name string) int {
+func XDPQueues(name string) int {
 	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return 1
@@ -431,8 +450,13 @@ func (x *XDP) Start(filter *cbpf.Program) error {
 		return err
 	}
 	defer prog.Close()
-	if err := x.gate.Set(0, prog.FD()); err != nil {
-		return err
+	for i, id := range x.cfg.Queues {
+		if err := x.gate.Set(uint32(id), prog.FD()); err != nil {
+			for _, id := range x.cfg.Queues[:i] {
+				_ = x.gate.Delete(uint32(id))
+			}
+			return err
+		}
 	}
 	x.stopped.Store(false)
 	return nil
@@ -451,8 +475,10 @@ func (x *XDP) Stop() error {
 		x.stopped.Store(true)
 		return nil
 	}
-	if err := x.gate.Delete(0); err != nil {
-		return err
+	for _, id := range x.cfg.Queues {
+		if err := x.gate.Delete(uint32(id)); err != nil {
+			return err
+		}
 	}
 	// A driver runs the program and puts frames into the rings within one
 	// read-side section of RCU, and this system call waits until every such
@@ -465,9 +491,13 @@ func (x *XDP) Stop() error {
 }
 
 // Freeze makes the filter that is set the last one: Start and Stop fail with
-// EPERM.
+// EPERM. Where others share the program, it is when all of them have called it.
 func (x *XDP) Freeze() error {
-	if x.gate == nil {
+	if x.gate == nil || x.frozen {
+		return nil
+	}
+	x.frozen = true
+	if x.users.frozen.Add(1) < x.users.all.Load() {
 		return nil
 	}
 	return x.gate.Freeze()
@@ -930,12 +960,18 @@ func (x *XDP) CloseKeep() error {
 	if x.poller != nil {
 		errs = append(errs, x.poller.close())
 	}
-	if x.link != nil {
+	last := x.users == nil || x.users.all.Add(-1) == 0
+	if !last && !x.stopped.Load() {
+		for _, id := range x.cfg.Queues {
+			_ = x.gate.Delete(uint32(id)) // not after Freeze
+		}
+	}
+	if x.link != nil && last {
 		errs = append(errs, x.link.Close())
 	}
 	errs = append(errs, x.closeSockets())
 	for _, m := range []*BPFMap{x.gate, x.sockets} {
-		if m != nil {
+		if m != nil && last {
 			errs = append(errs, m.Close())
 		}
 	}
