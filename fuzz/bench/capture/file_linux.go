@@ -48,7 +48,8 @@ func (b *bench) file() error {
 	cases := rows(b, []receiveCase{
 		to("tcpdump -w (pcap)", tcpdump(path), nil),
 		to("dumpcap -w (pcapng)", dumpcap(path), nil),
-		to("pkts sniff -w (pcapng)", pktsSniff(exe, path), noPkts),
+		to("pkts sniff -w (pcapng)", pktsSniff(exe, "pcapng", path), noPkts),
+		to("pkts sniff -w (pcap)", pktsSniff(exe, "pcap", path), noPkts),
 	}, func(c receiveCase) string { return c.name })
 	return b.offerTo(cases, func(size, rate int, samples [][]sample, errs []error) {
 		base := make([]float64, 2) // of tcpdump and dumpcap

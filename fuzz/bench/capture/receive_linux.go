@@ -27,6 +27,7 @@ func (b *bench) receiveCases() []receiveCase {
 		{name: "gopacket/afpacket, zero copy", make: mine("gopacket")},
 		{name: "gopkts, ring", make: mine("ring")},
 		{name: "gopkts, ring, NextBatch 64", make: mine("ring/64")},
+		{name: "gopkts, as Open chooses, NextBatch 64", make: mine("open")},
 		{name: "gopkts, messages", make: mine("messages")},
 		{name: "gopkts, messages, NextBatch 64", make: mine("messages/64")},
 		{name: "gopkts, XDP", make: mine("xdp"), xdp: true},

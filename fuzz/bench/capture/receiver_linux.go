@@ -59,6 +59,7 @@ func receivers() map[string]func(ifi string, size int) (receiver, error) {
 		"ring":            ours(capture.BackendRing, false, 1),
 		"ring+fields":     ours(capture.BackendRing, true, 1),
 		"ring/64":         ours(capture.BackendRing, false, batch),
+		"open":            ours(capture.BackendAuto, false, batch),
 		"messages":        ours(capture.BackendMessages, false, 1),
 		"messages/64":     ours(capture.BackendMessages, false, batch),
 		"xdp":             ours(capture.BackendXDP, false, 1),
