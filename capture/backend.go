@@ -100,3 +100,14 @@ type BatchSender interface {
 	// next one did not; it is nil exactly when all did.
 	SendBatch(frames [][]byte) (int, error)
 }
+
+// BatchReader is implemented by a [Backend] that hands out several frames at
+// once in less time than one after the other, for [Sniffer.NextBatch].
+type BatchReader interface {
+	// NextBatch is Next for up to len(frames) frames, which is at least 1: it
+	// waits for the first one, takes with it those that are there already, and
+	// returns how many they are. All of them are valid until the next call of
+	// Next or NextBatch, and stay so as Next has it of one. The error is that of
+	// Next, and there is none with frames.
+	NextBatch(frames []link.Frame) (int, error)
+}

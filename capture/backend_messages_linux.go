@@ -3,6 +3,7 @@ package capture
 import (
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/gopkts/gopkts/capture/internal/sys"
 	"github.com/gopkts/gopkts/common/link"
@@ -18,6 +19,10 @@ const (
 
 // openMessages opens AF_PACKET without a ring: recvmmsg(2) and sendmmsg(2).
 func openMessages(ifi link.Interface, cfg *Config) (Backend, error) {
+	hardware, err := deviceStamps(ifi, cfg)
+	if err != nil {
+		return nil, err
+	}
 	cooked := cookedFor(ifi.Link)
 	// Memory that no frame is long enough for is never touched.
 	longest := min(cfg.SnapLen, DefaultSnapLen)
@@ -32,6 +37,8 @@ func openMessages(ifi link.Interface, cfg *Config) (Backend, error) {
 		NoOutgoing:  cfg.Direction == In,
 		NoIncoming:  cfg.Direction == Out,
 		Cooked:      cooked.sys(),
+		Hardware:    hardware,
+		Linger:      lingerFor(cfg),
 	})
 	if err != nil {
 		return nil, openAdvice(err)
@@ -44,4 +51,14 @@ func openMessages(ifi link.Interface, cfg *Config) (Backend, error) {
 		Type:   BackendMessages,
 		Detail: fmt.Sprintf("recvmmsg of %d frames, socket buffer of %d KiB", count, buffer>>10),
 	})
+}
+
+// lingerFor returns how long frames may gather where the kernel has no timer for
+// it. More than a millisecond would save little, and less is not possible: the
+// runtime waits in whole ones.
+func lingerFor(cfg *Config) time.Duration {
+	if cfg.Timeout <= minTimeout {
+		return 0
+	}
+	return time.Millisecond
 }

@@ -28,6 +28,8 @@ type packetSource interface {
 	Discard() error
 	LockFilter() error
 	Next(f *link.Frame) error
+	NextBatch(frames []link.Frame) (int, error)
+	Cursor() *sys.Cursor
 	Interrupt()
 	Send(b []byte) error
 	SendBatch(frames [][]byte) (int, error)
@@ -40,6 +42,7 @@ var (
 	_ Backend     = (*packetBackend)(nil)
 	_ Describer   = (*packetBackend)(nil)
 	_ BatchSender = (*packetBackend)(nil)
+	_ BatchReader = (*packetBackend)(nil)
 )
 
 // newPacketBackend makes a Backend of s, which belongs to it from then on.
@@ -77,6 +80,19 @@ func (p *packetBackend) Next(f *link.Frame) error {
 	}
 	return p.watch.readError(err, p.ifi.Name)
 }
+
+func (p *packetBackend) NextBatch(frames []link.Frame) (int, error) {
+	p.watch.begin()
+	n, err := p.s.NextBatch(frames)
+	if err == nil {
+		p.watch.frame()
+		return n, nil
+	}
+	return 0, p.watch.readError(err, p.ifi.Name)
+}
+
+// cursor is for the Sniffer: see there.
+func (p *packetBackend) cursor() *sys.Cursor { return p.s.Cursor() }
 
 func (p *packetBackend) Interrupt() { p.s.Interrupt() }
 

@@ -9,6 +9,10 @@ import (
 
 // openRing opens AF_PACKET with a TPACKET_V3 ring.
 func openRing(ifi link.Interface, cfg *Config) (Backend, error) {
+	hardware, err := deviceStamps(ifi, cfg)
+	if err != nil {
+		return nil, err
+	}
 	cooked := cookedFor(ifi.Link)
 	s, err := sys.Open(&sys.Config{
 		Interface:   ifi.Index,
@@ -21,6 +25,7 @@ func openRing(ifi link.Interface, cfg *Config) (Backend, error) {
 		NoOutgoing:  cfg.Direction == In,
 		NoIncoming:  cfg.Direction == Out,
 		Cooked:      cooked.sys(),
+		Hardware:    hardware,
 	})
 	if err != nil {
 		return nil, openAdvice(err)

@@ -35,6 +35,7 @@ type xdpBackend struct {
 	// What the reader has.
 	batch   [64]sys.XDPFrame
 	at, n   int    // of batch: the frame that is next, and the end
+	held    int    // how many before at make up the frames that were read last
 	joined  []byte // the last frame, when it came in pieces
 	time    time.Time
 	keep    uint32        // how many bytes of a frame to keep,
@@ -59,6 +60,7 @@ var (
 	_ Backend     = (*xdpBackend)(nil)
 	_ Describer   = (*xdpBackend)(nil)
 	_ BatchSender = (*xdpBackend)(nil)
+	_ BatchReader = (*xdpBackend)(nil)
 )
 
 const (
@@ -73,8 +75,48 @@ const (
 )
 
 func openXDP(ifi link.Interface, cfg *Config) (Backend, error) {
+	b, err := openXDPQueues(ifi, cfg, nil, nil)
+	if err != nil {
+		return nil, err
+	}
+	return b, nil
+}
+
+// openXDPGroup opens n backends that share the queues of an interface. Which
+// frames are in a queue is the device's choice.
+func openXDPGroup(ifi link.Interface, n int, cfg *Config) (all []Backend, err error) {
+	if cfg.Fanout != FanoutHash && cfg.Fanout != FanoutQueue {
+		return nil, fmt.Errorf("%w: fanout %v with AF_XDP, where the device chooses: use FanoutQueue", errors.ErrUnsupported, cfg.Fanout)
+	}
+	queues := sys.XDPQueues(ifi.Name)
+	if n > queues {
+		return nil, &advice{fmt.Errorf("%w: %d Sniffers by AF_XDP on an interface with %d queues", errors.ErrUnsupported, n, queues),
+			"ask for fewer of them, or for more queues: ethtool -L " + ifi.Name + " combined N"}
+	}
+	var share *sys.XDP
+	for i := range n {
+		var own []int
+		for q := i; q < queues; q += n {
+			own = append(own, q)
+		}
+		b, err := openXDPQueues(ifi, cfg, own, share)
+		if err != nil {
+			return all, err
+		}
+		all = append(all, b)
+		share = b.x
+	}
+	return all, nil
+}
+
+// openXDPQueues opens the queues of an interface, nil for all of them, by the
+// program that share has, nil for one of its own.
+func openXDPQueues(ifi link.Interface, cfg *Config, queues []int, share *sys.XDP) (*xdpBackend, error) {
 	if ifi.Link != link.TypeEthernet {
 		return nil, fmt.Errorf("%w: AF_XDP on an interface that is not Ethernet: use BackendRing", errors.ErrUnsupported)
+	}
+	if err := checkTimestamp(cfg.Timestamp, []TimestampType{TimestampHost}); err != nil {
+		return nil, err
 	}
 	// A chunk for the longest frame; a frame that does not fit the largest
 	// chunk, which is a page, takes several.
@@ -105,9 +147,18 @@ func openXDP(ifi link.Interface, cfg *Config) (Backend, error) {
 		Promiscuous: cfg.Promiscuous,
 		Pieces:      pieces,
 		Ready:       b.own.pending,
+		Linger:      lingerFor(cfg),
+		Queues:      queues,
+		Share:       share,
+	}
+	if share != nil {
+		c.Mode = share.Mode()
 	}
 	if cfg.Direction == Out {
-		c.Queues, c.RxChunks = []int{0}, 0
+		if queues == nil {
+			queues = []int{0}
+		}
+		c.Queues, c.RxChunks = queues[:1], 0
 	}
 	var err error
 	if b.x, err = sys.OpenXDP(c); err != nil {
@@ -202,23 +253,15 @@ func (b *xdpBackend) Stop() error {
 func (b *xdpBackend) Discard() error {
 	b.own.discard(b.ownHeld)
 	b.ownTurn = 0
-	// The frame before at is the one that stays.
-	if b.at > 0 {
-		last := b.batch[b.at-1]
-		if err := b.x.Release(b.batch[:b.at-1]); err != nil {
-			return err
-		}
-		if err := b.x.Release(b.batch[b.at:b.n]); err != nil {
-			return err
-		}
-		b.batch[0], b.at, b.n = last, 1, 1
-	} else {
-		n := b.n
-		b.n = 0
-		if err := b.x.Release(b.batch[:n]); err != nil {
-			return err
-		}
+	// Those before at that are held stay.
+	if err := b.x.Release(b.batch[:b.at-b.held]); err != nil {
+		return err
 	}
+	if err := b.x.Release(b.batch[b.at:b.n]); err != nil {
+		return err
+	}
+	copy(b.batch[:], b.batch[b.at-b.held:b.at])
+	b.at, b.n = b.held, b.held
 	return b.x.Discard()
 }
 
@@ -242,16 +285,17 @@ func (b *xdpBackend) Next(f *link.Frame) error {
 			b.ownTurn--
 			b.own.first(f, b.ifi.Index)
 			b.ownHeld = true
+			b.held = 0
 			return nil
 		}
 		if b.at < b.n {
-			frame := b.batch[b.at]
-			b.at++
-			b.fill(f, frame)
+			from := b.at
+			b.take(f)
+			b.held = b.at - from
 			return nil
 		}
 		n := b.n
-		b.at, b.n = 0, 0
+		b.at, b.n, b.held = 0, 0, 0
 		if err := b.x.Release(b.batch[:n]); err != nil {
 			return err
 		}
@@ -288,6 +332,30 @@ func (b *xdpBackend) Next(f *link.Frame) error {
 			return closedError(err)
 		}
 	}
+}
+
+// NextBatch returns a frame that came in pieces, or one of this host, alone: there
+// is memory for one of either.
+func (b *xdpBackend) NextBatch(frames []link.Frame) (int, error) {
+	if err := b.Next(&frames[0]); err != nil {
+		return 0, err
+	}
+	n := 1
+	if b.ownHeld || b.held > 1 {
+		return n, nil
+	}
+	for ; n < len(frames) && b.at < b.n && !b.batch[b.at].More(); n++ {
+		b.take(&frames[n])
+		b.held++
+	}
+	return n, nil
+}
+
+// take fills f from the frame that is next in the batch.
+func (b *xdpBackend) take(f *link.Frame) {
+	frame := b.batch[b.at]
+	b.at++
+	b.fill(f, frame)
 }
 
 // fill fills f from a received frame, of which the first piece is given.
@@ -440,11 +508,13 @@ func (b *xdpBackend) Close() error {
 	b.statsMu.Lock()
 	defer b.statsMu.Unlock()
 	b.closed = true
-	var last sys.XDPFrame
-	if b.at > 0 && !b.ownHeld {
-		last = b.batch[b.at-1]
+	switch b.held {
+	case 0:
+		return b.x.Close(sys.XDPFrame{})
+	case 1:
+		return b.x.Close(b.batch[b.at-1])
 	}
-	return b.x.Close(last)
+	return b.x.CloseKeep()
 }
 
 // xdpEchoes is a queue of frames that were sent, for one sender at a time and

@@ -42,7 +42,10 @@ type Config struct {
 	// Timeout is how long the operating system may hold a frame back in order
 	// to deliver more of them at once, from 1 ms to 60 s in whole
 	// milliseconds. 0 means [DefaultTimeout]. The kernel may take twice as
-	// long. BackendMessages holds nothing back.
+	// long. BackendMessages and BackendXDP give a frame to a reader that waits at
+	// once, and let those behind it gather for a millisecond or two as long as
+	// they come faster than one in a millisecond and the buffer has room for
+	// thousands of them; with 1 ms they hold nothing back.
 	Timeout time.Duration
 
 	// Immediate asks for every frame as soon as the platform can deliver it,
@@ -55,6 +58,10 @@ type Config struct {
 	// [DefaultBufferSize]. It is rounded up to what the platform can do; with
 	// BackendMessages, the system may set a limit: [Sniffer.Backend] tells.
 	BufferSize int
+
+	// Timestamp is whose clock the frames' times come from. [Open] fails with a
+	// [*TimestampError] where there is no such; [TimestampTypes] tells before.
+	Timestamp TimestampType
 
 	// Backend is how the frames get from the kernel to the program, on
 	// platforms with more than one way. The zero value leaves the choice to
@@ -116,7 +123,7 @@ const (
 	// filter accepts away from the host, which does not receive it any more,
 	// and leaves the host the rest. Of what is sent it sees only what the
 	// Sniffer itself sends. An interface can have one such Sniffer at a time;
-	// Timeout, Immediate and the shape of Ring have no meaning for it.
+	// the shape of Ring has no meaning for it.
 	BackendXDP
 )
 
@@ -157,7 +164,7 @@ var ErrConfig = errors.New("illegal configuration")
 const (
 	minTimeout   = time.Millisecond
 	maxTimeout   = time.Minute
-	defaultBlock = 256 << 10
+	defaultBlock = 1 << 20
 	ringAlign    = 16 // TPACKET_ALIGNMENT
 	minFrameSize = 128
 	// maxRing keeps ring offsets within 32 bits, which is what the kernel
@@ -178,6 +185,8 @@ func (c *Config) Normalize() (Config, error) {
 		return n, illegal("SnapLen is %d: must not be negative", n.SnapLen)
 	case n.Direction > Out:
 		return n, illegal("Direction is %d: must be Both, In or Out", n.Direction)
+	case int(n.Timestamp) >= len(timestampNames):
+		return n, illegal("Timestamp is %d: must be one of the Timestamp constants", n.Timestamp)
 	case int(n.Backend) >= len(backendNames):
 		return n, illegal("Backend is %d: must be one of the Backend constants", n.Backend)
 	case int(n.Fanout) >= len(fanoutNames):
@@ -237,7 +246,7 @@ func ringFor(size int) (Ring, error) {
 	}
 	// A small buffer gets small blocks, so that there are several of them; but
 	// never too small for a frame of 64 KiB.
-	for block > 128<<10 && size < 4*block {
+	for block > 128<<10 && size < 8*block {
 		block /= 2
 	}
 	if size > maxRing-block {

@@ -32,6 +32,10 @@ const (
 	FanoutRandom
 	// FanoutQueue chooses by the receive queue of the interface, which keeps
 	// those frames together that the device puts into one queue.
+	//
+	// With [BackendXDP] there is no other way: each Sniffer has every n-th queue,
+	// and FanoutHash is the same, which it is in effect on a device that spreads
+	// its queues by a hash of the flow. What a Sniffer sends, it captures itself.
 	FanoutQueue
 )
 
@@ -230,9 +234,4 @@ func (g *Group) Close() error {
 		}
 	}
 	return errors.Join(errs...)
-}
-
-// noFanout is the error of a backend of which an interface has only one.
-func noFanout(t BackendType) error {
-	return fmt.Errorf("%w: backend %v cannot share the frames: ask for a group of one", errors.ErrUnsupported, t)
 }

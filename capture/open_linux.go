@@ -55,8 +55,8 @@ func openShared(ifi link.Interface, n int, cfg *Config) (all []Backend, err erro
 			all = nil
 		}
 	}()
-	if n > 1 && cfg.Backend != BackendRing && cfg.Backend != BackendMessages {
-		return nil, noFanout(cfg.Backend)
+	if n > 1 && cfg.Backend == BackendXDP {
+		return openXDPGroup(ifi, n, cfg)
 	}
 	mode, group := fanoutMode(cfg.Fanout), 0
 	for range n {

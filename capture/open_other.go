@@ -28,3 +28,8 @@ func openGroup(ifi link.Interface, n int, cfg *Config) ([]Backend, error) {
 func open(link.Interface, *Config) (Backend, error) {
 	return nil, fmt.Errorf("%w: no capture backend for %s yet: capture elsewhere, or give NewSniffer a Backend", errors.ErrUnsupported, runtime.GOOS)
 }
+
+// noFanout is the error of a backend of which an interface has only one.
+func noFanout(t BackendType) error {
+	return fmt.Errorf("%w: backend %v cannot share the frames: ask for a group of one", errors.ErrUnsupported, t)
+}

@@ -463,3 +463,136 @@ func TestXDPSoak(t *testing.T) {
 		t.Errorf("Stats = %+v, %v, and of the sender %+v, %v, want %d frames each", st, err, own, ownErr, total)
 	}
 }
+
+// TestXDPGroup shares the queues of an interface among several Sniffers.
+func TestXDPGroup(t *testing.T) {
+	here := netns.New(t)
+	here.Run(t, "ip", "link", "add", "veth0", "numrxqueues", "4", "numtxqueues", "4",
+		"type", "veth", "peer", "name", "veth1", "numrxqueues", "4", "numtxqueues", "4")
+	for _, name := range []string{"veth0", "veth1"} {
+		here.SetUp(t, name, true)
+	}
+	for _, name := range []string{"veth0", "veth1"} {
+		here.WaitReady(t, name)
+	}
+	open := func(n int, cfg capture.Config) (g *capture.Group, err error) {
+		cfg.Backend = capture.BackendXDP
+		err = here.Do(func() error {
+			g, err = capture.OpenGroup("veth0", n, &cfg)
+			return err
+		})
+		return g, err
+	}
+	if _, err := open(5, capture.Config{}); !errors.Is(err, errors.ErrUnsupported) || !strings.Contains(err.Error(), "ethtool -L veth0") {
+		t.Errorf("5 Sniffers of 4 queues: %v", err)
+	}
+	if _, err := open(2, capture.Config{Fanout: capture.FanoutCPU}); !errors.Is(err, errors.ErrUnsupported) {
+		t.Errorf("fanout by processor: %v", err)
+	}
+	const members = 3 // one has two queues
+	g, err := open(members, capture.Config{Fanout: capture.FanoutQueue})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer g.Close()
+	sniffers := g.Sniffers()
+	if b := sniffers[0].Backend(); !strings.Contains(b.Detail, "2 queues") {
+		t.Errorf("the first one: %v, want 2 queues", b)
+	}
+	peer := openPeer(t, here, "veth1")
+	mac := here.Interface(t, "veth0").MAC
+	const flows = 64
+	send := func() {
+		t.Helper()
+		for i := range flows {
+			b := make([]byte, 60)
+			copy(b, mac[:])
+			copy(b[6:], []byte{2, 0, 0, 0, 0, 1, 0x08, 0x00, 0x45, 0, 0, 46, 0, 0, 0, 0, 64, 17})
+			copy(b[26:], []byte{192, 0, 2, 2, 192, 0, 2, 1, byte(i), 1, 0, 53, 0, 26})
+			if err := peer.Send(b); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if err := g.Activate(nil); err != nil {
+		t.Fatal(err)
+	}
+	send()
+	send()
+	// A flow is with one Sniffer, both times.
+	owner := make(map[byte]int)
+	var counts [members]int
+	for i, frames := range drainGroup(t, g) {
+		for _, f := range frames {
+			flow := f.Data[34]
+			if at, ok := owner[flow]; ok && at != i {
+				t.Errorf("flow %d is with Sniffers %d and %d", flow, at, i)
+			}
+			owner[flow] = i
+			counts[i]++
+		}
+	}
+	if len(owner) != flows || counts[0]+counts[1]+counts[2] != 2*flows {
+		t.Fatalf("%d flows, frames %v, want %d and %d altogether", len(owner), counts, flows, 2*flows)
+	}
+	for i, n := range counts {
+		if n == 0 {
+			t.Errorf("Sniffer %d got nothing", i)
+		}
+	}
+
+	// The filter of one is its own, and goes with it.
+	if err := sniffers[0].Activate([]bpf.RawInstruction{{Op: 0x06}}); err != nil { // ret #0
+		t.Fatal(err)
+	}
+	if err := sniffers[1].Activate(nil); err != nil {
+		t.Fatal(err)
+	}
+	send()
+	if err := sniffers[1].Deactivate(); err != nil {
+		t.Fatal(err)
+	}
+	if got := len(drain(t, sniffers[1])); got != counts[1]/2 {
+		t.Errorf("the second one got %d frames, want %d", got, counts[1]/2)
+	}
+	// One can go, and the others go on.
+	if err := sniffers[0].Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := sniffers[2].Activate(nil); err != nil {
+		t.Fatal(err)
+	}
+	send()
+	if err := sniffers[2].Lock(); err != nil {
+		t.Fatal(err)
+	}
+	if err := sniffers[2].Deactivate(); !errors.Is(err, capture.ErrLocked) {
+		t.Errorf("Deactivate after Lock: %v", err)
+	}
+	if err := sniffers[1].Activate(nil); err != nil {
+		t.Errorf("Activate when another one is locked: %v", err)
+	}
+	if err := sniffers[2].SetReadDeadline(time.Now().Add(10 * time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	var f link.Frame
+	for range counts[2] / 2 {
+		if err := sniffers[2].Next(&f); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := g.Close(); err != nil {
+		t.Fatal(err)
+	}
+	// All of it is free again.
+	g, err = open(4, capture.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := g.Lock(); err != nil {
+		t.Error(err)
+	}
+	if err := g.Close(); err != nil {
+		t.Error(err)
+	}
+}

@@ -90,6 +90,7 @@ func Run(t *testing.T, fixture func(t *testing.T) *Fixture, except ...string) {
 		{"SnapLen", testSnapLen},
 		{"FilterLength", testFilterLength},
 		{"ReadInto", testReadInto},
+		{"NextBatch", testNextBatch},
 		{"Loss", testLoss},
 		{"Stats", testStats},
 		{"Deadline", testDeadline},
@@ -715,6 +716,110 @@ func testReadInto(t *testing.T, x *Fixture) {
 	if st, err := s.Stats(); err != nil || st.Truncated != uint64(len(x.Seen)) {
 		t.Errorf("Stats = %+v, %v, want %d truncated", st, err, len(x.Seen))
 	}
+}
+
+// testNextBatch reads many frames at once, of which all are to be there at the
+// same time, also behind Activate and Close.
+func testNextBatch(t *testing.T, x *Fixture) {
+	s := x.openActive(t, &capture.Config{SnapLen: 1000})
+	deadline(t, s, patience)
+	if n, err := s.NextBatch(nil); n != 0 || err != nil {
+		t.Errorf("NextBatch of nothing = %d, %v", n, err)
+	}
+	const total = 300
+	size := func(n uint32) int { return minFrame + int(n*37)%(x.MaxFrame-minFrame+1) }
+	for i := range uint32(total) {
+		x.inject(t, x.frame('a', i, size(i)))
+	}
+	all := total * len(x.Seen)
+	x.waitReceived(t, s, total)
+	cut := 0
+	check := func(frames []link.Frame, from int) {
+		t.Helper()
+		for i, f := range frames {
+			number := uint32((from + i) / len(x.Seen))
+			want := x.frame('a', number, size(number))
+			kept := want[:min(len(want), 1000)]
+			if !bytes.Equal(f.Data, kept) || f.WireLen != len(want) || f.Link != s.Link() {
+				t.Fatalf("frame %d of the batch from %d on: got %d bytes of %d, %v, % x, want %d of %d, % x",
+					i, from, len(f.Data), f.WireLen, f.Link, f.Data[:min(32, len(f.Data))], len(kept), len(want), want[:32])
+			}
+		}
+	}
+	frames := make([]link.Frame, 64)
+	read := 0
+	for round := 0; read < all-20; round++ {
+		n, err := 1, error(nil)
+		if round%3 == 2 {
+			err = s.Next(&frames[0])
+		} else {
+			n, err = s.NextBatch(frames[:min(1+round*7%len(frames), all-20-read)])
+		}
+		if err != nil || n < 1 {
+			t.Fatalf("%d frames, %v", n, err)
+		}
+		check(frames[:n], read)
+		for _, f := range frames[:n] {
+			if f.Truncated() {
+				cut++
+			}
+		}
+		read += n
+	}
+	if st, err := s.Stats(); err != nil || st.Truncated != uint64(cut) {
+		t.Errorf("Stats = %+v, %v, want %d truncated", st, err, cut)
+	}
+	// What is behind the batch is forgotten; the batch is not.
+	n, err := s.NextBatch(frames[:10])
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Activate(nil); err != nil {
+		t.Fatal(err)
+	}
+	check(frames[:n], read)
+	for i := range uint32(total) {
+		x.inject(t, x.frame('a', i, size(i)))
+	}
+	x.waitReceived(t, s, 2*total)
+	check(frames[:n], read)
+	if n, err = s.NextBatch(frames[:10]); err != nil {
+		t.Fatal(err)
+	}
+	check(frames[:n], 0)
+	if err := s.Deactivate(); err != nil {
+		t.Fatal(err)
+	}
+	for read = n; ; read += n {
+		if n, err = s.NextBatch(frames); err != nil {
+			break
+		}
+		check(frames[:n], read)
+	}
+	if read != all || !errors.Is(err, capture.ErrNotActive) {
+		t.Fatalf("%d frames, %v, want %d and ErrNotActive", read, err, all)
+	}
+	checkError(t, "read", err)
+
+	if err := s.Activate(nil); err != nil {
+		t.Fatal(err)
+	}
+	for i := range uint32(20) {
+		x.inject(t, x.frame('a', i, size(i)))
+	}
+	x.waitReceived(t, s, 2*total+20)
+	if n, err = s.NextBatch(frames); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	runtime.GC()
+	check(frames[:n], 0)
+	if n, err := s.NextBatch(frames); n != 0 || !errors.Is(err, net.ErrClosed) {
+		t.Errorf("NextBatch after Close = %d, %v", n, err)
+	}
+	runtime.KeepAlive(s)
 }
 
 func testLoss(t *testing.T, x *Fixture) {
@@ -1609,11 +1714,13 @@ func testNoAllocs(t *testing.T, x *Fixture) {
 	deadline(t, s, patience)
 	var f link.Frame
 	buf := make([]byte, 2048)
+	two := make([]link.Frame, 2)
 	for name, read := range map[string]func() error{
-		"Next":     func() error { return s.Next(&f) },
-		"ReadInto": func() error { _, err := s.ReadInto(buf); return err },
+		"Next":      func() error { return s.Next(&f) },
+		"ReadInto":  func() error { _, err := s.ReadInto(buf); return err },
+		"NextBatch": func() error { _, err := s.NextBatch(two); return err },
 	} {
-		if got := testing.AllocsPerRun(runs/2, func() {
+		if got := testing.AllocsPerRun(runs/4, func() {
 			if err := read(); err != nil {
 				t.Fatal(err)
 			}

@@ -22,6 +22,10 @@ type QueueConfig struct {
 	NoOutgoing  bool   // only frames that this host received
 	NoIncoming  bool   // only frames that this host sent
 	Cooked      Cooked // the header that frames get instead of their own
+	Hardware    bool   // as in Config
+	// Linger is how long frames may gather while they come faster than one in
+	// this time; 0 for not at all. They do so only where there is room for many.
+	Linger time.Duration
 }
 
 // A Queue is an AF_PACKET socket that is read with recvmmsg(2) into memory of
@@ -29,6 +33,7 @@ type QueueConfig struct {
 // Socket's methods hold for those of the same name.
 type Queue struct {
 	rx     *PacketSocket
+	poller *poller      // of rx
 	tx     *Transmitter // nil in a cooked capture
 	rtnl   *Rtnl
 	index  int
@@ -47,8 +52,10 @@ type Queue struct {
 	lost    uint32 // value of SO_RXQ_OVFL that came last
 
 	ready   func(fd uintptr) bool // made once, so that a wait does not allocate
-	drained bool                  // written by ready
-	sockErr error                 // written by ready; reported when the queue is empty
+	try     func(fd int) error    // for ready
+	over    bool                  // written by try: the wait is
+	drained bool                  // written by try
+	sockErr error                 // written by try; reported when the queue is empty
 
 	prefix   []bpf.RawInstruction // put before every filter
 	outgoing bool                 // what this host sends is captured, too
@@ -60,6 +67,10 @@ type Queue struct {
 // where one begins at the same place within its page as all others do, they
 // take each other's place in the processor's cache.
 const stagger = 3 * 64
+
+// messageTruesize is what a short frame takes of the socket's buffer, roughly:
+// the kernel counts its descriptions of the frame, too.
+const messageTruesize = 768
 
 // OpenQueue makes a socket that captures nothing yet.
 func OpenQueue(cfg *QueueConfig) (*Queue, error) {
@@ -90,7 +101,13 @@ func (q *Queue) open(cfg *QueueConfig) error {
 	if q.rx, err = OpenPacket(unix.AF_PACKET, typ, 0, cfg.Name); err != nil {
 		return err
 	}
-	q.ready = q.receive
+	if q.poller, err = openPoller(cfg.Name); err != nil {
+		return err
+	}
+	if err := q.rx.Control(func(fd int) error { q.poller.add(fd); return nil }); err != nil {
+		return err
+	}
+	q.ready, q.try = q.isReady, q.receive
 	if err := q.rx.AttachFilter(rejectAll()); err != nil {
 		return err
 	}
@@ -111,13 +128,22 @@ func (q *Queue) open(cfg *QueueConfig) error {
 			return err
 		}
 	}
+	buffer, err := q.Buffer()
+	if err != nil {
+		return err
+	}
+	if buffer/messageTruesize >= minRoom {
+		// The kernel does not queue that many in a few milliseconds, nor would
+		// the number of them be known.
+		q.poller.patience = linger{time: cfg.Linger, most: q.msgs.Cap()}
+	}
 	if err := q.rx.Set(OptAuxdata, 1); err != nil {
 		return err
 	}
 	if err := q.rx.Set(OptDropCount, 1); err != nil {
 		return err
 	}
-	if err := q.rx.SetStamps(Stamps{}); err != nil {
+	if err := q.rx.SetStamps(Stamps{RxHardware: cfg.Hardware}); err != nil {
 		return err
 	}
 	if cfg.Interface == 0 {
@@ -235,6 +261,23 @@ func (q *Queue) Next(f *link.Frame) error {
 	return nil
 }
 
+// NextBatch is Next for as many frames as were received together, up to
+// len(frames), which is at least 1: it returns how many they are.
+func (q *Queue) NextBatch(frames []link.Frame) (int, error) {
+	if err := q.Next(&frames[0]); err != nil {
+		return 0, err
+	}
+	n := 1
+	for ; n < len(frames) && q.at < q.n; n++ {
+		q.frame(q.at, &frames[n])
+		q.at++
+	}
+	return n, nil
+}
+
+// Cursor returns nil: messages do not lie in blocks.
+func (q *Queue) Cursor() *Cursor { return nil }
+
 // wait returns nil when there are messages.
 func (q *Queue) wait() error {
 	if q.gone {
@@ -243,18 +286,27 @@ func (q *Queue) wait() error {
 	for i := range q.n {
 		q.msgs.SetRecv(i, 0, q.mem[i*q.slot:][q.cooked.Len():q.slot:q.slot])
 	}
+	full := q.n == q.msgs.Cap()
 	q.at, q.n = 0, 0
 	q.drained = false
-	if err := q.rx.Read(q.ready); err != nil {
-		if !errors.Is(err, os.ErrDeadlineExceeded) {
+	if full { // there is probably a rest
+		if err := q.rx.Control(q.try); err != nil {
 			return err
 		}
-		// Interrupt sets a deadline for lack of anything else that wakes the
-		// poller. The caller looks at why only after this.
-		if err := q.rx.SetReadDeadline(time.Time{}); err != nil {
+	}
+	if q.n == 0 && !q.stopped && q.sockErr == nil && q.poller.patience.due() {
+		if err := q.poller.pause(); err != nil {
 			return err
 		}
-		return ErrInterrupted
+		if err := q.rx.Control(q.try); err != nil {
+			return err
+		}
+		q.poller.patience.gathered(q.n)
+	}
+	if q.n == 0 && !q.drained {
+		if err := q.poller.wait(q.ready); err != nil {
+			return err
+		}
 	}
 	switch err := q.sockErr; {
 	case q.n > 0:
@@ -277,19 +329,29 @@ func (q *Queue) wait() error {
 	}
 }
 
-// receive tells the poller whether a wait is over.
-func (q *Queue) receive(fd uintptr) bool {
+// isReady tells the poller whether a wait is over.
+func (q *Queue) isReady(uintptr) bool {
+	q.over = false
+	if q.rx.Control(q.try) != nil {
+		return true // closed, of which the poller tells
+	}
+	return q.over
+}
+
+// receive receives what is there.
+func (q *Queue) receive(fd int) error {
 	for {
-		n, err := RecvMmsg(int(fd), q.msgs, 0, q.msgs.Cap(), unix.MSG_DONTWAIT|unix.MSG_TRUNC)
+		n, err := RecvMmsg(fd, q.msgs, 0, q.msgs.Cap(), unix.MSG_DONTWAIT|unix.MSG_TRUNC)
 		switch {
 		case err == nil:
-			q.n = n
-			return true
+			q.n, q.over = n, true
+			return nil
 		case err == unix.EAGAIN && q.stopped:
-			q.drained = true
-			return true
+			q.drained, q.over = true, true
+			return nil
 		case err == unix.EAGAIN:
-			return q.sockErr != nil
+			q.over = q.sockErr != nil
+			return nil
 		}
 		// What was captured comes before what went wrong.
 		q.sockErr = err
@@ -317,6 +379,9 @@ func (q *Queue) frame(i int, f *link.Frame) {
 	c := &q.control
 	c.Parse(q.msgs.Control(i))
 	f.Time = c.Time
+	if !c.Hardware.IsZero() {
+		f.Time, f.TimeSource = c.Hardware, link.TimeHardware
+	}
 	if c.HasAux {
 		f.WireLen = head + int(c.WireLen)
 		c.Describe(&f.Info)
@@ -331,8 +396,7 @@ func (q *Queue) frame(i int, f *link.Frame) {
 // Interrupt makes a waiting Next, or else the next one that has to wait, return
 // ErrInterrupted.
 func (q *Queue) Interrupt() {
-	// A closed file has no waiter: the error says nothing.
-	_ = q.rx.SetReadDeadline(time.Unix(1, 0))
+	q.poller.interrupt()
 }
 
 // Send transmits one frame.
@@ -366,6 +430,9 @@ func (q *Queue) SyscallConn() (syscall.RawConn, error) { return q.rx.Raw(), nil 
 // can be read as long as somebody has it.
 func (q *Queue) Close() error {
 	var errs []error
+	if q.poller != nil {
+		errs = append(errs, q.poller.close())
+	}
 	if q.rx != nil {
 		errs = append(errs, q.rx.Close())
 	}

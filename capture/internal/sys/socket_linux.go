@@ -36,6 +36,7 @@ type Config struct {
 	NoOutgoing  bool // only frames that this host received
 	NoIncoming  bool // only frames that this host sent
 	Cooked      Cooked
+	Hardware    bool // times are those of the device, where it has stamped a frame
 }
 
 // A Socket is an AF_PACKET socket with a TPACKET_V3 receive ring, and a second
@@ -58,6 +59,8 @@ type Socket struct {
 	bound   bool // frames come to the filter
 	stopped bool // the filter rejects all, and nothing is in flight
 	gone    bool // the interface was deleted
+
+	damage error // of the block that was read last, not said yet
 
 	ready   func(fd uintptr) bool // made once, so that a wait does not allocate
 	drained bool                  // written by ready
@@ -128,6 +131,12 @@ func (s *Socket) open(cfg *Config) error {
 		return err
 	}
 	s.ring = &s.rings.Rx
+	if cfg.Hardware {
+		const flags = unix.SOF_TIMESTAMPING_RAW_HARDWARE | unix.SOF_TIMESTAMPING_SOFTWARE
+		if err := unix.SetsockoptInt(fd, unix.SOL_PACKET, unix.PACKET_TIMESTAMP, flags); err != nil {
+			return os.NewSyscallError("setsockopt PACKET_TIMESTAMP", err)
+		}
+	}
 
 	if cfg.Interface == 0 {
 		return nil // nothing to be promiscuous, to send on, or to ask for
@@ -284,6 +293,7 @@ const membarrierGlobal = 1
 // Discard forgets what was captured before Stop. The frame that Next returned
 // last stays valid.
 func (s *Socket) Discard() error {
+	s.damage = nil
 	s.ring.Discard()
 	return nil
 }
@@ -302,6 +312,10 @@ func (s *Socket) Next(f *link.Frame) error {
 	// Within a block, which is nearly always, there is nothing else to do.
 	ok, err := s.ring.cur.Next(f)
 	for !ok && err == nil {
+		if s.damage != nil {
+			err, s.damage = s.damage, nil
+			return err
+		}
 		if ok, err = s.ring.nextBlock(f); !ok && err == nil {
 			err = s.wait()
 		}
@@ -310,6 +324,35 @@ func (s *Socket) Next(f *link.Frame) error {
 		return s.cook(f)
 	}
 	return err
+}
+
+// NextBatch is Next for as many frames as are left of a block, up to
+// len(frames), which is at least 1: it returns how many they are.
+func (s *Socket) NextBatch(frames []link.Frame) (int, error) {
+	if err := s.Next(&frames[0]); err != nil {
+		return 0, err
+	}
+	for n := 1; n < len(frames); n++ {
+		f := &frames[n]
+		ok, err := s.ring.cur.Next(f)
+		if ok && s.cooked != 0 {
+			err = s.cook(f)
+		}
+		if !ok || err != nil {
+			s.damage = err // said when it is the first thing to say
+			return n, nil
+		}
+	}
+	return len(frames), nil
+}
+
+// Cursor returns where Next has got to in the block that it reads, and nil when
+// there is more to a frame than what a cursor finds.
+func (s *Socket) Cursor() *Cursor {
+	if s.cooked != 0 {
+		return nil
+	}
+	return &s.ring.cur
 }
 
 // cook puts the header of a cooked frame before its data. The kernel leaves 28

@@ -60,6 +60,14 @@ type XDPConfig struct {
 	// Ready, if it is set, is asked for another reason for [XDP.Wait] to
 	// return, besides frames.
 	Ready func() bool
+	// Share has other queues of the same interface, and the program that frames
+	// of these come by as well; nil for a program of its own. Mode must be that of
+	// Share.
+	Share *XDP
+	// Linger is how long [XDP.Wait] may let frames gather while they come
+	// faster than one in this time; 0 for not at all. It does so only where
+	// there is room for many.
+	Linger time.Duration
 }
 
 // XDP is the AF_XDP sockets of the queues of one interface, on common memory,
@@ -75,13 +83,14 @@ type XDP struct {
 	mem    *umem
 
 	link    *BPFLink
-	gate    *BPFMap // what the attached program goes on with: nothing, or a filter
+	gate    *BPFMap // what the attached program goes on with, by queue: nothing, or a filter
 	sockets *BPFMap // by queue
+	users   *xdpUsers
+	frozen  bool // by Freeze
 
-	file    *os.File // an epoll set of the sockets and the monitor
-	raw     syscall.RawConn
-	monitor int // rtnetlink socket that says what happens to interfaces
-	promisc int // AF_PACKET socket that has the membership
+	poller  *poller // of the sockets and the monitor
+	monitor int     // rtnetlink socket that says what happens to interfaces
+	promisc int     // AF_PACKET socket that has the membership
 	rtnl    *Rtnl
 	buf     []byte // for the monitor
 
@@ -93,6 +102,12 @@ type XDP struct {
 	ready   func(fd uintptr) bool // made once, so that a wait does not allocate
 	outcome error                 // written by ready
 	missed  MissMeter
+}
+
+// xdpUsers counts those that share a program.
+type xdpUsers struct {
+	all    atomic.Int32
+	frozen atomic.Int32 // those that have called Freeze
 }
 
 // OpenXDP opens sockets that receive nothing yet.
@@ -114,7 +129,7 @@ func (x *XDP) open() error {
 		return err
 	}
 	if x.cfg.Queues == nil {
-		n := xdpQueues(x.cfg.Name)
+		n := XDPQueues(x.cfg.Name)
 		for i := range n {
 			x.cfg.Queues = append(x.cfg.Queues, i)
 		}
@@ -165,16 +180,23 @@ func (x *XDP) attach(m XDPMode) error {
 	if x.cfg.RxChunks == 0 || x.link != nil && m != XDPGeneric {
 		return nil
 	}
+	if s := x.cfg.Share; s != nil {
+		x.link, x.gate, x.sockets, x.users = s.link, s.gate, s.sockets, s.users
+		x.users.all.Add(1)
+		return nil
+	}
 	var err error
 	if x.sockets == nil {
-		queues := 0
+		x.users = new(xdpUsers)
+		x.users.all.Store(1)
+		queues := XDPQueues(x.cfg.Name) // others may share them
 		for _, q := range x.cfg.Queues {
 			queues = max(queues, q+1)
 		}
 		if x.sockets, err = NewXSKMap(queues); err != nil {
 			return err
 		}
-		if x.gate, err = NewProgramMap(1); err != nil {
+		if x.gate, err = NewProgramMap(queues); err != nil {
 			return err
 		}
 	}
@@ -190,7 +212,7 @@ func (x *XDP) attach(m XDPMode) error {
 	// gate, or passes the frame to the host when there is none.
 	var p ebpf.Program
 	p.LoadMap(ebpf.R2, x.gate.FD())
-	p.ALU32Imm(ebpf.Mov, ebpf.R3, 0)
+	p.Load(ebpf.Word, ebpf.R3, ebpf.R1, xdpMDQueue)
 	p.Call(ebpf.TailCall)
 	p.ALU32Imm(ebpf.Mov, ebpf.R0, xdpPass)
 	p.Exit()
@@ -319,8 +341,11 @@ func (x *XDP) closeSockets() error {
 	return errors.Join(errs...)
 }
 
-// openPoller makes what Wait waits for. A file of the runtime's poller is one
-// descriptor, so it is an epoll set of the others.
+// minRoom is how many frames there must be room for if they are to gather: fast
+// interfaces bring more than a thousand of them in a millisecond.
+const minRoom = 2048
+
+// openPoller makes what Wait waits for.
 func (x *XDP) openPoller() error {
 	fd, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, unix.NETLINK_ROUTE)
 	if err != nil {
@@ -339,39 +364,26 @@ func (x *XDP) openPoller() error {
 	x.missed.Begin(l)
 	x.down = l.Flags&unix.IFF_UP == 0
 
-	set, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
-	if err != nil {
-		return os.NewSyscallError("epoll_create1", err)
-	}
-	// NewFile gives to the poller what does not block.
-	err = unix.SetNonblock(set, true)
-	x.file = os.NewFile(uintptr(set), x.cfg.Name)
-	if err != nil {
-		return os.NewSyscallError("fcntl O_NONBLOCK", err)
-	}
-	if x.raw, err = x.file.SyscallConn(); err != nil {
+	if x.poller, err = openPoller(x.cfg.Name); err != nil {
 		return err
 	}
-	add := func(fd int) error {
-		return os.NewSyscallError("epoll_ctl",
-			unix.EpollCtl(set, unix.EPOLL_CTL_ADD, fd, &unix.EpollEvent{Events: unix.EPOLLIN, Fd: int32(fd)}))
-	}
-	if err := add(x.monitor); err != nil {
+	if err := x.poller.watch(x.monitor); err != nil {
 		return err
 	}
 	if x.cfg.RxChunks > 0 {
 		for _, q := range x.queues {
-			if err := add(q.fd); err != nil {
-				return err
-			}
+			x.poller.add(q.fd)
+		}
+		if room := x.cfg.RxChunks / len(x.queues); room >= minRoom {
+			x.poller.patience = linger{time: x.cfg.Linger, most: room / 4}
 		}
 	}
 	return nil
 }
 
-// xdpQueues returns how many queues an interface receives on: ethtool -l, and
+// XDPQueues returns how many queues an interface receives on: ethtool -l, and
 // 1 where the driver does not say.
-func xdpQueues(name string) int {
+func XDPQueues(name string) int {
 	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return 1
@@ -438,8 +450,13 @@ func (x *XDP) Start(filter *cbpf.Program) error {
 		return err
 	}
 	defer prog.Close()
-	if err := x.gate.Set(0, prog.FD()); err != nil {
-		return err
+	for i, id := range x.cfg.Queues {
+		if err := x.gate.Set(uint32(id), prog.FD()); err != nil {
+			for _, id := range x.cfg.Queues[:i] {
+				_ = x.gate.Delete(uint32(id))
+			}
+			return err
+		}
 	}
 	x.stopped.Store(false)
 	return nil
@@ -458,8 +475,10 @@ func (x *XDP) Stop() error {
 		x.stopped.Store(true)
 		return nil
 	}
-	if err := x.gate.Delete(0); err != nil {
-		return err
+	for _, id := range x.cfg.Queues {
+		if err := x.gate.Delete(uint32(id)); err != nil {
+			return err
+		}
 	}
 	// A driver runs the program and puts frames into the rings within one
 	// read-side section of RCU, and this system call waits until every such
@@ -472,9 +491,13 @@ func (x *XDP) Stop() error {
 }
 
 // Freeze makes the filter that is set the last one: Start and Stop fail with
-// EPERM.
+// EPERM. Where others share the program, it is when all of them have called it.
 func (x *XDP) Freeze() error {
-	if x.gate == nil {
+	if x.gate == nil || x.frozen {
+		return nil
+	}
+	x.frozen = true
+	if x.users.frozen.Add(1) < x.users.all.Load() {
 		return nil
 	}
 	return x.gate.Freeze()
@@ -610,14 +633,16 @@ func (x *XDP) Discard() error {
 	}
 }
 
-// pending reports whether there are frames to receive.
-func (x *XDP) pending() bool {
+// pending returns how many frames, or pieces, there are to receive in the queue
+// that has most of them.
+func (x *XDP) pending() int {
+	most := uint32(0)
 	for _, q := range x.queues {
-		if q.rx.size > 0 && atomic.LoadUint32(q.rx.prod) != uint32(q.taken.Load()) {
-			return true
+		if q.rx.size > 0 {
+			most = max(most, atomic.LoadUint32(q.rx.prod)-uint32(q.taken.Load()))
 		}
 	}
-	return false
+	return int(most)
 }
 
 // Wait returns nil when there are frames to receive, or when the configuration's
@@ -628,16 +653,19 @@ func (x *XDP) Wait() error {
 			x.wake(q)
 		}
 	}
+	if !x.stopped.Load() && !x.gone && (x.cfg.Ready == nil || !x.cfg.Ready()) && x.poller.patience.due() {
+		if err := x.poller.pause(); err != nil {
+			return err
+		}
+		n := x.pending()
+		x.poller.patience.gathered(n)
+		if n > 0 {
+			return nil
+		}
+	}
 	x.outcome = nil
-	if err := x.raw.Read(x.ready); err != nil {
-		if !errors.Is(err, os.ErrDeadlineExceeded) {
-			return err
-		}
-		// As in Socket.wait.
-		if err := x.file.SetReadDeadline(time.Time{}); err != nil {
-			return err
-		}
-		return ErrInterrupted
+	if err := x.poller.wait(x.ready); err != nil {
+		return err
 	}
 	if x.outcome == ErrDown {
 		// Before an interface is removed, it goes down. Asking for it waits until
@@ -654,7 +682,7 @@ func (x *XDP) Wait() error {
 // looks at the rings themselves each time.
 func (x *XDP) isReady(uintptr) bool {
 	switch {
-	case x.pending() || x.cfg.Ready != nil && x.cfg.Ready():
+	case x.pending() > 0 || x.cfg.Ready != nil && x.cfg.Ready():
 		return true
 	case x.stopped.Load():
 		x.outcome = ErrDrained
@@ -663,7 +691,7 @@ func (x *XDP) isReady(uintptr) bool {
 	if !x.gone {
 		x.watch()
 		// What was received before comes first.
-		if x.pending() {
+		if x.pending() > 0 {
 			return true
 		}
 	}
@@ -717,7 +745,7 @@ func (x *XDP) watch() {
 
 // Interrupt makes a waiting Wait, or else the next one that has to wait,
 // return ErrInterrupted.
-func (x *XDP) Interrupt() { _ = x.file.SetReadDeadline(time.Unix(1, 0)) }
+func (x *XDP) Interrupt() { x.poller.interrupt() }
 
 // txPatience is how long a sender waits for a device that takes nothing.
 const txPatience = time.Second
@@ -909,7 +937,7 @@ func (x *XDP) Stats() (XDPCounters, error) {
 
 // SyscallConn returns what Wait waits for: an epoll set that is readable when
 // there is something to receive.
-func (x *XDP) SyscallConn() (syscall.RawConn, error) { return x.file.SyscallConn() }
+func (x *XDP) SyscallConn() (syscall.RawConn, error) { return x.poller.share() }
 
 // Close gives everything back to the kernel. The bytes of the frame kept can be
 // read as long as x is reachable; the zero XDPFrame keeps none.
@@ -929,15 +957,21 @@ func (x *XDP) Close(kept XDPFrame) error {
 // CloseKeep is Close that keeps all frames.
 func (x *XDP) CloseKeep() error {
 	var errs []error
-	if x.file != nil {
-		errs = append(errs, x.file.Close())
+	if x.poller != nil {
+		errs = append(errs, x.poller.close())
 	}
-	if x.link != nil {
+	last := x.users == nil || x.users.all.Add(-1) == 0
+	if !last && !x.stopped.Load() {
+		for _, id := range x.cfg.Queues {
+			_ = x.gate.Delete(uint32(id)) // not after Freeze
+		}
+	}
+	if x.link != nil && last {
 		errs = append(errs, x.link.Close())
 	}
 	errs = append(errs, x.closeSockets())
 	for _, m := range []*BPFMap{x.gate, x.sockets} {
-		if m != nil {
+		if m != nil && last {
 			errs = append(errs, m.Close())
 		}
 	}

@@ -79,7 +79,7 @@ func (s *sink) Write(b []byte) (int, error) {
 
 // Sizes of a chunk. Its data has room for a frame of any length.
 const (
-	chunkData   = capture.DefaultSnapLen
+	chunkData   = 2 * capture.DefaultSnapLen
 	chunkFrames = 2048
 	frameSize   = 112 // of link.Frame in memory, roughly
 	// An encoder holds up to 64 KiB back: a chunk of a file that has less room
@@ -141,7 +141,7 @@ func (r *recorder) run(stop func()) error {
 // read carries the frames of one source into chunks.
 func (r *recorder) read(src *source) (err error) {
 	var (
-		f       link.Frame
+		frames  [readFrames]link.Frame
 		c       *chunk
 		waiting bool // the deadline is set because something waits
 		lossMet bool // frames before the next one were lost
@@ -180,7 +180,8 @@ func (r *recorder) read(src *source) (err error) {
 		}
 	}()
 	for !r.ended.Load() {
-		switch err := src.s.Next(&f); {
+		n, err := src.s.NextBatch(frames[:])
+		switch {
 		case err == nil:
 		case errors.Is(err, os.ErrDeadlineExceeded):
 			if err := flush(false); err != nil {
@@ -200,47 +201,53 @@ func (r *recorder) read(src *source) (err error) {
 		default:
 			return err
 		}
-		if src.match != nil && !src.match.MatchFrame(&f) {
-			continue
-		}
-		packets++
-		bytes += uint64(f.WireLen)
-		if !waiting {
-			waiting = true
-			if err := src.s.SetReadDeadline(time.Now().Add(flushAfter)); err != nil {
-				return err
-			}
-		}
-		if c != nil && !c.fits(src.enc != nil, len(f.Data)) {
-			handOver()
-		}
-		if c == nil {
-			if c = r.take(); c == nil {
-				lost++
-				lossMet = true
+		for i := range frames[:n] {
+			f := &frames[i]
+			if src.match != nil && !src.match.MatchFrame(f) {
 				continue
 			}
-		}
-		f.Interface = src.index
-		if src.enc != nil {
-			src.sink.c = c
-			c.encoded++
-			if err := src.enc.WriteFrame(&f); err != nil {
-				return err
+			packets++
+			bytes += uint64(f.WireLen)
+			if !waiting {
+				waiting = true
+				if err := src.s.SetReadDeadline(time.Now().Add(flushAfter)); err != nil {
+					return err
+				}
 			}
-			continue
-		}
-		if lossMet {
-			f.Flags |= link.InfoLossBefore
-			lossMet = false
-		}
-		c.add(&f)
-		if r.eager && len(r.full) == 0 {
-			handOver()
+			if c != nil && !c.fits(src.enc != nil, len(f.Data)) {
+				handOver()
+			}
+			if c == nil {
+				if c = r.take(); c == nil {
+					lost++
+					lossMet = true
+					continue
+				}
+			}
+			f.Interface = src.index
+			if src.enc != nil {
+				src.sink.c = c
+				c.encoded++
+				if err := src.enc.WriteFrame(f); err != nil {
+					return err
+				}
+				continue
+			}
+			if lossMet {
+				f.Flags |= link.InfoLossBefore
+				lossMet = false
+			}
+			c.add(f)
+			if r.eager && len(r.full) == 0 {
+				handOver()
+			}
 		}
 	}
 	return nil
 }
+
+// readFrames is how many frames are read at once.
+const readFrames = 64
 
 // flushAfter is how long a packet may wait for more of them before it is put
 // out.

@@ -53,12 +53,6 @@ var directions = map[string]capture.Direction{
 	"both": capture.Both, "inout": capture.Both, "in": capture.In, "out": capture.Out,
 }
 
-// timeStampTypes are the names of -j and what they are, as libpcap has them.
-var timeStampTypes = [...]struct{ name, text string }{
-	{"host", "the kernel's clock"},
-	{"host_hiprec", "the same: it always has nanoseconds"},
-}
-
 func (a *app) sniffCommand() *cobra.Command {
 	var flags sniffFlags
 	cmd := &cobra.Command{
@@ -105,10 +99,7 @@ name a place where USER may write.
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if flags.listStamps {
-				for _, t := range timeStampTypes {
-					fmt.Fprintf(a.out, "%s (%s)\n", t.name, t.text)
-				}
-				return nil
+				return a.listStamps(flags.interfaces)
 			}
 			flags.expr = strings.Join(args, " ")
 			return a.sniffFlagged(cmd, &flags)
@@ -121,10 +112,10 @@ name a place where USER may write.
 	f.BoolVarP(&flags.modest, "no-promiscuous", "p", false, "do not put the interface into promiscuous mode, in which it receives packets that are addressed to other hosts, too")
 	f.StringVarP(&flags.direction, "direction", "Q", "both", "`WAY` of the packets to capture: both (or inout), in or out")
 	f.VarP(&flags.buffer, "buffer", "B", "size of the capture buffer in `BYTES`, or as in 64MiB; 0 for 8 MiB")
-	f.BoolVar(&flags.immediate, "immediate", false, "take every packet at once; by default they wait up to 10 ms for company")
+	f.BoolVar(&flags.immediate, "immediate", false, "take every packet at once; by default they wait up to 10 ms for company, and up to 100 ms on their way to a file")
 	f.StringVar(&flags.backend, "backend", "auto", "`WAY` to take packets from the kernel: auto, ring, messages or xdp")
-	f.StringVarP(&flags.stamps, "time-stamp-type", "j", "host", "`CLOCK` of the packets' times: host or host_hiprec")
-	f.BoolVarP(&flags.listStamps, "list-time-stamp-types", "J", false, "list what -j takes")
+	f.StringVarP(&flags.stamps, "time-stamp-type", "j", "host", "`CLOCK` of the packets' times, as in pcap-tstamp(7): host, host_hiprec or, where the device has one, adapter_unsynced")
+	f.BoolVarP(&flags.listStamps, "list-time-stamp-types", "J", false, "list what -j takes, for the interfaces of -i or all")
 	f.DurationVar(&flags.duration, "duration", 0, "stop after this `TIME`, such as 30s or 5m")
 	flags.rotate.size.plain = 1e6
 	f.VarP(&flags.rotate.size, "rotate-size", "C", "begin another file before one is larger than `SIZE` millions of bytes, or as in 500k or 64MiB")
@@ -138,7 +129,7 @@ name a place where USER may write.
 	registerDialect(cmd, &flags.dialect)
 	completeValues(cmd, "direction", "both", "in", "out", "inout")
 	completeValues(cmd, "backend", backendNames()...)
-	completeValues(cmd, "time-stamp-type", timeStampTypes[0].name, timeStampTypes[1].name)
+	completeValues(cmd, "time-stamp-type", timestampNames()...)
 	_ = cmd.RegisterFlagCompletionFunc("interface", completeInterfaces)
 	return cmd
 }
@@ -163,6 +154,39 @@ func backendNames() []string {
 		names = append(names, t.String())
 	}
 	return names
+}
+
+// timestampNames returns the names of the types of timestamps, by number.
+func timestampNames() []string {
+	var names []string
+	for t := capture.TimestampHost; t.Description() != ""; t++ {
+		names = append(names, t.String())
+	}
+	return names
+}
+
+// listStamps prints the types of timestamps of interfaces, or of all there are.
+func (a *app) listStamps(interfaces []string) error {
+	if len(interfaces) == 0 {
+		all, err := link.Interfaces()
+		if err != nil {
+			return err
+		}
+		for _, i := range all {
+			interfaces = append(interfaces, i.Name)
+		}
+	}
+	for _, name := range interfaces {
+		types, err := capture.TimestampTypes(name)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(a.out, "time stamp types of %s, for -j:\n", name)
+		for _, t := range types {
+			fmt.Fprintf(a.out, "  %v (%s)\n", t, t.Description())
+		}
+	}
+	return nil
 }
 
 // parseBackend returns the type of backend of a name.
@@ -211,8 +235,8 @@ func (a *app) sniffFlagged(cmd *cobra.Command, flags *sniffFlags) error {
 	if cfg.Backend, err = parseBackend(flags.backend); err != nil {
 		return err
 	}
-	if flags.stamps != timeStampTypes[0].name && flags.stamps != timeStampTypes[1].name {
-		return usagef("-j %s: use host or host_hiprec; -J lists them", flags.stamps)
+	if cfg.Timestamp, err = capture.ParseTimestampType(flags.stamps); err != nil {
+		return usagef("-j %s: use %s; -J lists those of an interface", flags.stamps, strings.Join(timestampNames(), ", "))
 	}
 	out, err := a.newOutput(cmd, flags.output)
 	if err != nil {
@@ -220,6 +244,10 @@ func (a *app) sniffFlagged(cmd *cobra.Command, flags *sniffFlags) error {
 	}
 	if out.rotation, err = flags.rotate.config(flags.output.write); err != nil {
 		return err
+	}
+	if out.silent && flags.output.write != "-" && !flags.immediate {
+		// Nobody waits for a packet sooner than for the chunk that it goes into.
+		cfg.Timeout = flushAfter
 	}
 	if flags.memory.bytes == 0 {
 		flags.memory.bytes = defaultMemory

@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 
 	"golang.org/x/sys/unix"
 )
@@ -44,13 +45,22 @@ func (b *bench) file() error {
 			return p, err
 		}}
 	}
-	cases := []receiveCase{
+	cases := rows(b, []receiveCase{
 		to("tcpdump -w (pcap)", tcpdump(path), nil),
 		to("dumpcap -w (pcapng)", dumpcap(path), nil),
-		to("pkts sniff -w (pcapng)", pktsSniff(exe, path), noPkts),
-	}
+		to("pkts sniff -w (pcapng)", pktsSniff(exe, "pcapng", path), noPkts),
+		to("pkts sniff -w (pcap)", pktsSniff(exe, "pcap", path), noPkts),
+	}, func(c receiveCase) string { return c.name })
 	return b.offerTo(cases, func(size, rate int, samples [][]sample, errs []error) {
-		base := []float64{spreadOf(perFrame(samples[0])).median, spreadOf(perFrame(samples[1])).median}
+		base := make([]float64, 2) // of tcpdump and dumpcap
+		for i, c := range cases {
+			switch {
+			case strings.HasPrefix(c.name, "tcpdump"):
+				base[0] = spreadOf(perFrame(samples[i])).median
+			case strings.HasPrefix(c.name, "dumpcap"):
+				base[1] = spreadOf(perFrame(samples[i])).median
+			}
+		}
 		for i, c := range cases {
 			if errs[i] != nil {
 				fmt.Printf("| %d | %s | %s | %s |\n", size, rateName(rate), c.name, b.sorry(errs[i]))

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"regexp"
 	"runtime"
 	"runtime/debug"
 	"slices"
@@ -61,6 +62,7 @@ type bench struct {
 	sizes  []int         // of frames, in bytes without the FCS
 	rates  []int         // offered frames a second, 0 for all that go
 	parts  []string
+	match  *regexp.Regexp // what the names of the rows must match
 	inject bool
 	cpus   [2]int // of the generator, and of what is measured
 
@@ -79,6 +81,7 @@ func newBench() (*bench, error) {
 	sizes := flag.String("sizes", "60,1400", "lengths of frames in bytes, without the 4 of the FCS")
 	rates := flag.String("rates", "100000,300000,600000,0", "frames offered a second; 0 is as many as the kernel makes")
 	only := flag.String("only", strings.Join(parts(), ","), "which tables")
+	rows := flag.String("rows", "", "a regular expression: only the rows whose names it matches")
 	flag.BoolVar(&b.inject, "inject", false, "generate by XDP_PASS on the receiving interface, not by redirecting to its peer")
 	cpus := flag.String("cpus", "", "two processors: of the generator, and of what is measured; by default the first two")
 	flag.Parse()
@@ -99,6 +102,9 @@ func newBench() (*bench, error) {
 		}
 	}
 	var err error
+	if b.match, err = regexp.Compile(*rows); err != nil {
+		return nil, err
+	}
 	if b.sizes, err = integers(*sizes); err != nil {
 		return nil, err
 	}
@@ -265,4 +271,15 @@ func rateName(rate int) string {
 		return "all that go"
 	}
 	return number(float64(rate))
+}
+
+// rows are those of a table that the flags ask for.
+func rows[T any](b *bench, all []T, name func(T) string) []T {
+	var out []T
+	for _, r := range all {
+		if b.match.MatchString(name(r)) {
+			out = append(out, r)
+		}
+	}
+	return out
 }

@@ -284,10 +284,11 @@ func dumpcap(file string) *program {
 	}
 }
 
-func pktsSniff(exe, file string) *program {
+func pktsSniff(exe, format, file string) *program {
 	return &program{
-		args: []string{exe, "sniff", "-i", near, "-w", file},
+		args: []string{exe, "sniff", "-i", near, "--write-format", format, "-w", file},
 		got:  regexp.MustCompile(`(\d+) packets,`),
 		lost: regexp.MustCompile(`(\d+) dropped by the kernel`),
+		hold: 250 * time.Millisecond, // 100 ms, and as long again
 	}
 }

@@ -26,8 +26,12 @@ func (b *bench) receiveCases() []receiveCase {
 	return []receiveCase{
 		{name: "gopacket/afpacket, zero copy", make: mine("gopacket")},
 		{name: "gopkts, ring", make: mine("ring")},
+		{name: "gopkts, ring, NextBatch 64", make: mine("ring/64")},
+		{name: "gopkts, as Open chooses, NextBatch 64", make: mine("open")},
 		{name: "gopkts, messages", make: mine("messages")},
+		{name: "gopkts, messages, NextBatch 64", make: mine("messages/64")},
 		{name: "gopkts, XDP", make: mine("xdp"), xdp: true},
+		{name: "gopkts, XDP, NextBatch 64", make: mine("xdp/64"), xdp: true},
 		{name: "gopkts/afpacket, Ring.Next", make: mine("afpacket")},
 		{name: "gopkts/afxdp, Receive 64", make: mine("afxdp"), xdp: true},
 		{name: "tcpdump -w /dev/null", make: func() (process, error) { return tcpdump("/dev/null"), nil }},
@@ -38,7 +42,7 @@ func (b *bench) receiveCases() []receiveCase {
 // receive offers each receiver the same frames at the same rates.
 func (b *bench) receive() error {
 	fmt.Print("\n## Receiving\n\n")
-	cases := b.receiveCases()
+	cases := rows(b, b.receiveCases(), func(c receiveCase) string { return c.name })
 	return b.offerTo(cases, func(size, rate int, samples [][]sample, errs []error) {
 		base := spreadOf(perFrame(samples[0])).median
 		for i, c := range cases {
@@ -85,6 +89,9 @@ func (b *bench) offerTo(cases []receiveCase, print func(size, rate int, samples 
 		return err
 	}
 	defer g.close()
+	if len(cases) == 0 {
+		return nil
+	}
 	fmt.Print(head)
 	for _, size := range b.sizes {
 		for _, rate := range b.rates {
@@ -156,21 +163,25 @@ func (b *bench) offerOne(g *generator, c receiveCase, size, rate int) (sample, e
 // without the kernel's part and without waiting.
 func (b *bench) walk() error {
 	fmt.Print("\n## Reading what is in the buffer\n\n")
-	cases := []struct {
+	type walkCase struct {
 		title, name string
 		frames      int
 		xdp         bool
-	}{
+	}
+	cases := rows(b, []walkCase{
 		{"gopacket/afpacket, zero copy", "gopacket", 10000, false},
 		{"the same, and TCP's ports and sequence number by DecodingLayerParser", "gopacket+fields", 10000, false},
 		{"gopkts, ring", "ring", 10000, false},
 		{"the same, and TCP's ports and sequence number by views", "ring+fields", 10000, false},
+		{"gopkts, ring, NextBatch 64", "ring/64", 10000, false},
 		{"gopkts/afpacket, Ring.Next", "afpacket", 10000, false},
 		{"gopkts, messages", "messages", 1000, false},
+		{"gopkts, messages, NextBatch 64", "messages/64", 1000, false},
 		{"gopkts, XDP", "xdp", 1000, true},
+		{"gopkts, XDP, NextBatch 64", "xdp/64", 1000, true},
 		{"the same, and TCP's ports and sequence number by views", "xdp+fields", 1000, true},
 		{"gopkts/afxdp, Receive 64", "afxdp", 1000, true},
-	}
+	}, func(c walkCase) string { return c.title })
 	g, err := newGenerator(b.inject)
 	if err != nil {
 		return err

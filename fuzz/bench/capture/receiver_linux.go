@@ -56,11 +56,15 @@ type tally struct {
 // starts one as "capture receive NAME".
 func receivers() map[string]func(ifi string, size int) (receiver, error) {
 	m := map[string]func(string, int) (receiver, error){
-		"ring":            ours(capture.BackendRing, false),
-		"ring+fields":     ours(capture.BackendRing, true),
-		"messages":        ours(capture.BackendMessages, false),
-		"xdp":             ours(capture.BackendXDP, false),
-		"xdp+fields":      ours(capture.BackendXDP, true),
+		"ring":            ours(capture.BackendRing, false, 1),
+		"ring+fields":     ours(capture.BackendRing, true, 1),
+		"ring/64":         ours(capture.BackendRing, false, batch),
+		"open":            ours(capture.BackendAuto, false, batch),
+		"messages":        ours(capture.BackendMessages, false, 1),
+		"messages/64":     ours(capture.BackendMessages, false, batch),
+		"xdp":             ours(capture.BackendXDP, false, 1),
+		"xdp+fields":      ours(capture.BackendXDP, true, 1),
+		"xdp/64":          ours(capture.BackendXDP, false, batch),
 		"gopacket":        peer(false),
 		"gopacket+fields": peer(true),
 	}
@@ -73,11 +77,12 @@ func receivers() map[string]func(ifi string, size int) (receiver, error) {
 type sniffer struct {
 	*capture.Sniffer
 	fields bool
-	frame  link.Frame
+	frames []link.Frame // that are read at once
 	packet pkts.Packet
 }
 
-func ours(backend capture.BackendType, fields bool) func(string, int) (receiver, error) {
+// ours reads one frame at a time, or up to so many.
+func ours(backend capture.BackendType, fields bool, many int) func(string, int) (receiver, error) {
 	return func(ifi string, size int) (receiver, error) {
 		cfg := &capture.Config{Backend: backend, BufferSize: size, Timeout: retire}
 		if backend == capture.BackendRing {
@@ -87,7 +92,7 @@ func ours(backend capture.BackendType, fields bool) func(string, int) (receiver,
 		if err != nil {
 			return nil, err
 		}
-		return &sniffer{Sniffer: s, fields: fields}, s.Activate(nil)
+		return &sniffer{Sniffer: s, fields: fields, frames: make([]link.Frame, many)}, s.Activate(nil)
 	}
 }
 
@@ -100,7 +105,21 @@ func (s *sniffer) read(n int, t *tally) error {
 }
 
 func (s *sniffer) loop(n int, t *tally) error {
-	f := &s.frame
+	f := &s.frames[0]
+	if len(s.frames) > 1 {
+		for n > 0 {
+			got, err := s.NextBatch(s.frames[:min(n, len(s.frames))])
+			if err != nil {
+				return err
+			}
+			for i := range got {
+				f := &s.frames[i]
+				t.add(len(f.Data), uint64(f.Data[12])+uint64(f.Time.Nanosecond()))
+			}
+			n -= got
+		}
+		return nil
+	}
 	if s.fields {
 		p := &s.packet
 		for range n {
