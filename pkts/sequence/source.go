@@ -48,7 +48,8 @@ func Outermost(p *pkts.Packet) (d Datagram, ok bool) {
 	if v, ok := pkts.View[pkts.IPv4View](p); ok {
 		d.Data = v
 	}
-	if v, ok := pkts.View[pkts.IPv6View](p); ok && len(v) > len(d.Data) { // what is inside is shorter
+	// NthView is the faster way to find that there is none.
+	if v, ok := pkts.NthView[pkts.IPv6View](p, 0); ok && len(v) > len(d.Data) { // what is inside is shorter
 		d.Data = v
 	}
 	return d, d.Data != nil

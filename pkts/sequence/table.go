@@ -1,13 +1,22 @@
 package sequence
 
+import "hash/maphash"
+
 // table holds values by key and knows in which order they were last used. The
-// hash is Go's own, seeded for each map, so that who sends the packets cannot
-// choose the bucket.
+// hash is that of Go's maps, seeded for each table, so that who sends the packets
+// cannot choose the bucket.
 //
 // Values do not move, so that pointers to them stay good until they are removed;
 // what is removed is used again, without being cleared.
 type table[K comparable, V any] struct {
-	index map[K]int32
+	// index has, for each slot in use, its number and 32 bits of the hash of its
+	// key, at the first free place from where the hash says. Its length is a
+	// power of two, and half of it is empty at least. A map would be as fast
+	// while it fits in the cache; this needs an eighth of the space, for the key
+	// is in the slot, which is looked at anyway.
+	index []tableEntry
+	used  int
+	seed  maphash.Seed
 	// slots are cut into pages, which are never copied.
 	pages [][]slot[K, V]
 	// free is the first unused slot, oldest and newest are the ends of the
@@ -17,13 +26,16 @@ type table[K comparable, V any] struct {
 
 const pageLen = 256
 
+// tableEntry is an entry of table.index; slot 0 is none.
+type tableEntry struct{ hash, slot uint32 }
+
 type slot[K comparable, V any] struct {
 	value      V
 	key        K
 	prev, next int32 // by use; next also links the unused slots
 }
 
-func (t *table[K, V]) len() int { return len(t.index) }
+func (t *table[K, V]) len() int { return t.used }
 
 func (t *table[K, V]) at(i int32) *slot[K, V] {
 	i--
@@ -33,11 +45,49 @@ func (t *table[K, V]) at(i int32) *slot[K, V] {
 // get returns the number and the value of k, or 0 and nil. It does not count as
 // a use.
 func (t *table[K, V]) get(k K) (int32, *V) {
-	i, ok := t.index[k]
-	if !ok {
+	if t.used == 0 {
 		return 0, nil
 	}
-	return i, &t.at(i).value
+	h := uint32(maphash.Comparable(t.seed, k))
+	mask := uint32(len(t.index) - 1)
+	for at := h & mask; ; at = (at + 1) & mask {
+		e := t.index[at]
+		if e.slot == 0 {
+			return 0, nil
+		}
+		if e.hash == h {
+			if s := t.at(int32(e.slot)); s.key == k {
+				return int32(e.slot), &s.value
+			}
+		}
+	}
+}
+
+// enter puts an entry into the index, which has room.
+func (t *table[K, V]) enter(e tableEntry) {
+	mask := uint32(len(t.index) - 1)
+	at := e.hash & mask
+	for t.index[at].slot != 0 {
+		at = (at + 1) & mask
+	}
+	t.index[at] = e
+}
+
+// grow makes room in the index for one more.
+func (t *table[K, V]) grow() {
+	if 2*(t.used+1) <= len(t.index) {
+		return
+	}
+	if t.index == nil {
+		t.seed = maphash.MakeSeed()
+	}
+	old := t.index
+	t.index = make([]tableEntry, max(2*pageLen, 2*len(old)))
+	for _, e := range old {
+		if e.slot != 0 {
+			t.enter(e)
+		}
+	}
 }
 
 // add makes a place for k, which must not be there, as the newest. Its value is
@@ -56,10 +106,9 @@ func (t *table[K, V]) add(k K) (int32, *V) {
 	s := t.at(i)
 	t.free = s.next
 	s.key = k
-	if t.index == nil {
-		t.index = make(map[K]int32)
-	}
-	t.index[k] = i
+	t.grow()
+	t.enter(tableEntry{uint32(maphash.Comparable(t.seed, k)), uint32(i)})
+	t.used++
 	t.link(i, s)
 	return i, &s.value
 }
@@ -85,9 +134,33 @@ func (t *table[K, V]) oldestOf() (int32, *V) {
 func (t *table[K, V]) remove(i int32) {
 	s := t.at(i)
 	t.unlink(s)
-	delete(t.index, s.key)
+	t.leave(tableEntry{uint32(maphash.Comparable(t.seed, s.key)), uint32(i)})
+	t.used--
 	s.next = t.free
 	t.free = i
+}
+
+// leave takes an entry out of the index, and moves those behind it that would
+// not be found any more.
+func (t *table[K, V]) leave(e tableEntry) {
+	mask := uint32(len(t.index) - 1)
+	at := e.hash & mask
+	for t.index[at] != e {
+		at = (at + 1) & mask
+	}
+	for next := at; ; {
+		next = (next + 1) & mask
+		e := t.index[next]
+		if e.slot == 0 {
+			break
+		}
+		// It may move to at if that is not in front of its place.
+		if (next-e.hash)&mask >= (next-at)&mask {
+			t.index[at] = e
+			at = next
+		}
+	}
+	t.index[at] = tableEntry{}
 }
 
 func (t *table[K, V]) link(i int32, s *slot[K, V]) {

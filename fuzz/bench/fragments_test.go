@@ -1,0 +1,352 @@
+package bench_test
+
+import (
+	"encoding/binary"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"github.com/gopacket/gopacket"
+	"github.com/gopacket/gopacket/ip4defrag"
+	"github.com/gopacket/gopacket/layers"
+
+	"github.com/gopkts/gopkts/common/link"
+	"github.com/gopkts/gopkts/pkts"
+	"github.com/gopkts/gopkts/pkts/sequence"
+)
+
+// Traces of fragments, all in memory: 10,000 datagrams of 20 fragments of 1,000
+// bytes, so many of them at the same time, and a tenth of the fragments one or
+// two places too late.
+
+const (
+	fragDatagrams = 10_000
+	fragPieces    = 20
+	fragBytes     = 1000
+)
+
+// fragFrame appends an Ethernet frame with a fragment.
+func fragFrame(b []byte, datagram, off, n int, more bool) []byte {
+	b = append(b, 2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2, 8, 0)
+	ip := len(b)
+	b = append(b, 0x45, 0, 0, 0, 0, 0, 0, 0, 64, 17, 0, 0, 10, 0, 0, 0, 10, 1, 0, 1)
+	binary.BigEndian.PutUint16(b[ip+2:], uint16(20+n))
+	binary.BigEndian.PutUint16(b[ip+4:], uint16(datagram))
+	flags := uint16(off / 8)
+	if more {
+		flags |= 0x2000
+	}
+	binary.BigEndian.PutUint16(b[ip+6:], flags)
+	binary.BigEndian.PutUint16(b[ip+14:], uint16(datagram>>4))
+	at := len(b)
+	b = append(b, make([]byte, n)...)
+	for i := at; i < len(b); i += 8 {
+		b[i] = byte(off + i - at)
+	}
+	return b
+}
+
+// frameLog is frames in one piece of memory, as they would lie in a mapped
+// file.
+type frameLog struct {
+	bytes []byte
+	ends  []int
+}
+
+func (l *frameLog) frame(i int) []byte {
+	start := 0
+	if i > 0 {
+		start = l.ends[i-1]
+	}
+	return l.bytes[start:l.ends[i]]
+}
+
+// benignFragments returns a trace with so many datagrams at a time.
+func benignFragments(inFlight int) *frameLog {
+	type piece struct{ datagram, n int }
+	var order []piece
+	for first := 0; first < fragDatagrams; first += inFlight {
+		for n := range fragPieces {
+			for d := range inFlight {
+				order = append(order, piece{first + d, n})
+			}
+		}
+	}
+	rng := rand.New(rand.NewPCG(1, 2))
+	for i := range order {
+		if rng.IntN(10) == 0 {
+			// A place among the fragments of its own datagram.
+			if j := i + inFlight*(1+rng.IntN(2)); j < len(order) {
+				order[i], order[j] = order[j], order[i]
+			}
+		}
+	}
+	l := &frameLog{bytes: make([]byte, 0, len(order)*(fragBytes+34))}
+	for _, p := range order {
+		l.bytes = fragFrame(l.bytes, p.datagram, p.n*fragBytes, fragBytes, p.n < fragPieces-1)
+		l.ends = append(l.ends, len(l.bytes))
+	}
+	return l
+}
+
+// A defragmenter takes a frame apart, and returns how many bytes of payload came
+// out.
+type defragmenter struct {
+	name string
+	make func() func(frame []byte, now time.Time) int
+}
+
+var defragmenters = []defragmenter{
+	{"gopkts", func() func([]byte, time.Time) int {
+		s := &sequence.Fragments{Limits: sequence.Limits{Bytes: 1 << 30}}
+		return gopktsDefrag(s)
+	}},
+	{"gopacket", func() func([]byte, time.Time) int {
+		d := ip4defrag.NewIPv4Defragmenter()
+		var eth layers.Ethernet
+		return func(frame []byte, now time.Time) int {
+			if eth.DecodeFromBytes(frame, gopacket.NilDecodeFeedback) != nil {
+				return 0
+			}
+			ip := new(layers.IPv4) // it is kept
+			if ip.DecodeFromBytes(eth.Payload, gopacket.NilDecodeFeedback) != nil {
+				return 0
+			}
+			out, err := d.DefragIPv4WithTimestamp(ip, now)
+			if err != nil || out == nil {
+				return 0
+			}
+			return len(out.Payload)
+		}
+	}},
+}
+
+func gopktsDefrag(s *sequence.Fragments) func(frame []byte, now time.Time) int {
+	var p pkts.Packet
+	n := uint64(0)
+	return func(frame []byte, now time.Time) int {
+		n++
+		if p.Decode(link.TypeEthernet, frame) != nil {
+			return 0
+		}
+		d, ok := sequence.Outermost(&p)
+		if !ok {
+			return 0
+		}
+		d.Packet, d.Time = n, now
+		out, ok, _ := s.PutGet(d)
+		if !ok {
+			return 0
+		}
+		return len(out.Data) - pkts.IPv4View(out.Data).HeaderLen()
+	}
+}
+
+// TestFragments checks that both put everything together.
+func TestFragments(t *testing.T) {
+	trace := benignFragments(100)
+	for _, d := range defragmenters {
+		put, sum := d.make(), 0
+		for i := range trace.ends {
+			sum += put(trace.frame(i), time.Unix(0, int64(i)))
+		}
+		if sum != fragDatagrams*fragPieces*fragBytes {
+			t.Errorf("%s: %d bytes", d.name, sum)
+		}
+	}
+}
+
+// A sliced measures a trace in short slices, again and again, and keeps the
+// least processor time of each slice: what else the machine does is then left
+// out.
+type sliced struct {
+	put   func([]byte, time.Time) int
+	trace *frameLog
+	least []time.Duration
+	now   time.Time
+}
+
+// fragSlice is the length of a slice, in fragments.
+const fragSlice = 2000
+
+func newSliced(put func([]byte, time.Time) int, trace *frameLog) *sliced {
+	s := &sliced{put: put, trace: trace}
+	// Twice before, so that memory that is kept for reuse is there.
+	s.run()
+	s.run()
+	s.least = nil
+	return s
+}
+
+// run runs the whole trace, which is much longer than the cache.
+func (s *sliced) run() {
+	n := len(s.trace.ends)
+	for i := 0; i < n; {
+		k := i / fragSlice
+		start := cpuTime()
+		for end := min(n, i+fragSlice); i < end; i++ {
+			s.put(s.trace.frame(i), s.now)
+		}
+		took := cpuTime() - start
+		if k == len(s.least) {
+			s.least = append(s.least, took)
+		}
+		s.least[k] = min(s.least[k], took)
+	}
+	s.now = s.now.Add(time.Minute)
+}
+
+// perFragment is the least processor time of a fragment, in nanoseconds.
+func (s *sliced) perFragment() float64 {
+	var sum time.Duration
+	for _, d := range s.least {
+		sum += d
+	}
+	return float64(sum) / float64(len(s.trace.ends))
+}
+
+// BenchmarkFragments: an operation is a whole trace with each, one after the
+// other; the metrics are per fragment, decoding included.
+func BenchmarkFragments(b *testing.B) {
+	for _, inFlight := range []struct {
+		name string
+		n    int
+	}{{"100", 100}, {"10000", 10_000}} {
+		b.Run(inFlight.name, func(b *testing.B) {
+			trace := benignFragments(inFlight.n)
+			var runs []*sliced
+			for _, d := range defragmenters {
+				runs = append(runs, newSliced(d.make(), trace))
+			}
+			for b.Loop() {
+				for _, s := range runs {
+					s.run()
+				}
+			}
+			for i, s := range runs {
+				b.ReportMetric(s.perFragment(), defragmenters[i].name+"-ns/fragment")
+			}
+			b.ReportMetric(runs[1].perFragment()/runs[0].perFragment(), "times")
+		})
+	}
+}
+
+// hostileFragments are traces that somebody chose who wants to cost much.
+var hostileFragments = []struct {
+	name   string
+	limits sequence.Limits
+	policy sequence.FragmentPolicy
+	trace  func() *frameLog
+}{
+	{"units in reverse order", sequence.Limits{}, sequence.FragmentsReject, func() *frameLog {
+		return logFragments(func(add func(datagram, off, n int, more bool)) {
+			for d := range 20 {
+				for u := 8000; u >= 0; u-- {
+					add(d, u*8, 8, u < 8000)
+				}
+			}
+		})
+	}},
+	{"every other unit first", sequence.Limits{}, sequence.FragmentsReject, func() *frameLog {
+		return logFragments(func(add func(datagram, off, n int, more bool)) {
+			for d := range 20 {
+				for start := range 2 {
+					for u := start; u <= 8000; u += 2 {
+						add(d, u*8, 8, u < 8000)
+					}
+				}
+			}
+		})
+	}},
+	{"tiny ones that overlap, all policies but reject", sequence.Limits{}, sequence.FragmentsLinux, func() *frameLog {
+		return logFragments(func(add func(datagram, off, n int, more bool)) {
+			rng := rand.New(rand.NewPCG(1, 1))
+			for d := range 20 {
+				for range 8000 {
+					u := rng.IntN(8000)
+					add(d, u*8, 16, true)
+				}
+			}
+		})
+	}},
+	{"long ones that overlap many tiny ones", sequence.Limits{}, sequence.FragmentsWindows, func() *frameLog {
+		return logFragments(func(add func(datagram, off, n int, more bool)) {
+			for d := range 10 {
+				for u := 0; u < 8000; u += 2 {
+					add(d, u*8, 8, true)
+				}
+				for u := range 7800 {
+					add(d, u*8, 1000, true)
+				}
+			}
+		})
+	}},
+	{"tiny ones at the end of a long one", sequence.Limits{}, sequence.FragmentsFirst, func() *frameLog {
+		return logFragments(func(add func(datagram, off, n int, more bool)) {
+			for d := range 10 {
+				add(d, 8, 64000, true)
+				for range 8000 {
+					add(d, 63992, 16, true)
+				}
+			}
+		})
+	}},
+	{"rejected at once", sequence.Limits{}, sequence.FragmentsReject, func() *frameLog {
+		return logFragments(func(add func(datagram, off, n int, more bool)) {
+			for d := range 60000 {
+				add(d, 8, 16, true)
+				add(d, 16, 16, true)
+				add(d, 16, 16, true)
+			}
+		})
+	}},
+	{"never complete, the last unit of each", sequence.Limits{}, sequence.FragmentsReject, func() *frameLog {
+		return logFragments(func(add func(datagram, off, n int, more bool)) {
+			for d := range 1 << 17 {
+				add(d, 65496, 8, true)
+			}
+		})
+	}},
+	{"never complete, first fragments", sequence.Limits{}, sequence.FragmentsReject, func() *frameLog {
+		return logFragments(func(add func(datagram, off, n int, more bool)) {
+			for d := range 1 << 17 {
+				add(d, 0, 1000, true)
+			}
+		})
+	}},
+	{"never complete, of all lengths", sequence.Limits{}, sequence.FragmentsReject, func() *frameLog {
+		return logFragments(func(add func(datagram, off, n int, more bool)) {
+			rng := rand.New(rand.NewPCG(1, 1))
+			for d := range 1 << 17 {
+				add(d, 8*rng.IntN(8100), 8, true)
+			}
+		})
+	}},
+}
+
+func logFragments(f func(add func(datagram, off, n int, more bool))) *frameLog {
+	l := new(frameLog)
+	f(func(datagram, off, n int, more bool) {
+		l.bytes = fragFrame(l.bytes, datagram, off, n, more)
+		l.ends = append(l.ends, len(l.bytes))
+	})
+	return l
+}
+
+// BenchmarkHostileFragments: an operation is a whole trace; the metrics are per
+// fragment, decoding included, and how many times a benign one it costs. None
+// should cost more than three times as much.
+func BenchmarkHostileFragments(b *testing.B) {
+	benign := newSliced(gopktsDefrag(new(sequence.Fragments)), benignFragments(100))
+	for _, h := range hostileFragments {
+		b.Run(h.name, func(b *testing.B) {
+			s := newSliced(gopktsDefrag(&sequence.Fragments{Limits: h.limits, Policy: h.policy}), h.trace())
+			for b.Loop() {
+				benign.run()
+				s.run()
+			}
+			b.ReportMetric(s.perFragment(), "ns/fragment")
+			b.ReportMetric(s.perFragment()/benign.perFragment(), "times")
+		})
+	}
+}
