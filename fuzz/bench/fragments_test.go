@@ -156,54 +156,38 @@ func TestFragments(t *testing.T) {
 	}
 }
 
-// A sliced measures a trace in short slices, again and again, and keeps the
-// least processor time of each slice: what else the machine does is then left
-// out.
-type sliced struct {
+// A measured runs a trace again and again, and keeps the least processor time of
+// a whole run, the collector's included.
+type measured struct {
 	put   func([]byte, time.Time) int
 	trace *frameLog
-	least []time.Duration
+	least time.Duration
 	now   time.Time
 }
 
-// fragSlice is the length of a slice, in fragments.
-const fragSlice = 2000
-
-func newSliced(put func([]byte, time.Time) int, trace *frameLog) *sliced {
-	s := &sliced{put: put, trace: trace}
+func newMeasured(put func([]byte, time.Time) int, trace *frameLog) *measured {
+	s := &measured{put: put, trace: trace}
 	// Twice before, so that memory that is kept for reuse is there.
 	s.run()
 	s.run()
-	s.least = nil
+	s.least = 0
 	return s
 }
 
 // run runs the whole trace, which is much longer than the cache.
-func (s *sliced) run() {
-	n := len(s.trace.ends)
-	for i := 0; i < n; {
-		k := i / fragSlice
-		start := cpuTime()
-		for end := min(n, i+fragSlice); i < end; i++ {
-			s.put(s.trace.frame(i), s.now)
-		}
-		took := cpuTime() - start
-		if k == len(s.least) {
-			s.least = append(s.least, took)
-		}
-		s.least[k] = min(s.least[k], took)
+func (s *measured) run() {
+	start := cpuTime()
+	for i := range s.trace.ends {
+		s.put(s.trace.frame(i), s.now)
+	}
+	if took := cpuTime() - start; s.least == 0 || took < s.least {
+		s.least = took
 	}
 	s.now = s.now.Add(time.Minute)
 }
 
 // perFragment is the least processor time of a fragment, in nanoseconds.
-func (s *sliced) perFragment() float64 {
-	var sum time.Duration
-	for _, d := range s.least {
-		sum += d
-	}
-	return float64(sum) / float64(len(s.trace.ends))
-}
+func (s *measured) perFragment() float64 { return float64(s.least) / float64(len(s.trace.ends)) }
 
 // BenchmarkFragments: an operation is a whole trace with each, one after the
 // other; the metrics are per fragment, decoding included.
@@ -214,9 +198,9 @@ func BenchmarkFragments(b *testing.B) {
 	}{{"100", 100}, {"10000", 10_000}} {
 		b.Run(inFlight.name, func(b *testing.B) {
 			trace := benignFragments(inFlight.n)
-			var runs []*sliced
+			var runs []*measured
 			for _, d := range defragmenters {
-				runs = append(runs, newSliced(d.make(), trace))
+				runs = append(runs, newMeasured(d.make(), trace))
 			}
 			for b.Loop() {
 				for _, s := range runs {
@@ -337,10 +321,10 @@ func logFragments(f func(add func(datagram, off, n int, more bool))) *frameLog {
 // fragment, decoding included, and how many times a benign one it costs. None
 // should cost more than three times as much.
 func BenchmarkHostileFragments(b *testing.B) {
-	benign := newSliced(gopktsDefrag(new(sequence.Fragments)), benignFragments(100))
+	benign := newMeasured(gopktsDefrag(new(sequence.Fragments)), benignFragments(100))
 	for _, h := range hostileFragments {
 		b.Run(h.name, func(b *testing.B) {
-			s := newSliced(gopktsDefrag(&sequence.Fragments{Limits: h.limits, Policy: h.policy}), h.trace())
+			s := newMeasured(gopktsDefrag(&sequence.Fragments{Limits: h.limits, Policy: h.policy}), h.trace())
 			for b.Loop() {
 				benign.run()
 				s.run()

@@ -186,7 +186,7 @@ func (c *FragmentCount) add(n int) {
 //	In = Out + Opened + Unreadable + Truncated + Malformed + TooLong + Overlap + Limit + Refused
 //		+ Duplicate + Overlapped + Expired + Evicted + Rejected + Flushed + Waiting + Ready
 type FragmentStats struct {
-	// In counts what was put, and what came out of tunnels.
+	// In counts what was put, and what was in that.
 	In FragmentCount
 	// Fragments is how many of them were fragments, and Tiny how many of these
 	// were first fragments that are too short.
@@ -195,7 +195,8 @@ type FragmentStats struct {
 	Out FragmentCount
 	// Reassembled is how many datagrams were put together.
 	Reassembled uint64
-	// Opened counts datagrams out of which another one was taken.
+	// Opened counts datagrams out of which another one, or a fragment, was
+	// taken.
 	Opened FragmentCount
 
 	// Refused packets, by reason: headers that cannot be read, fragments that
@@ -347,10 +348,9 @@ type fragReady struct {
 // bytes.
 const fragSlotSize = 384
 
-var fragLimits = Limits{Bytes: 64 << 20, FlowBytes: 128 << 10, Flows: 16384}
-
-// fragIdle is how long fragments of IPv4 and of IPv6 wait by default.
-var fragIdle = [2]time.Duration{30 * time.Second, 60 * time.Second}
+// fragIdle returns how long fragments of IPv4 (0) and of IPv6 (1) wait by
+// default.
+func fragIdle(v int) time.Duration { return time.Duration(1+v) * 30 * time.Second }
 
 // Properties says that Fragments reassembles, and keeps bounds.
 func (f *Fragments) Properties() Property { return Reassembles | KeepsBounds }
@@ -361,30 +361,30 @@ func (f *Fragments) Stats() FragmentStats { return f.stats }
 // Put takes a packet.
 func (f *Fragments) Put(d Datagram) error {
 	f.release()
-	out, buf, n, ok, err := f.take(d)
+	buf, n, ok, err := f.take(&d)
 	if !ok {
 		return err
 	}
-	return join(err, f.keep(out, buf, n))
+	return f.keep(d, buf, n)
 }
 
 // PutGet takes a packet, and returns the next datagram.
 func (f *Fragments) PutGet(d Datagram) (Datagram, bool, error) {
 	f.release()
-	out, buf, n, ok, err := f.take(d)
+	buf, n, ok, err := f.take(&d)
 	if len(f.ready) > f.readyHead {
 		if ok {
-			err = join(err, f.keep(out, buf, n))
+			err = f.keep(d, buf, n)
 		}
-		out, ok = f.Get()
-		return out, ok, err
+		d, ok = f.Get()
+		return d, ok, err
 	}
 	if !ok {
 		return Datagram{}, false, err
 	}
 	f.lend(buf)
 	f.stats.Out.add(n)
-	return out, true, err
+	return d, true, nil
 }
 
 // Get returns the next datagram.
@@ -418,33 +418,40 @@ func (f *Fragments) Flush() {
 	}
 }
 
-// take takes a packet. It returns a datagram, if there is one now, with the
-// buffer that it is in, if it is in one of ours, and the number of bytes behind
-// its header.
-func (f *Fragments) take(d Datagram) (out Datagram, buf *fragBuf, n int, ok bool, err error) {
+// take takes a packet, and makes of d the datagram that there is now, if there
+// is one. It returns the buffer that this is in, if it is in one of ours, and
+// the number of bytes behind its header.
+func (f *Fragments) take(d *Datagram) (buf *fragBuf, n int, ok bool, err error) {
 	if now := fragTime(d.Time); !f.started {
 		f.start(now)
 	} else if now > f.clock {
 		f.tick(now)
 	}
 	var h ipHeader
-	if err := h.parse(&d); err != nil {
+	if err := h.parse(d); err != nil {
 		f.stats.In.add(len(d.Data))
 		f.stats.Unreadable.add(len(d.Data))
-		return out, nil, 0, false, err
+		return nil, 0, false, err
 	}
-	for depth := 0; ; depth++ {
+	for depth := 0; ; {
 		n = h.end - h.hdr
 		f.stats.In.add(n)
 		if h.frag {
-			done, err := f.fragment(&d, &h)
+			done, err := f.fragment(d, &h)
 			f.recycle(buf) // the outer datagram: what is in it was copied
 			if done == nil {
-				return out, nil, 0, false, err
+				return nil, 0, false, err
 			}
 			buf, n = done.buf, int(done.total)
 			f.stats.Reassembled++
 			d.Data = f.finish(&h, done)
+			if h.parse(d) != nil {
+				return buf, n, true, nil // whole, and bad behind the header
+			}
+			if h.frag { // a fragment was cut
+				f.stats.Opened.add(n)
+				continue
+			}
 		} else {
 			// What is behind the packet, such as padding, is not part of it.
 			d.Data = d.Data[:h.end:h.end]
@@ -452,22 +459,23 @@ func (f *Fragments) take(d Datagram) (out Datagram, buf *fragBuf, n int, ok bool
 		if depth >= f.Tunnels {
 			break
 		}
-		inner, in, ok := f.open(&d)
+		inner, in, ok := f.open(d)
 		if !ok {
 			break
 		}
 		f.stats.Opened.add(n)
 		inner.Tunnel = f.path(&h, d.Tunnel)
-		d, h = inner, in
+		*d, h = inner, in
+		depth++
 	}
-	return d, buf, n, true, nil
+	return buf, n, true, nil
 }
 
 // start reads the options.
 func (f *Fragments) start(now int64) {
 	f.started = true
 	f.clock = now
-	f.lim = f.Limits.or(fragLimits)
+	f.lim = f.Limits.or(Limits{Bytes: 64 << 20, FlowBytes: 128 << 10, Flows: 16384})
 	f.seed = maphash.MakeSeed()
 }
 
@@ -495,7 +503,7 @@ func (f *Fragments) tick(now int64) {
 	for v := range f.waiting {
 		idle := f.lim.Idle
 		if idle == 0 {
-			idle = fragIdle[v]
+			idle = fragIdle(v)
 		}
 		for t := &f.waiting[v]; ; {
 			i, w := t.oldestOf()
@@ -962,6 +970,11 @@ func (f *Fragments) keep(d Datagram, b *fragBuf, n int) error {
 			return &Error{Layer: "IP", Packet: d.Packet, Err: ErrLimit, Reason: "the memory is used up: call Get"}
 		}
 		d.Data = b.data[b.head : b.head+copy(b.data[b.head:], d.Data)]
+	}
+	if f.readyHead > 0 && len(f.ready) == cap(f.ready) {
+		left := copy(f.ready, f.ready[f.readyHead:])
+		clear(f.ready[left:])
+		f.ready, f.readyHead = f.ready[:left], 0
 	}
 	f.ready = append(f.ready, fragReady{d, b, n})
 	f.stats.Ready.add(n)

@@ -47,9 +47,11 @@ func Datagrams(frames iter.Seq2[link.Frame, error], r *pkts.Registry) iter.Seq2[
 func Outermost(p *pkts.Packet) (d Datagram, ok bool) {
 	if v, ok := pkts.View[pkts.IPv4View](p); ok {
 		d.Data = v
+		if !pkts.Has[pkts.IPv6](p) { // faster than looking for the bytes
+			return d, true
+		}
 	}
-	// NthView is the faster way to find that there is none.
-	if v, ok := pkts.NthView[pkts.IPv6View](p, 0); ok && len(v) > len(d.Data) { // what is inside is shorter
+	if v, ok := pkts.View[pkts.IPv6View](p); ok && len(v) > len(d.Data) { // what is inside is shorter
 		d.Data = v
 	}
 	return d, d.Data != nil

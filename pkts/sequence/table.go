@@ -30,9 +30,9 @@ const pageLen = 256
 type tableEntry struct{ hash, slot uint32 }
 
 type slot[K comparable, V any] struct {
-	value      V
-	key        K
+	key        K     // in front, beside what a value begins with
 	prev, next int32 // by use; next also links the unused slots
+	value      V
 }
 
 func (t *table[K, V]) len() int { return t.used }
