@@ -744,6 +744,15 @@ func (c *Completion) complete() bool {
 	return n.flags&nodeTruncated == 0
 }
 
+// Whole reports whether all bytes of the layer are there: the packet is neither
+// cut nor a fragment. Where they are not, it makes the field that
+// [Completion.Wants] asked for one that cannot be verified, [CheckUnknown]: call
+// it before handing over a value that depends on all of them.
+func (c *Completion) Whole() bool {
+	c.unknown = !c.complete()
+	return !c.unknown
+}
+
 // pseudo returns the sum of the pseudo-header of the nearest IP header below.
 // The addresses that it covers are those of the ends: what a source route, a
 // routing header or a Home Address option names counts, RFC 1122, section

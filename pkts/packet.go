@@ -53,6 +53,7 @@ type Packet struct {
 	links      []links
 	order      []uint16
 	scratch    []byte
+	splitter   Splitter
 	completion Completion  // of AppendBinary
 	checking   *Completion // of Checks, unless it is in use
 	print      *printer
@@ -367,13 +368,15 @@ func (p *Packet) walk(r *Registry, i int) error {
 				next.kind = KindRaw
 				nodes = append(nodes, next)
 			case proto.Split != nil:
-				w := Splitter{nodes: nodes, next: next, at: pay, registry: r}
-				err := proto.Split(p.data[pay:end], r, &w)
+				w := &p.splitter // a function that is not known might keep it
+				*w = Splitter{nodes: nodes, next: next, at: pay, registry: r}
+				err := proto.Split(p.data[pay:end], r, w)
 				w.rest()
 				nodes = w.nodes
 				if err := cmp.Or(w.err, err); err != nil {
 					failed = firstError(failed, &next, err)
 				}
+				*w = Splitter{}
 			default:
 				nodes = append(nodes, next)
 			}

@@ -462,14 +462,29 @@ func (l *line) ipv4(i, next int, b []byte) int {
 	return next
 }
 
-// addresses prints the two addresses, with ports if TCP or UDP is next.
+// beginsWithPorts reports whether a protocol that another package has added
+// stands for one of those whose header begins with two ports, such as SCTP.
+func beginsWithPorts(p *Protocol) bool {
+	for i := range p.At {
+		if p.At[i].Table == &ipProtosTable && IPProto(p.At[i].Number).hasPorts() {
+			return true
+		}
+	}
+	return false
+}
+
+// addresses prints the two addresses, with ports if a protocol that has some is
+// next.
 func (l *line) addresses(src, dst []byte, next int) {
 	l.ports = false
 	var ports []byte
 	if next >= 0 {
-		if n := &l.p.nodes[next]; n.kind == kindTCP || n.kind == kindUDP {
+		switch n := &l.p.nodes[next]; {
+		case n.kind == kindTCP || n.kind == kindUDP:
 			ports = l.p.data[n.off:n.end]
 			l.ports = true
+		case n.kind >= builtinKinds && n.end-n.off >= 4 && beginsWithPorts(l.p.protocol(next)):
+			ports = l.p.data[n.off:n.end]
 		}
 	}
 	for i, a := range [2][]byte{src, dst} {

@@ -13,6 +13,7 @@ import (
 	"github.com/gopkts/gopkts/common/filter"
 	"github.com/gopkts/gopkts/common/link"
 	"github.com/gopkts/gopkts/pkts"
+	"github.com/gopkts/gopkts/pkts/all"
 )
 
 func (a *app) checkCommand() *cobra.Command {
@@ -47,7 +48,7 @@ decoder panics, or when a file cannot be read to its end.`,
 			if err != nil {
 				return err
 			}
-			c := checker{app: a, list: list, verbose: verbose, expr: expr, bar: newProgress(a.err), pkt: new(pkts.Packet)}
+			c := checker{app: a, list: list, verbose: verbose, expr: expr, bar: newProgress(a.err), pkt: newPacket()}
 			return c.run(cmd.Context(), files)
 		},
 	}
@@ -113,13 +114,16 @@ func (c *checker) run(ctx context.Context, files []string) error {
 	return nil
 }
 
+// newPacket returns a packet that knows every protocol.
+func newPacket() *pkts.Packet { return &pkts.Packet{Registry: all.Registry()} }
+
 // file checks one file. A panic, which is what check is there to find, ends the
 // file and not the program.
 func (c *checker) file(ctx context.Context, name string, before int) (t tally, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			t.panics++
-			c.pkt = new(pkts.Packet) // the old one may be in any state
+			c.pkt = newPacket() // the old one may be in any state
 			err = fmt.Errorf("packet %d: panic: %v\n%s", t.packets, p, debug.Stack())
 		}
 	}()

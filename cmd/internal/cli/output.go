@@ -17,6 +17,7 @@ import (
 	"github.com/gopkts/gopkts/common/link"
 	"github.com/gopkts/gopkts/common/pcap"
 	"github.com/gopkts/gopkts/pkts"
+	"github.com/gopkts/gopkts/pkts/all"
 )
 
 // outputFlags are the options of the commands that print packets.
@@ -63,7 +64,7 @@ func (o *outputFlags) register(cmd *cobra.Command) {
 	completeValues(cmd, "time", timeStyles[:]...)
 	completeValues(cmd, "color", "auto", "always", "never")
 	completeValues(cmd, "write-format", "pcapng", "pcap", "pcap-nano")
-	completeValues(cmd, "field", append(slices.Clone(frameFields), pkts.Default.FieldPaths()...)...)
+	completeValues(cmd, "field", append(slices.Clone(frameFields), all.Registry().FieldPaths()...)...)
 }
 
 // withPrefix returns the values that begin with start.
@@ -118,7 +119,7 @@ const outputSize = 64 << 10
 
 // newOutput checks the flags. The file of -w is created with the first packet.
 func (a *app) newOutput(cmd *cobra.Command, flags outputFlags) (*output, error) {
-	o := &output{flags: flags, out: a.out, buf: make([]byte, 0, 2*outputSize)}
+	o := &output{flags: flags, out: a.out, buf: make([]byte, 0, 2*outputSize), pkt: pkts.Packet{Registry: all.Registry()}}
 	if len(flags.fields) > 0 && !cmd.Flags().Changed("type") {
 		o.flags.format = "fields"
 	}
@@ -134,7 +135,7 @@ func (a *app) newOutput(cmd *cobra.Command, flags outputFlags) (*output, error) 
 	for _, name := range flags.fields {
 		f := field{name: name}
 		if !slices.Contains(frameFields, name) {
-			p, err := pkts.Default.ParseField(name)
+			p, err := o.pkt.Registry.ParseField(name)
 			if err != nil {
 				return nil, usageError{err}
 			}

@@ -228,7 +228,7 @@ func (a *app) send(ctx context.Context, flags *sendFlags, frames [][]byte) error
 
 // fix returns a packet with right lengths and checksums.
 func fix(t link.Type, b []byte) ([]byte, error) {
-	var p pkts.Packet
+	p := newPacket()
 	if err := p.Decode(t, b); err != nil {
 		return nil, fmt.Errorf("--fix: %w", err)
 	}

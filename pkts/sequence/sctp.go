@@ -1,0 +1,1394 @@
+package sequence
+
+import (
+	"encoding/binary"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/gopkts/gopkts/pkts"
+	"github.com/gopkts/gopkts/pkts/sctp"
+)
+
+// sctpLimits are the defaults of [SCTP.Limits].
+var sctpLimits = Limits{
+	Bytes:     256 << 20,
+	FlowBytes: 16 << 20,
+	Flows:     1 << 16,
+	Idle:      10 * time.Minute,
+}
+
+const (
+	// sctpAhead is how far a TSN may be from the last one that was accounted
+	// for. What is farther belongs to another association, or to none.
+	sctpAhead = 1 << 17
+	// sctpStrange is how many packets in a row must be farther away, or have
+	// the same other verification tag, before they are believed.
+	sctpStrange = 4
+	// sctpCands, sctpAddrs and sctpPaths bound what is remembered of an
+	// association: the tags of one end that were offered and not used yet, the
+	// addresses of one end, and the pairs of addresses.
+	sctpCands = 4
+	sctpAddrs = 16
+	sctpPaths = 32
+
+	// sctpSpare and sctpNodes are how many of what is used again are kept.
+	sctpSpare = 64
+	sctpNodes = 1 << 13
+
+	// What things take, in bytes.
+	sctpAssocSize  = 1600
+	sctpPathSize   = 150
+	sctpStreamSize = 40
+	sctpMarkSize   = 24
+	sctpRunSize    = 420
+	sctpWaitSize   = 600
+	sctpNodeSize   = 48
+)
+
+// SCTP puts the messages of SCTP associations together: fragments are joined,
+// each stream's ordered messages come in order, unordered ones at once. It takes
+// IP packets that are whole (put [Fragments] before it), leaves others than SCTP
+// alone, and knows DATA, RFC 9260, and I-DATA, RFC 8260.
+//
+// Both directions of an association are known together. It is found by its
+// addresses and ports, or by its ports and verification tag if at least one of
+// the addresses is known from it: multihomed ends use several. [Message.Stream]
+// is the packet of its INIT, or the first one that was seen of it; Message.Flow
+// has the addresses of that packet in all its messages, and [Message.Channel] is
+// the SCTP stream.
+//
+// # What does not come
+//
+// A message is waited for until the receiver has acknowledged it (then it was
+// received and not captured), the sender has given it up (FORWARD TSN), the
+// association has ended, or the Limits demand it. What was held back by it then
+// comes out; [Message.Lost] says how many messages of the stream are missing
+// before. Of unordered messages nobody knows how many there were. Fragments of a
+// message whose others are missing are given with an Err that is
+// [ErrTruncated].
+//
+// # Who is believed
+//
+// A packet must have the verification tag of its receiver, where that is known.
+// An INIT in an association that exists changes nothing until packets use the
+// new tags; then it has been restarted, and is another Stream. Checksums are
+// verified only on demand: captures of packets on their way out often have none.
+type SCTP struct {
+	// Limits bounds what is kept. A flow is an association, FlowBytes what waits
+	// in both directions of it. By default 256 MiB, 16 MiB, 65,536
+	// associations, 10 minutes.
+	Limits Limits
+	// VerifyChecksum refuses packets whose checksum is wrong.
+	VerifyChecksum bool
+	// UDPPorts are the ports at which UDP carries SCTP, RFC 6951; none by
+	// default. [sctp.UDPPort] is the usual one.
+	UDPPorts []uint16
+
+	lim    Limits
+	assocs table[uint64, sctpAssoc]
+	paths  map[sctpPath]sctpRef
+	tags   map[sctpTag]sctpRef
+	number uint64 // of the next association
+	mem    int64
+	now    time.Time
+	stats  SCTPStats
+	out    outbox
+	spare  []*sctpWait
+	nodes  *sctpBytes // for reuse
+	nnodes int
+}
+
+var _ Sequence[Datagram, Message] = (*SCTP)(nil)
+
+// SCTPStats counts what [SCTP] has done. In is the sum of Delivered, Broken,
+// Duplicate, Refused and Waiting.
+type SCTPStats struct {
+	// Packets counts those with SCTP, and Ignored those without.
+	Packets, Ignored uint64
+	// Messages counts those that were whole, Lost those that are known to be
+	// missing from the ordered ones.
+	Messages, Lost uint64
+	// In is the user data that were seen, in bytes; Delivered those in
+	// messages, Broken those in messages with Err.
+	In, Delivered, Broken uint64
+	// Duplicate are user data whose TSN was accounted for: sent again, or too
+	// late.
+	Duplicate uint64
+	// Refused are user data that no association can take: a wrong tag, a TSN
+	// that is too far away, a malformed chunk.
+	Refused uint64
+	// Waiting are user data that wait for others.
+	Waiting uint64
+	// Associations counts those that were seen, Restarts those of them that
+	// replaced one, Evicted those that were given up because of Limits.
+	Associations, Restarts, Evicted uint64
+	// Flows is how many associations are known, Bytes the memory for them.
+	Flows int
+	Bytes int64
+}
+
+// sctpPath is how packets of an association's one direction are found.
+type sctpPath struct {
+	src, dst [16]byte
+	ports    uint32 // source and destination
+	udp      bool
+	tunnel   uint64
+}
+
+// sctpTag finds them by the tag that they carry.
+type sctpTag struct {
+	tag, ports uint32
+	udp        bool
+	tunnel     uint64
+}
+
+type sctpRef struct {
+	assoc int32
+	dir   Direction
+}
+
+// sctpAssoc is an association.
+type sctpAssoc struct {
+	number uint64 // its key in the table
+	stream uint64
+	tunnel uint64
+	flow   [2]pkts.Flow
+	ends   [2]sctpEnd  // the one that opened it, and the other
+	halves [2]sctpHalf // what each of them has sent
+	paths  []sctpPath
+	tags   []sctpTag
+	last   time.Time
+	cost   int64
+	closed bool // it has ended; what comes now is late
+}
+
+// sctpEnd is what is known of one end.
+type sctpEnd struct {
+	tag     uint32 // what packets to it must carry
+	known   bool
+	ncands  uint8 // how many of cands there are
+	strange uint8 // how many packets in a row had the tag other
+	other   uint32
+	cands   [sctpCands]sctpCand
+	addrs   [][16]byte
+}
+
+// sctpCand is what an end offered in an INIT or INIT ACK.
+type sctpCand struct {
+	tag, tsn uint32
+	packet   uint64
+}
+
+// sctpHalf is one direction.
+type sctpHalf struct {
+	cum     uint32 // all up to this TSN are accounted for
+	known   bool   // cum is
+	begun   bool   // its beginning was seen, so that streams begin at 0
+	strange uint8  // how many chunks in a row were too far away
+	near    [8]sctpStream
+	far     map[uint16]sctpStream
+	wait    *sctpWait // nil if nothing waits
+}
+
+// sctpStream is where a stream's ordered messages are.
+type sctpStream struct {
+	next  uint32 // 16 bits for DATA
+	known bool
+}
+
+// sctpWait is what waits in one direction.
+type sctpWait struct {
+	marks  map[uint32]struct{} // TSNs behind cum that have come
+	order  []uint32            // the same, and some that cum has passed, by arrival
+	oldest int                 // of order
+	ends   map[sctpPiece]int32 // the first and the last fragment of each run
+	whole  map[sctpWhole]int32 // ordered messages that wait for their turn
+	runs   []sctpRun
+	free   []int32
+	live   int
+	heap   []sctpDue
+	bytes  int64 // of the buffers of runs
+}
+
+// sctpPiece names a fragment: by its TSN, or, of I-DATA, by its message and FSN.
+type sctpPiece struct {
+	seq, mid uint32
+	sid      uint16
+	kind     uint8 // 0 DATA, 1 I-DATA, 2 unordered I-DATA
+}
+
+type sctpWhole struct {
+	num uint32
+	sid uint16
+}
+
+// sctpDue is when a run is to be looked at: when all before tsn is accounted
+// for.
+type sctpDue struct {
+	tsn      uint32
+	run      int32
+	gen, age uint32
+}
+
+// sctpRun is a row of fragments without a gap: a message, if begin and end are
+// set.
+type sctpRun struct {
+	lo, hi      uint32 // of sctpPiece.seq
+	tlo, thi    uint32 // TSNs
+	num         uint32 // SSN or MID
+	ppid        uint32
+	gen         uint32
+	n           int // bytes
+	sid         uint16
+	kind        uint8
+	unordered   bool
+	begin, end  bool
+	waiting     bool // in whole
+	first, last Seen
+	head, tail  *sctpBytes
+}
+
+// sctpBytes are bytes of a run, of as many fragments as came in order.
+type sctpBytes struct {
+	buf  []byte
+	next *sctpBytes
+}
+
+// sctpChunk is a DATA or I-DATA chunk, read.
+type sctpChunk struct {
+	tsn, num, seq uint32
+	ppid          uint32
+	sid           uint16
+	kind          uint8
+	flags         sctp.DataFlags
+	data          []byte
+	seen          Seen
+}
+
+// sctpPacket is a packet, read as far as its common header.
+type sctpPacket struct {
+	path sctpPath
+	tag  uint32
+	data []byte // with the common header
+	cut  bool   // the capture cut it
+	seen Seen
+	v6   bool
+}
+
+// Put takes an IP packet.
+func (s *SCTP) Put(d Datagram) error { return s.put(&d, false) }
+
+// PutGet takes an IP packet and returns the next message.
+func (s *SCTP) PutGet(d Datagram) (Message, bool, error) {
+	err := s.put(&d, true)
+	m, ok := s.out.get()
+	return m, ok, err
+}
+
+// Get returns the next message.
+func (s *SCTP) Get() (Message, bool) { return s.out.get() }
+
+// Flush gives up waiting, and forgets all associations.
+func (s *SCTP) Flush() {
+	s.out.begin(false)
+	for s.assocs.len() > 0 {
+		i, _ := s.assocs.oldestOf()
+		s.forget(i, ErrTruncated)
+	}
+	s.now = time.Time{}
+}
+
+// Properties says that messages come whole, in order and with their bounds.
+func (s *SCTP) Properties() Property { return Reorders | Reassembles | KeepsBounds }
+
+// Stats returns what was counted.
+func (s *SCTP) Stats() SCTPStats {
+	st := s.stats
+	st.Flows, st.Bytes = s.assocs.len(), s.mem
+	return st
+}
+
+func (s *SCTP) put(d *Datagram, direct bool) error {
+	s.lim = s.Limits.or(sctpLimits)
+	s.out.begin(direct)
+	if d.Time.After(s.now) {
+		s.now = d.Time
+	}
+	for s.lim.Idle >= 0 {
+		i, a := s.assocs.oldestOf()
+		if a == nil || s.now.Sub(a.last) <= s.lim.Idle {
+			break
+		}
+		s.stats.Evicted++
+		s.forget(i, ErrLimit)
+	}
+	var p sctpPacket
+	ok, err := s.read(&p, d)
+	if !ok {
+		if err == nil {
+			s.stats.Ignored++
+		}
+		return err
+	}
+	s.stats.Packets++
+	if s.out.unread() > 0 && s.out.unread()+int64(len(p.data)) > s.lim.Bytes {
+		return s.refuse(&p, ErrLimit, "what is ready is to be read first")
+	}
+	if s.VerifyChecksum && !p.cut && !sctp.HeaderView(p.data).ChecksumValid() {
+		return s.refuse(&p, ErrMalformed, "the checksum is wrong")
+	}
+	i, dir, err := s.find(&p)
+	if i == 0 {
+		return s.refuse(&p, err, "no association has this verification tag")
+	}
+	s.assocs.touch(i)
+	a := &s.assocs.at(i).value
+	a.last = s.now
+	err = s.chunks(i, a, dir, &p)
+	s.account(a)
+	if a.cost > s.lim.FlowBytes {
+		s.relieve(a)
+	}
+	for s.mem > s.lim.Bytes && s.assocs.len() > 0 {
+		j, _ := s.assocs.oldestOf()
+		s.stats.Evicted++
+		s.forget(j, ErrLimit)
+	}
+	return err
+}
+
+// read finds SCTP in d.
+func (s *SCTP) read(p *sctpPacket, d *Datagram) (bool, error) {
+	var h ipHeader
+	if len(d.Data) == 0 {
+		return false, nil
+	}
+	if err := h.parse(d); err != nil {
+		return false, err
+	}
+	at := h.hdr
+	udp := false
+	if h.proto == pkts.IPProtoUDP && len(s.UDPPorts) > 0 && !h.frag && h.end-at >= pkts.UDPLen {
+		v := pkts.UDPView(d.Data[at:h.end])
+		if udp = slices.Contains(s.UDPPorts, v.DstPort()) || slices.Contains(s.UDPPorts, v.SrcPort()); udp {
+			at += pkts.UDPLen
+		}
+	}
+	if h.proto != pkts.IPProtoSCTP && !udp {
+		return false, nil
+	}
+	if h.frag {
+		return false, &Error{Layer: "SCTP", Packet: d.Packet, Err: ErrTruncated, Reason: "a fragment: put Fragments before"}
+	}
+	b := d.Data[at:h.end]
+	if len(b) < sctp.HeaderLen {
+		return false, &Error{Layer: "SCTP", Packet: d.Packet, Offset: uint64(at), Err: ErrTruncated}
+	}
+	v := sctp.HeaderView(b)
+	*p = sctpPacket{
+		path: sctpPath{src: h.src, dst: h.dst, ports: binary.BigEndian.Uint32(b), udp: udp, tunnel: d.Tunnel},
+		tag:  v.VerificationTag(), data: b, cut: h.end < h.wire, seen: d.Seen, v6: h.v6,
+	}
+	return true, nil
+}
+
+// reverse returns the path of the answers.
+func (p sctpPath) reverse() sctpPath {
+	p.src, p.dst = p.dst, p.src
+	p.ports = p.ports<<16 | p.ports>>16
+	return p
+}
+
+// refuse counts the user data of a packet that nobody takes.
+func (s *SCTP) refuse(p *sctpPacket, err error, reason string) error {
+	n := 0
+	for b := p.data[sctp.HeaderLen:]; len(b) >= 4; {
+		v := sctp.ChunkView(b)
+		size := int(v.Length())
+		if size < 4 {
+			break
+		}
+		n += userLen(v)
+		b = b[min((size+3)&^3, len(b)):]
+	}
+	s.stats.In += uint64(n)
+	s.stats.Refused += uint64(n)
+	if err == nil {
+		return nil
+	}
+	return &Error{Layer: "SCTP", Packet: p.seen.Packet, Err: err, Reason: reason}
+}
+
+// userLen returns how many bytes of user data a chunk has, as far as they are
+// there.
+func userLen(v sctp.ChunkView) int {
+	switch v.Type() {
+	case sctp.TypeData:
+		return max(0, min(int(v.Length()), len(v))-sctp.DataLen)
+	case sctp.TypeIData:
+		return max(0, min(int(v.Length()), len(v))-sctp.IDataLen)
+	}
+	return 0
+}
+
+// find returns the association of a packet and its direction, making one if the
+// packet may begin one. It is 0 if the packet belongs to none, with an error if
+// there is one that it might be meant for.
+func (s *SCTP) find(p *sctpPacket) (int32, Direction, error) {
+	var first sctp.ChunkType = 255
+	if len(p.data) > sctp.HeaderLen {
+		first = sctp.ChunkType(p.data[sctp.HeaderLen])
+	}
+	ref, ok := s.paths[p.path]
+	if ok {
+		if a := &s.assocs.at(ref.assoc).value; s.accepts(ref.assoc, a, ref.dir, p, first) {
+			return ref.assoc, ref.dir, nil
+		}
+	}
+	if t, found := s.tags[p.tagKey()]; found && p.tag != 0 && t != ref {
+		a := &s.assocs.at(t.assoc).value
+		if a.knows(t.dir, p) && s.accepts(t.assoc, a, t.dir, p, first) {
+			s.addPath(t, a, p.path)
+			return t.assoc, t.dir, nil
+		}
+	}
+	if ok {
+		if first == sctp.TypeInit && s.assocs.at(ref.assoc).value.closed {
+			s.forget(ref.assoc, ErrTruncated)
+		} else {
+			return 0, 0, ErrMalformed
+		}
+	}
+	dir := Forward
+	switch first {
+	case sctp.TypeInit, sctp.TypeData, sctp.TypeIData, sctp.TypeSack:
+	case sctp.TypeInitAck:
+		dir = Backward
+	default:
+		if !p.hasData() {
+			return 0, 0, nil
+		}
+	}
+	return s.begin(p, dir, first), dir, nil
+}
+
+// hasData reports whether some chunk has user data.
+func (p *sctpPacket) hasData() bool {
+	for b := p.data[sctp.HeaderLen:]; len(b) >= 4; {
+		v := sctp.ChunkView(b)
+		if userLen(v) > 0 {
+			return true
+		}
+		if v.Length() < 4 {
+			return false
+		}
+		b = b[min((int(v.Length())+3)&^3, len(b)):]
+	}
+	return false
+}
+
+func (p *sctpPacket) tagKey() sctpTag {
+	return sctpTag{p.tag, p.path.ports, p.path.udp, p.path.tunnel}
+}
+
+// knows reports whether one of the packet's addresses is known from a.
+func (a *sctpAssoc) knows(dir Direction, p *sctpPacket) bool {
+	return slices.Contains(a.ends[dir].addrs, p.path.src) || slices.Contains(a.ends[1-dir].addrs, p.path.dst)
+}
+
+// begin makes an association whose direction dir is that of p.
+func (s *SCTP) begin(p *sctpPacket, dir Direction, first sctp.ChunkType) int32 {
+	for s.assocs.len() >= s.lim.Flows {
+		s.stats.Evicted++
+		i, _ := s.assocs.oldestOf()
+		s.forget(i, ErrLimit)
+	}
+	if s.paths == nil {
+		s.paths, s.tags = map[sctpPath]sctpRef{}, map[sctpTag]sctpRef{}
+	}
+	s.stats.Associations++
+	s.number++
+	i, a := s.assocs.add(s.number)
+	*a = sctpAssoc{number: s.number, stream: p.seen.Packet, tunnel: p.path.tunnel, last: s.now, paths: a.paths[:0], tags: a.tags[:0]}
+	h := ipHeader{src: p.path.src, dst: p.path.dst, v6: p.v6}
+	f := pkts.Flow{SrcPort: uint16(p.path.ports >> 16), DstPort: uint16(p.path.ports), Proto: pkts.IPProtoSCTP}
+	f.Src, f.Dst = h.addrs()
+	a.flow[dir], a.flow[1-dir] = f, f.Reverse()
+	s.addPath(sctpRef{i, dir}, a, p.path)
+	if first != sctp.TypeInit && p.tag != 0 {
+		s.setTag(i, a, 1-dir, p.tag)
+	}
+	return i
+}
+
+// addPath notes a pair of addresses.
+func (s *SCTP) addPath(ref sctpRef, a *sctpAssoc, p sctpPath) {
+	addAddr(&a.ends[ref.dir], p.src)
+	addAddr(&a.ends[1-ref.dir], p.dst)
+	if len(a.paths)+2 > sctpPaths {
+		return
+	}
+	for _, x := range [2]struct {
+		p   sctpPath
+		dir Direction
+	}{{p, ref.dir}, {p.reverse(), 1 - ref.dir}} {
+		if _, taken := s.paths[x.p]; !taken {
+			s.paths[x.p] = sctpRef{ref.assoc, x.dir}
+			a.paths = append(a.paths, x.p)
+		}
+	}
+}
+
+func addAddr(e *sctpEnd, a [16]byte) {
+	if len(e.addrs) < sctpAddrs && !slices.Contains(e.addrs, a) {
+		e.addrs = append(e.addrs, a)
+	}
+}
+
+// setTag says which tag packets to an end carry.
+func (s *SCTP) setTag(i int32, a *sctpAssoc, end Direction, tag uint32) {
+	e := &a.ends[end]
+	e.tag, e.known, e.strange = tag, true, 0
+	s.addTag(i, a, end, tag)
+}
+
+// addTag makes an association be found by a tag of an end.
+func (s *SCTP) addTag(i int32, a *sctpAssoc, end Direction, tag uint32) {
+	ports := uint32(a.flow[1-end].SrcPort)<<16 | uint32(a.flow[1-end].DstPort)
+	udp := len(a.paths) > 0 && a.paths[0].udp
+	key := sctpTag{tag, ports, udp, a.tunnel}
+	if _, taken := s.tags[key]; taken || len(a.tags) >= 4*sctpCands {
+		return
+	}
+	s.tags[key] = sctpRef{i, 1 - end}
+	a.tags = append(a.tags, key)
+}
+
+// accepts reports whether the tag of a packet is right, and takes note of the
+// tags that it says are in use now.
+func (s *SCTP) accepts(i int32, a *sctpAssoc, dir Direction, p *sctpPacket, first sctp.ChunkType) bool {
+	to := 1 - dir
+	e := &a.ends[to]
+	switch {
+	case first == sctp.TypeInit:
+		return p.tag == 0 && !a.closed
+	case e.known && p.tag == e.tag:
+		e.strange = 0
+		return true
+	}
+	if first == sctp.TypeInitAck {
+		_, ok := e.candidate(p.tag)
+		return ok
+	}
+	if c, ok := e.candidate(p.tag); ok {
+		if e.known {
+			// The new tag is in use: the association was restarted.
+			s.restart(i, a, c.packet)
+		}
+		s.use(i, a, to, c)
+		if x := &a.ends[dir]; x.ncands > 0 {
+			s.use(i, a, dir, x.cands[x.ncands-1])
+		}
+		return true
+	}
+	if !e.known && e.ncands == 0 {
+		s.setTag(i, a, to, p.tag)
+		return true
+	}
+	if x := &a.ends[dir]; (first == sctp.TypeAbort || first == sctp.TypeShutdownComplete) && x.known && x.tag == p.tag &&
+		len(p.data) > sctp.HeaderLen+1 && p.data[sctp.HeaderLen+1]&sctp.FlagTag != 0 {
+		return true // RFC 9260, section 8.5.1
+	}
+	if first != sctp.TypeData && first != sctp.TypeIData && first != sctp.TypeSack {
+		return false
+	}
+	if e.strange == 0 || e.other != p.tag {
+		e.other, e.strange = p.tag, 0
+	}
+	if e.strange++; e.strange < sctpStrange {
+		return false
+	}
+	// A new association, whose beginning was not captured.
+	s.restart(i, a, p.seen.Packet)
+	a.ends[0].ncands, a.ends[1].ncands = 0, 0
+	s.setTag(i, a, to, p.tag)
+	return true
+}
+
+// candidate returns what was offered with a tag.
+func (e *sctpEnd) candidate(tag uint32) (sctpCand, bool) {
+	for _, c := range e.cands[:e.ncands] {
+		if c.tag == tag {
+			return c, true
+		}
+	}
+	return sctpCand{}, false
+}
+
+// offer notes what an end has offered.
+func (s *SCTP) offer(i int32, a *sctpAssoc, end Direction, c sctpCand) {
+	e := &a.ends[end]
+	if _, known := e.candidate(c.tag); known || e.known && e.tag == c.tag {
+		return
+	}
+	if int(e.ncands) == len(e.cands) {
+		copy(e.cands[:], e.cands[1:])
+		e.ncands--
+	}
+	e.cands[e.ncands] = c
+	e.ncands++
+	s.addTag(i, a, end, c.tag)
+}
+
+// use makes an offer the one that holds.
+func (s *SCTP) use(i int32, a *sctpAssoc, end Direction, c sctpCand) {
+	a.ends[end].ncands = 0
+	if a.ends[end].known && a.ends[end].tag == c.tag {
+		return
+	}
+	s.setTag(i, a, end, c.tag)
+	h := &a.halves[end]
+	s.flushHalf(a, end, ErrTruncated)
+	*h = sctpHalf{cum: c.tsn - 1, known: true, begun: true}
+}
+
+// restart gives up what an association has, for another with the same addresses
+// and ports.
+func (s *SCTP) restart(i int32, a *sctpAssoc, packet uint64) {
+	s.stats.Restarts++
+	s.stats.Associations++
+	for d := range a.halves {
+		s.flushHalf(a, Direction(d), ErrTruncated)
+		a.halves[d] = sctpHalf{}
+		a.ends[d].known = false
+	}
+	a.stream, a.closed = packet, false
+}
+
+// chunks goes through the chunks of a packet.
+func (s *SCTP) chunks(i int32, a *sctpAssoc, dir Direction, p *sctpPacket) (err error) {
+	b := p.data[sctp.HeaderLen:]
+	for len(b) >= 4 {
+		v := sctp.ChunkView(b)
+		size := int(v.Length())
+		if size < 4 {
+			return join(err, s.bad(p, b, ErrMalformed, "a chunk with a length below 4"))
+		}
+		next := b[min((size+3)&^3, len(b)):]
+		if size > len(b) {
+			n := uint64(userLen(v))
+			s.stats.In += n
+			s.stats.Refused += n
+			return join(err, s.bad(p, b, ErrTruncated, fmt.Sprintf("%v of %d bytes, of which %d are there", v.Type(), size, len(b))))
+		}
+		v = v[:size]
+		switch v.Type() {
+		case sctp.TypeData, sctp.TypeIData:
+			err = join(err, s.userData(i, a, dir, p, v))
+		case sctp.TypeSack, sctp.TypeShutdown:
+			if size >= 8 {
+				s.ack(a, 1-dir, binary.BigEndian.Uint32(v[4:]))
+			}
+		case sctp.TypeForwardTSN, sctp.TypeIForwardTSN:
+			if size >= sctp.ForwardTSNLen {
+				s.forward(a, dir, v)
+			}
+		case sctp.TypeInit, sctp.TypeInitAck:
+			if size >= sctp.InitLen {
+				s.handshake(i, a, dir, p, sctp.InitView(v))
+			}
+		case sctp.TypeAbort, sctp.TypeShutdownComplete:
+			for d := range a.halves {
+				s.flushHalf(a, Direction(d), ErrTruncated)
+			}
+			a.closed = true
+		}
+		b = next
+	}
+	return err
+}
+
+func (s *SCTP) bad(p *sctpPacket, b []byte, err error, reason string) error {
+	return &Error{Layer: "SCTP", Packet: p.seen.Packet, Offset: uint64(len(p.data) - len(b)), Err: err, Reason: reason}
+}
+
+// handshake takes note of an INIT or INIT ACK.
+func (s *SCTP) handshake(i int32, a *sctpAssoc, dir Direction, p *sctpPacket, v sctp.InitView) {
+	c := sctpCand{v.InitiateTag(), v.InitialTSN(), p.seen.Packet}
+	if sctp.ChunkType(v[0]) == sctp.TypeInitAck {
+		// The tag of who sent the INIT is known to be in use if it is the only
+		// one: data may be seen before the packet that proves it.
+		if e := &a.ends[1-dir]; !e.known && e.ncands == 1 {
+			s.use(i, a, 1-dir, e.cands[0])
+		}
+		if c.packet = a.stream; a.ends[1-dir].ncands > 0 {
+			c.packet = a.ends[1-dir].cands[a.ends[1-dir].ncands-1].packet
+		}
+	}
+	s.offer(i, a, dir, c)
+	for _, x := range v.Params().All() {
+		if addr, ok := x.Addr(); ok {
+			addAddr(&a.ends[dir], addr.As16())
+		}
+	}
+}
+
+// userData takes a DATA or I-DATA chunk.
+func (s *SCTP) userData(i int32, a *sctpAssoc, dir Direction, p *sctpPacket, v sctp.ChunkView) error {
+	c := sctpChunk{seen: p.seen}
+	if v.Type() == sctp.TypeData {
+		if len(v) < sctp.DataLen {
+			return s.bad(p, v, ErrMalformed, "DATA shorter than its header")
+		}
+		d := sctp.DataView(v)
+		c.tsn, c.sid, c.num, c.ppid, c.flags, c.data = d.TSN(), d.StreamID(), uint32(d.SSN()), uint32(d.PPID()), d.Flags(), v[sctp.DataLen:]
+		c.seq = c.tsn
+	} else {
+		if len(v) < sctp.IDataLen {
+			return s.bad(p, v, ErrMalformed, "I-DATA shorter than its header")
+		}
+		d := sctp.IDataView(v)
+		c.tsn, c.sid, c.num, c.flags, c.data, c.kind = d.TSN(), d.StreamID(), d.MID(), d.Flags(), v[sctp.IDataLen:], 1
+		if c.flags.Has(sctp.DataUnordered) {
+			c.kind = 2
+		}
+		if c.flags.Has(sctp.DataBegin) {
+			c.ppid = uint32(d.PPID())
+		} else if c.seq = d.FSN(); c.seq == 0 {
+			s.stats.In += uint64(len(c.data))
+			s.stats.Refused += uint64(len(c.data))
+			return s.bad(p, v, ErrMalformed, "an I-DATA chunk that is not the first of its message has FSN 0")
+		}
+	}
+	n := uint64(len(c.data))
+	s.stats.In += n
+	if n == 0 {
+		return s.bad(p, v, ErrMalformed, "no user data") // RFC 9260, section 6.2
+	}
+	h := &a.halves[dir]
+	if !h.known {
+		s.start(i, a, dir, c.tsn)
+	}
+	if a.closed || !s.near(a, dir, c.tsn) {
+		s.stats.Refused += n
+		return nil
+	}
+	if !sctp.Before(h.cum, c.tsn) {
+		s.stats.Duplicate += n
+		return nil
+	}
+	if c.tsn == h.cum+1 {
+		h.cum++
+		if h.wait != nil {
+			h.advance()
+		}
+	} else if !s.waitOf(h).mark(h.cum, c.tsn) {
+		s.stats.Duplicate += n
+		return nil
+	}
+	if c.flags.Has(sctp.DataWhole) && (c.flags.Has(sctp.DataUnordered) || h.ahead(c.sid, c.kind, c.num) == 0) {
+		s.deliver(a, dir, h, &c)
+	} else if !s.fragment(a, dir, h, &c) {
+		s.stats.Refused += n
+	}
+	s.settle(a, dir, h)
+	return nil
+}
+
+// start says where a direction begins of which a TSN is seen first: where its
+// end has said, or there.
+func (s *SCTP) start(i int32, a *sctpAssoc, dir Direction, tsn uint32) {
+	e := &a.ends[dir]
+	best, found := sctpCand{}, false
+	for _, c := range e.cands[:e.ncands] {
+		if d := tsn - c.tsn; d <= sctpAhead && (!found || d <= tsn-best.tsn) {
+			best, found = c, true
+		}
+	}
+	if found {
+		s.use(i, a, dir, best)
+		return
+	}
+	h := &a.halves[dir]
+	h.known, h.cum = true, tsn-1
+}
+
+// near reports whether a TSN is close enough to be believed.
+func (s *SCTP) near(a *sctpAssoc, dir Direction, tsn uint32) bool {
+	h := &a.halves[dir]
+	if d := int32(tsn - h.cum); d >= -sctpAhead && d <= sctpAhead {
+		h.strange = 0
+		return true
+	}
+	if h.strange++; h.strange < sctpStrange {
+		return false
+	}
+	s.flushHalf(a, dir, ErrTruncated)
+	*h = sctpHalf{known: true, cum: tsn - 1}
+	return true
+}
+
+// stream returns where a stream is.
+func (h *sctpHalf) stream(sid uint16) sctpStream {
+	var st sctpStream
+	if int(sid) < len(h.near) {
+		st = h.near[sid]
+	} else if h.far != nil {
+		st = h.far[sid]
+	}
+	st.known = st.known || h.begun
+	return st
+}
+
+// pass notes that an ordered message is behind us.
+func (h *sctpHalf) pass(sid uint16, kind uint8, num uint32) {
+	if num++; kind == 0 {
+		num &= 0xffff
+	}
+	st := sctpStream{num, true}
+	switch {
+	case int(sid) < len(h.near):
+		h.near[sid] = st
+	case h.far == nil:
+		h.far = map[uint16]sctpStream{sid: st}
+	default:
+		h.far[sid] = st
+	}
+}
+
+// ahead returns how many ordered messages are missing before one, negative for
+// one that comes too late. Of a stream whose beginning was not seen, none are.
+func (h *sctpHalf) ahead(sid uint16, kind uint8, num uint32) int64 {
+	st := h.stream(sid)
+	switch {
+	case !st.known:
+		return 0
+	case kind == 0:
+		return int64(int16(num - st.next))
+	default:
+		return int64(int32(num - st.next))
+	}
+}
+
+// advance passes what has come already.
+func (h *sctpHalf) advance() {
+	for len(h.wait.marks) > 0 {
+		if _, ok := h.wait.marks[h.cum+1]; !ok {
+			return
+		}
+		h.cum++
+		delete(h.wait.marks, h.cum)
+	}
+}
+
+// waitOf returns what waits in h, made if nothing does.
+func (s *SCTP) waitOf(h *sctpHalf) *sctpWait {
+	if h.wait == nil {
+		if n := len(s.spare); n > 0 {
+			h.wait = s.spare[n-1]
+			s.spare = s.spare[:n-1]
+		} else {
+			h.wait = &sctpWait{marks: map[uint32]struct{}{}, ends: map[sctpPiece]int32{}, whole: map[sctpWhole]int32{}}
+		}
+	}
+	return h.wait
+}
+
+// settled lets go of the memory if nothing waits any more.
+func (s *SCTP) settled(h *sctpHalf) {
+	w := h.wait
+	if w == nil || w.live > 0 || len(w.marks) > 0 {
+		return
+	}
+	h.wait = nil
+	if large := cap(w.runs) > 256 || cap(w.heap) > 1024 || cap(w.order) > 1024; large && len(s.spare) > 0 || len(s.spare) >= sctpSpare {
+		return
+	}
+	clear(w.ends)
+	clear(w.whole)
+	*w = sctpWait{marks: w.marks, order: w.order[:0], ends: w.ends, whole: w.whole, runs: w.runs[:0], free: w.free[:0], heap: w.heap[:0]}
+	s.spare = append(s.spare, w)
+}
+
+// mark notes that a TSN behind cum has come, and reports whether it is the first
+// time.
+func (w *sctpWait) mark(cum, tsn uint32) bool {
+	if _, ok := w.marks[tsn]; ok {
+		return false
+	}
+	w.marks[tsn] = struct{}{}
+	w.order = append(w.order, tsn)
+	// Two of the oldest are looked at, so that those that cum has jumped over
+	// do not stay.
+	for range 2 {
+		t := w.order[w.oldest]
+		w.oldest++
+		if sctp.Before(cum, t) {
+			w.order = append(w.order, t)
+		} else {
+			delete(w.marks, t)
+		}
+	}
+	if w.oldest > len(w.order)/2 {
+		n := copy(w.order, w.order[w.oldest:])
+		w.order, w.oldest = w.order[:n], 0
+	}
+	return true
+}
+
+// due says when a run is to be looked at next.
+func (w *sctpWait) due(run int32, tsn, age uint32) {
+	w.heap = append(w.heap, sctpDue{tsn, run, w.runs[run].gen, age})
+	i := len(w.heap) - 1
+	for i > 0 {
+		up := (i - 1) / 2
+		if !sctp.Before(w.heap[i].tsn, w.heap[up].tsn) {
+			break
+		}
+		w.heap[i], w.heap[up] = w.heap[up], w.heap[i]
+		i = up
+	}
+}
+
+// pop takes the first one out of the heap.
+func (w *sctpWait) pop() sctpDue {
+	top := w.heap[0]
+	n := len(w.heap) - 1
+	w.heap[0] = w.heap[n]
+	w.heap = w.heap[:n]
+	for i := 0; ; {
+		c := 2*i + 1
+		if c >= n {
+			break
+		}
+		if c+1 < n && sctp.Before(w.heap[c+1].tsn, w.heap[c].tsn) {
+			c++
+		}
+		if !sctp.Before(w.heap[c].tsn, w.heap[i].tsn) {
+			break
+		}
+		w.heap[i], w.heap[c] = w.heap[c], w.heap[i]
+		i = c
+	}
+	return top
+}
+
+// message returns the message that begins and ends in the given packets.
+func (a *sctpAssoc) message(dir Direction, sid uint16, ppid uint32, unordered bool, first, last Seen) Message {
+	return Message{
+		Stream: a.stream, Flow: a.flow[dir], First: first, Last: last, Tunnel: a.tunnel,
+		PPID: ppid, Channel: sid, Unordered: unordered, Direction: dir,
+	}
+}
+
+// deliver gives a message that is one chunk, and whose turn it is.
+func (s *SCTP) deliver(a *sctpAssoc, dir Direction, h *sctpHalf, c *sctpChunk) {
+	s.stats.Messages++
+	s.stats.Delivered += uint64(len(c.data))
+	unordered := c.flags.Has(sctp.DataUnordered)
+	s.out.give(a.message(dir, c.sid, c.ppid, unordered, c.seen, c.seen), c.data)
+	if !unordered {
+		h.pass(c.sid, c.kind, c.num)
+		s.drain(a, dir, h, c.sid)
+	}
+}
+
+// drain gives the ordered messages of a stream that waited for the last one.
+func (s *SCTP) drain(a *sctpAssoc, dir Direction, h *sctpHalf, sid uint16) {
+	for h.wait != nil && len(h.wait.whole) > 0 {
+		i, ok := h.wait.whole[sctpWhole{h.stream(sid).next, sid}]
+		if !ok {
+			return
+		}
+		r := &h.wait.runs[i]
+		h.pass(sid, r.kind, r.num)
+		s.give(a, dir, h.wait, i, 0, nil)
+	}
+}
+
+// give gives what a run has: a message, or, with err, what there is of one.
+func (s *SCTP) give(a *sctpAssoc, dir Direction, w *sctpWait, i int32, lost int64, err error) {
+	r := &w.runs[i]
+	m := a.message(dir, r.sid, r.ppid, r.unordered, r.first, r.last)
+	m.Lost = uint64(max(lost, 0))
+	s.stats.Lost += m.Lost
+	s.stats.Waiting -= uint64(r.n)
+	if err == nil {
+		s.stats.Messages++
+		s.stats.Delivered += uint64(r.n)
+	} else {
+		s.stats.Broken += uint64(r.n)
+		m.Err = err
+	}
+	if b := r.head; b.next == nil {
+		w.bytes -= int64(cap(b.buf)) + sctpNodeSize
+		s.out.hand(m, b.buf, len(b.buf))
+		s.drop(b)
+	} else {
+		at := len(s.out.arena)
+		s.out.arena = slices.Grow(s.out.arena, r.n)
+		for b != nil {
+			next := b.next
+			s.out.arena = append(s.out.arena, b.buf...)
+			w.bytes -= int64(cap(b.buf)) + sctpNodeSize
+			s.out.release(b.buf)
+			s.drop(b)
+			b = next
+		}
+		s.out.ready = append(s.out.ready, readyMessage{m, at, len(s.out.arena)})
+	}
+	s.remove(w, i)
+}
+
+// node returns a piece of a run, in front of next.
+func (s *SCTP) node(buf []byte, next *sctpBytes) *sctpBytes {
+	b := s.nodes
+	if b == nil {
+		return &sctpBytes{buf, next}
+	}
+	s.nodes = b.next
+	s.nnodes--
+	b.buf, b.next = buf, next
+	return b
+}
+
+// drop keeps a piece for reuse.
+func (s *SCTP) drop(b *sctpBytes) {
+	if s.nnodes < sctpNodes {
+		b.buf, b.next = nil, s.nodes
+		s.nodes = b
+		s.nnodes++
+	}
+}
+
+// remove takes a run out.
+func (s *SCTP) remove(w *sctpWait, i int32) {
+	r := &w.runs[i]
+	if r.waiting {
+		delete(w.whole, sctpWhole{r.num, r.sid})
+	} else if !r.begin || !r.end || r.lo != r.hi {
+		delete(w.ends, r.piece(r.lo))
+		delete(w.ends, r.piece(r.hi))
+	}
+	*r = sctpRun{gen: r.gen + 1}
+	w.free = append(w.free, i)
+	w.live--
+}
+
+// piece names a fragment of the run.
+func (r *sctpRun) piece(seq uint32) sctpPiece {
+	if r.kind == 0 {
+		return sctpPiece{seq: seq}
+	}
+	return sctpPiece{seq, r.num, r.sid, r.kind}
+}
+
+// joins reports whether a chunk and a run may be of one message.
+func (r *sctpRun) joins(c *sctpChunk) bool {
+	return r.sid == c.sid && r.unordered == c.flags.Has(sctp.DataUnordered) && (r.num == c.num || r.unordered && r.kind == 0)
+}
+
+// fragment lets a chunk wait for others, and reports whether it is the only one
+// with its number. A message that it completes is given, if it is its turn.
+func (s *SCTP) fragment(a *sctpAssoc, dir Direction, h *sctpHalf, c *sctpChunk) bool {
+	w := s.waitOf(h)
+	begin, end := c.flags.Has(sctp.DataBegin), c.flags.Has(sctp.DataEnd)
+	name := sctpRun{num: c.num, sid: c.sid, kind: c.kind}
+	key := name.piece(c.seq)
+	whole := begin && end
+	if !whole || c.kind != 0 { // a TSN comes once
+		if _, taken := w.ends[key]; taken {
+			return false
+		}
+	}
+	s.stats.Waiting += uint64(len(c.data))
+	left, right := int32(-1), int32(-1)
+	if !begin {
+		if i, ok := w.ends[name.piece(c.seq-1)]; ok {
+			if r := &w.runs[i]; r.hi == c.seq-1 && !r.end && r.joins(c) {
+				left = i
+			}
+		}
+	}
+	if !end {
+		if i, ok := w.ends[name.piece(c.seq+1)]; ok {
+			if r := &w.runs[i]; r.lo == c.seq+1 && !r.begin && r.joins(c) {
+				right = i
+			}
+		}
+	}
+	i := left
+	switch {
+	case left >= 0:
+		r := &w.runs[left]
+		w.bytes -= int64(cap(r.tail.buf))
+		r.tail.buf = append(r.tail.buf, c.data...)
+		w.bytes += int64(cap(r.tail.buf))
+		r.n += len(c.data)
+		if r.lo != r.hi {
+			delete(w.ends, r.piece(r.hi))
+		}
+		r.hi, r.thi, r.last, r.end = c.seq, c.tsn, c.seen, end
+		if right >= 0 {
+			o := &w.runs[right]
+			delete(w.ends, o.piece(o.lo))
+			r.hi, r.thi, r.last, r.end = o.hi, o.thi, o.last, o.end
+			r.n += o.n
+			r.tail.next, r.tail = o.head, o.tail
+			*o = sctpRun{gen: o.gen + 1}
+			w.free = append(w.free, right)
+			w.live--
+		}
+		w.ends[r.piece(r.hi)] = left
+	case right >= 0:
+		i = right
+		r := &w.runs[right]
+		if r.lo != r.hi {
+			delete(w.ends, r.piece(r.lo))
+		}
+		r.lo, r.tlo, r.first, r.begin, r.ppid = c.seq, c.tsn, c.seen, begin, c.ppid
+		r.n += len(c.data)
+		r.head = s.node(s.copyOf(c, begin), r.head)
+		w.bytes += int64(cap(r.head.buf)) + sctpNodeSize
+		w.ends[key] = right
+	default:
+		if n := len(w.free); n > 0 {
+			i = w.free[n-1]
+			w.free = w.free[:n-1]
+		} else {
+			i = int32(len(w.runs))
+			w.runs = append(w.runs, sctpRun{})
+		}
+		w.live++
+		b := s.node(s.copyOf(c, begin), nil)
+		w.bytes += int64(cap(b.buf)) + sctpNodeSize
+		r := &w.runs[i]
+		*r = sctpRun{
+			lo: c.seq, hi: c.seq, tlo: c.tsn, thi: c.tsn, num: c.num, ppid: c.ppid, gen: r.gen, n: len(c.data), sid: c.sid, kind: c.kind,
+			unordered: c.flags.Has(sctp.DataUnordered), begin: begin, end: end, first: c.seen, last: c.seen, head: b, tail: b,
+		}
+		if !whole {
+			w.ends[key] = i
+			w.due(i, c.tsn, 0)
+		}
+	}
+	if r := &w.runs[i]; r.begin && r.end {
+		s.complete(a, dir, h, i)
+	}
+	return true
+}
+
+// copyOf copies the user data of a chunk.
+func (s *SCTP) copyOf(c *sctpChunk, begin bool) []byte {
+	if begin {
+		return append(s.out.buffer(), c.data...)
+	}
+	return append(s.out.smallBuffer(len(c.data)), c.data...)
+}
+
+// complete gives a message whose fragments are all there, or lets it wait for
+// its turn.
+func (s *SCTP) complete(a *sctpAssoc, dir Direction, h *sctpHalf, i int32) {
+	w := h.wait
+	r := &w.runs[i]
+	if r.unordered {
+		s.give(a, dir, w, i, 0, nil)
+		return
+	}
+	_, taken := w.whole[sctpWhole{r.num, r.sid}]
+	switch {
+	case h.ahead(r.sid, r.kind, r.num) == 0:
+		sid := r.sid
+		h.pass(sid, r.kind, r.num)
+		s.give(a, dir, w, i, 0, nil)
+		s.drain(a, dir, h, sid)
+	case taken:
+		s.give(a, dir, w, i, 0, r.err(ErrOverlap, "another message of the stream has its number"))
+	default:
+		if r.lo != r.hi {
+			delete(w.ends, r.piece(r.lo))
+			delete(w.ends, r.piece(r.hi))
+		}
+		r.waiting = true
+		w.whole[sctpWhole{r.num, r.sid}] = i
+		r.gen++
+		w.due(i, r.tlo, 0)
+	}
+}
+
+// err returns why a run is no message.
+func (r *sctpRun) err(err error, reason string) error {
+	return &Error{Layer: "SCTP", Packet: r.first.Packet, Err: err, Reason: reason}
+}
+
+// settle gives up what does not come any more: all up to cum is accounted for.
+func (s *SCTP) settle(a *sctpAssoc, dir Direction, h *sctpHalf) {
+	for w := h.wait; w != nil && len(w.heap) > 0 && !sctp.Before(h.cum+1, w.heap[0].tsn); {
+		d := w.pop()
+		r := &w.runs[d.run]
+		switch {
+		case r.gen != d.gen || r.n == 0:
+		case r.waiting || r.hopeless(h):
+			s.giveUp(a, dir, h, d.run, ErrTruncated)
+		case r.kind == 0:
+			w.due(d.run, r.hi+2, 0)
+		default:
+			// The next fragment may be of any TSN behind the last one.
+			w.due(d.run, h.cum+2+d.age, 2*d.age+1)
+		}
+	}
+	s.settled(h)
+}
+
+// hopeless reports whether the rest of an incomplete message will not come.
+func (r *sctpRun) hopeless(h *sctpHalf) bool {
+	if r.kind == 0 {
+		// The next fragment has the next TSN.
+		return r.end || !sctp.Before(h.cum, r.hi+1)
+	}
+	return r.end || !r.unordered && h.ahead(r.sid, r.kind, r.num) < 0 || !sctp.Before(h.cum, r.thi+sctpAhead/2)
+}
+
+// giveUp gives a run, without those that should come before it.
+func (s *SCTP) giveUp(a *sctpAssoc, dir Direction, h *sctpHalf, i int32, why error) {
+	w := h.wait
+	r := &w.runs[i]
+	sid := r.sid
+	var err error
+	if !r.waiting {
+		err = r.err(why, "fragments of the message are missing")
+	}
+	if r.unordered {
+		s.give(a, dir, w, i, 0, err)
+		return
+	}
+	n := h.ahead(sid, r.kind, r.num)
+	if r.waiting || n >= 0 {
+		// All with lower TSNs are accounted for. If its number is lower than
+		// that of one before, the stream was reset, RFC 6525.
+		h.pass(sid, r.kind, r.num)
+	}
+	s.give(a, dir, w, i, n, err)
+	if err == nil {
+		// Behind a broken one there may be more of it.
+		s.drain(a, dir, h, sid)
+	}
+}
+
+// flushHalf gives up everything that waits in a direction.
+func (s *SCTP) flushHalf(a *sctpAssoc, dir Direction, why error) {
+	h := &a.halves[dir]
+	if h.wait == nil {
+		return
+	}
+	for w := h.wait; len(w.heap) > 0; {
+		d := w.pop()
+		if r := &w.runs[d.run]; r.gen == d.gen && r.n != 0 {
+			s.giveUp(a, dir, h, d.run, why)
+		}
+	}
+	clear(h.wait.marks)
+	s.settled(h)
+}
+
+// relieve gives up what has the lowest TSNs until an association takes no more
+// than it may.
+func (s *SCTP) relieve(a *sctpAssoc) {
+	for a.cost > s.lim.FlowBytes {
+		dir := Forward
+		if f, b := a.halves[0].wait, a.halves[1].wait; f == nil || b != nil && b.cost() > f.cost() {
+			dir = Backward
+		}
+		h := &a.halves[dir]
+		w := h.wait
+		if w == nil {
+			return
+		}
+		before := a.cost
+		for len(w.heap) > 0 {
+			d := w.pop()
+			if r := &w.runs[d.run]; r.gen == d.gen && r.n != 0 {
+				s.giveUp(a, dir, h, d.run, ErrLimit)
+				break
+			}
+		}
+		if w.live == 0 || len(w.heap) == 0 {
+			for t := range w.marks {
+				if sctp.Before(h.cum, t) {
+					h.cum = t
+				}
+			}
+			clear(w.marks)
+			s.settled(h)
+		}
+		if s.account(a); a.cost >= before {
+			return
+		}
+	}
+}
+
+// cost returns the memory that w takes.
+func (w *sctpWait) cost() int64 {
+	return sctpWaitSize + w.bytes + int64(w.live)*sctpRunSize + int64(len(w.marks))*sctpMarkSize + int64(len(w.heap)+len(w.order))*16
+}
+
+// account counts the memory that an association takes.
+func (s *SCTP) account(a *sctpAssoc) {
+	n := int64(sctpAssocSize + (len(a.paths)+len(a.tags))*sctpPathSize + (len(a.ends[0].addrs)+len(a.ends[1].addrs))*16)
+	for d := range a.halves {
+		n += int64(len(a.halves[d].far)) * sctpStreamSize
+		if w := a.halves[d].wait; w != nil {
+			n += w.cost()
+		}
+	}
+	s.mem += n - a.cost
+	a.cost = n
+}
+
+// ack takes note that the other end has received all up to a TSN of a direction.
+func (s *SCTP) ack(a *sctpAssoc, dir Direction, tsn uint32) {
+	h := &a.halves[dir]
+	if !h.known {
+		h.known, h.cum = true, tsn
+		return
+	}
+	s.pass(a, dir, tsn)
+}
+
+// forward takes note that the sender has given up what has not come up to a TSN.
+// Which messages those were follows from what comes behind them.
+func (s *SCTP) forward(a *sctpAssoc, dir Direction, v sctp.ChunkView) {
+	s.pass(a, dir, binary.BigEndian.Uint32(v[4:]))
+}
+
+// pass gives up what has not come up to a TSN.
+func (s *SCTP) pass(a *sctpAssoc, dir Direction, tsn uint32) {
+	h := &a.halves[dir]
+	if d := int32(tsn - h.cum); !h.known || d <= 0 || d > sctpAhead {
+		return
+	}
+	h.cum = tsn
+	if h.wait != nil {
+		h.advance()
+		s.settle(a, dir, h)
+	}
+}
+
+// forget takes an association out, giving what waits in it.
+func (s *SCTP) forget(i int32, why error) {
+	a := &s.assocs.at(i).value
+	for d := range a.halves {
+		s.flushHalf(a, Direction(d), why)
+	}
+	for _, p := range a.paths {
+		delete(s.paths, p)
+	}
+	for _, t := range a.tags {
+		delete(s.tags, t)
+	}
+	s.mem -= a.cost
+	paths, tags := a.paths[:0], a.tags[:0]
+	*a = sctpAssoc{paths: paths, tags: tags}
+	s.assocs.remove(i)
+}
