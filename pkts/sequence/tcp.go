@@ -163,10 +163,11 @@ type TCP struct {
 	PolicyFor func(receiver netip.Addr) TCPPolicy
 	// VerifyChecksums refuses segments with a wrong checksum.
 	VerifyChecksums bool
-	// Done, unless nil, is told of each connection when it is forgotten: some
-	// time after it was closed, when a limit ended it, or by Flush. The
-	// StreamInfo is the callee's.
-	Done func(StreamInfo)
+	// Began, unless nil, is told of each connection when it begins, with its
+	// first packet, and Done when it is forgotten: some time after it was
+	// closed, when a limit ended it, or by Flush. They must not call methods
+	// of the TCP.
+	Began, Done func(StreamInfo)
 
 	lim   Limits
 	idle  int64
@@ -182,6 +183,7 @@ type TCP struct {
 	// expiry is when the oldest connection of either list may be idle.
 	expiry int64
 	cur    int32 // the connection at hand
+	began  int32 // the one that began with the packet at hand, or 0
 	waits  tcpWaits
 	out    tcpOut
 }
@@ -469,7 +471,13 @@ func (t *TCP) put(d *Datagram, direct bool) error {
 		slot.conn.touched = t.clock
 		t.conns.move(tcpOpen, i)
 	}
-	return t.segment(i, &slot.conn, &k, side, &s)
+	err := t.segment(i, &slot.conn, &k, side, &s)
+	if t.began != 0 {
+		slot = t.conns.at(t.began)
+		t.began = 0
+		t.Began(t.info(&slot.key, &slot.conn))
+	}
+	return err
 }
 
 // checksumOK verifies the checksum of a segment, RFC 9293, section 3.1.

@@ -218,6 +218,9 @@ func (t *TCP) begin(k *tcpKey, side int, s *tcpSegment) (int32, *tcpSlot) {
 		c.policy = [2]TCPPolicy{t.PolicyFor(f.Src), t.PolicyFor(f.Dst)}
 	}
 	t.stats.Streams++
+	if t.Began != nil {
+		t.began = i
+	}
 	return i, slot
 }
 
@@ -332,7 +335,7 @@ func (t *TCP) segment(i int32, c *tcpConn, k *tcpKey, side int, s *tcpSegment) e
 	quiet := t.clock - c.last
 	c.last = t.clock
 	h.count(s)
-	if s.hasTS && h.flags&tcpStamped != 0 && int32(s.ts-h.ts) < 0 && quiet < tcpStampLife {
+	if s.hasTS && h.flags&tcpStamped != 0 && int32(s.ts-h.ts) < -tcpStampSlack && quiet < tcpStampLife {
 		t.stats.Stale += uint64(len(s.data))
 		return t.refuse(h.off, ErrUnacceptable, "the timestamp is older than one before")
 	}
@@ -353,7 +356,7 @@ func (t *TCP) segment(i int32, c *tcpConn, k *tcpKey, side int, s *tcpSegment) e
 			h.next = p.ack // a keep-alive: its byte was delivered before the capture began
 		}
 	}
-	if s.hasTS && int32(seq-h.next) <= 0 {
+	if s.hasTS && int32(seq-h.next) <= 0 && int32(seq+s.wire-h.next) >= 0 && (h.flags&tcpStamped == 0 || int32(s.ts-h.ts) >= 0 || quiet >= tcpStampLife) {
 		h.ts = s.ts
 		h.flags |= tcpStamped
 	}
@@ -391,6 +394,10 @@ func (t *TCP) segment(i int32, c *tcpConn, k *tcpKey, side int, s *tcpSegment) e
 	}
 	return err
 }
+
+// tcpStampSlack is by how much a timestamp may be older: Linux allows one
+// (TCP_PAWS_WINDOW in include/net/tcp.h), and what it takes has to be taken.
+const tcpStampSlack = 1
 
 // tcpStampLife is how long a timestamp is good for, RFC 7323, section 5.5: the
 // clock behind it may run half around.

@@ -109,7 +109,7 @@ func FuzzTCP(f *testing.F) {
 				for take(s.Get()) {
 				}
 			}
-			conserved(t, &s)
+			tcpConserved(t, &s)
 			// What is ready may take as much again, and goes over that by what
 			// one packet and the connections that it ends let go.
 			if st := s.Stats(); s.waits.memory > bytes || s.out.memory > 2*bytes+1<<16+64*tcpChunkCost || st.Flows > 3 {

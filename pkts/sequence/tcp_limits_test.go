@@ -181,7 +181,7 @@ func TestTCPUnread(t *testing.T) {
 	if !errors.Is(err, ErrLimit) || n < 50 || n > 110 {
 		t.Errorf("%d datagrams, then %v", n, err)
 	}
-	conserved(t, &s)
+	tcpConserved(t, &s)
 	if st := s.Stats(); st.Limited != 1000 || st.Memory > 100<<10+tcpBlockLen+1000 {
 		t.Errorf("%+v", st)
 	}

@@ -241,7 +241,7 @@ func runScript(tb testing.TB, t *TCP, script string, how int) (out []string) {
 		if how != 2 {
 			rest()
 		}
-		conserved(tb, t)
+		tcpConserved(tb, t)
 	}
 	rest()
 	if s := t.Stats(); s.Waiting != 0 || s.Flows != 0 {
@@ -261,8 +261,8 @@ func checkFlow(tb testing.TB, c *Chunk) {
 	}
 }
 
-// conserved checks that no byte is unaccounted for.
-func conserved(tb testing.TB, t *TCP) {
+// tcpConserved checks that no byte is unaccounted for.
+func tcpConserved(tb testing.TB, t *TCP) {
 	tb.Helper()
 	s := t.Stats()
 	if sum := s.Delivered + s.Duplicate + s.Unacceptable + s.Stale + s.Closed + s.BadChecksum + s.Conflicting + s.Limited + s.Waiting; sum != s.Bytes {

@@ -345,18 +345,20 @@ func TestTCP(t *testing.T) {
 				B SA 500 101 ts=7
 				A A 101 501 "abc" ts=1001
 				A A 104 501 "old" ts=900
-				A A 104 501 "new" ts=1002
+				A A 104 501 "old" ts=999
+				A A 104 501 "new" ts=1000
 				A A 107 501 "wraps" ts=2147484600
 				A A 112 501 "late" ts=5`,
 			want: `
 				A 0 "abc" start #3
 				!unacceptable
-				A 3 "new" #5
-				A 6 "wraps" #6
-				A 11 "late" #7
-				A 15 end expired #7
-				B 0 start end expired #7`,
-			stats: func(s TCPStats) bool { return s.Stale == 3 && s.Refused == 1 },
+				!unacceptable
+				A 3 "new" #6
+				A 6 "wraps" #7
+				A 11 "late" #8
+				A 15 end expired #8
+				B 0 start end expired #8`,
+			stats: func(s TCPStats) bool { return s.Stale == 6 && s.Refused == 2 },
 		},
 		{
 			name: "a timestamp out of order is not old",
