@@ -197,7 +197,7 @@ func (p *Packet) Decode(t link.Type, data []byte) error {
 			return p.walk(i, i+1)
 		}
 	default:
-		nodes[i].set(l4, l4End, 0, ipProtoKind(proto), 1, 0)
+		nodes[i].set(l4, l4End, 0, p.registry().ipProto(proto), 1, 0)
 		return p.walk(i, i+1)
 	}
 	n := i + 1
@@ -226,7 +226,7 @@ func (p *Packet) renew() {
 // ready reports whether data may be decoded into p as it is: whether nothing is
 // to be made or thrown away before, nor any table to be asked.
 func (p *Packet) ready(data []byte) bool {
-	return !p.edited && p.kinds == p.Registry && p.registry().overlaid == 0 && cap(p.nodes) >= commonNodes && uint64(len(data)) <= math.MaxUint32
+	return !p.edited && p.kinds == p.Registry && !p.registry().uncommon && cap(p.nodes) >= commonNodes && uint64(len(data)) <= math.MaxUint32
 }
 
 // begin empties p, which has not been edited, for data.

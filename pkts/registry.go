@@ -338,6 +338,9 @@ func Bind(protocols ...*Protocol) []Binding {
 // this package.
 type Registry struct {
 	overlaid uint8 // tables with an entry in overlay
+	// uncommon says that an entry concerns what [Packet.Decode] does without
+	// asking any table.
+	uncommon bool
 	overlay  map[Selector]Kind
 	foreign  []*Protocol // kinds from builtinKinds on
 }
@@ -350,15 +353,34 @@ var Default = &Registry{}
 func (r *Registry) With(bindings ...Binding) *Registry {
 	n := &Registry{overlay: map[Selector]Kind{}}
 	if r != nil {
-		n.overlaid = r.overlaid
+		n.overlaid, n.uncommon = r.overlaid, r.uncommon
 		maps.Copy(n.overlay, r.overlay)
 		n.foreign = slices.Clone(r.foreign)
 	}
 	for _, b := range bindings {
 		n.overlay[b.At] = n.add(b.Protocol)
 		n.overlaid |= cmp.Or(b.At.Table.bit, overlaidForeign)
+		n.uncommon = n.uncommon || b.At.common()
 	}
 	return n
+}
+
+// common reports whether s concerns plain packets: Ethernet, IP, TCP or UDP, and
+// what their ports announce.
+func (s Selector) common() bool {
+	switch s.Table {
+	case &linkTypesTable:
+		return link.Type(s.Number) == link.TypeEthernet
+	case &etherTypesTable:
+		t := EtherType(s.Number)
+		return t == EtherTypeIPv4 || t == EtherTypeIPv6
+	case &ipProtosTable:
+		t := IPProto(s.Number)
+		return t == IPProtoTCP || t == IPProtoUDP
+	case &tcpPortsTable, &udpPortsTable:
+		return true
+	}
+	return false
 }
 
 // add returns the kind of p, giving it one if it has none.

@@ -404,6 +404,15 @@ func TestAppendCommon(t *testing.T) {
 // TestDecodeCommon decodes frames, whole, cut and with some bytes changed, the
 // short way and the long way.
 func TestDecodeCommon(t *testing.T) {
+	registries := []*Registry{
+		nil,
+		Default.With(Binding{At: ByIPProto(IPProtoSCTP), Protocol: &udpProtocol}),
+		Default.With(Binding{At: ByIPProto(IPProtoICMPv4)}),
+		Default.With(Binding{At: ByIPProto(IPProtoTCP)}),
+		Default.With(Binding{At: ByEtherType(EtherTypeIPv4)}),
+		Default.With(Binding{At: ByEtherType(EtherTypeARP)}),
+		Default.With(Binding{At: ByUDPPort(0), Protocol: &ipv4Protocol}),
+	}
 	rapid.Check(t, func(t *rapid.T) {
 		layers := drawStack(t)
 		if drawBool(t) {
@@ -429,7 +438,8 @@ func TestDecodeCommon(t *testing.T) {
 		if drawInt(t, 3) == 0 {
 			b = b[:drawInt(t, len(b))]
 		}
-		var p, q Packet
+		r := rapid.SampledFrom(registries).Draw(t, "registry")
+		p, q := Packet{Registry: r}, Packet{Registry: r}
 		_ = p.Decode(link.TypeEthernet, make([]byte, EthernetLen)) // makes the table
 		err = p.Decode(link.TypeEthernet, b)
 		wantErr := q.decode(kindEthernet, b)
