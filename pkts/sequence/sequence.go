@@ -32,7 +32,7 @@ type Sequence[In, Out any] interface {
 	Put(in In) error
 	// Get returns the next output and true, or false when more input is
 	// needed. Each output is returned once. Its bytes are valid until the next
-	// call of Put, PutGet or Flush.
+	// call of Put, PutGet, Get or Flush.
 	Get() (Out, bool)
 	// PutGet is Put followed by Get. When nothing waits, and in needs nothing
 	// but itself, its bytes are not copied: those of the output are then the
