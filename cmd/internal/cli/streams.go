@@ -136,7 +136,7 @@ func (a *app) streamsOf(ctx context.Context, name string, bar *progress, expr *f
 				bar.step(name, n)
 			}
 		}
-		s := sequence.Then(sequence.Sequence[sequence.Datagram, sequence.Datagram](&sequence.Fragments{Tunnels: tunnelsOpened}), sequence.Sequence[sequence.Datagram, sequence.Chunk](tcp))
+		s := sequence.Then(sequence.Sequence[sequence.Datagram, sequence.Datagram](&sequence.Fragments{Tunnels: tunnelsOpened, Registry: all.Registry()}), sequence.Sequence[sequence.Datagram, sequence.Chunk](tcp))
 		for c, err := range sequence.All(s, sequence.Datagrams(frames, all.Registry())) {
 			if err != nil {
 				continue
