@@ -98,7 +98,7 @@ overwrite a file that is read.`,
 	}
 	root.SuggestionsMinimumDistance = 2
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{flagError(err)} })
-	root.AddCommand(a.readCommand(), a.sniffCommand(), a.filterCommand(), a.replayCommand(), a.sendCommand(), a.defragCommand(), a.ifacesCommand(), a.checkCommand(), a.infoCommand(), a.fieldsCommand(), a.versionCommand())
+	root.AddCommand(a.readCommand(), a.sniffCommand(), a.filterCommand(), a.replayCommand(), a.sendCommand(), a.defragCommand(), a.ifacesCommand(), a.checkCommand(), a.infoCommand(), a.streamsCommand(), a.followCommand(), a.fieldsCommand(), a.versionCommand())
 	for _, c := range root.Commands() {
 		c.Args = usageArgs(c.Args)
 	}

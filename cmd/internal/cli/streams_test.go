@@ -1,0 +1,243 @@
+package cli
+
+import (
+	"bytes"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"net/netip"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// listStreams returns what streams -T json says of a file.
+func listStreams(t *testing.T, args ...string) (list []streamLine) {
+	t.Helper()
+	stdout, stderr, code := run(t, nil, append([]string{"streams", "-T", "json"}, args...)...)
+	if code != exitOK || stderr != "" {
+		t.Fatalf("%d: %s", code, stderr)
+	}
+	for line := range strings.Lines(stdout) {
+		var s streamLine
+		if err := json.Unmarshal([]byte(line), &s); err != nil {
+			t.Fatalf("%s: %v", line, err)
+		}
+		list = append(list, s)
+	}
+	return list
+}
+
+// followed returns what tshark says that each side of a connection sent.
+func followed(t *testing.T, file string, n int) (sides [2][]byte) {
+	t.Helper()
+	out := tsharkOf(t, "-r", file, "-q", "-z", fmt.Sprintf("follow,tcp,raw,%d", n))
+	_, out, _ = strings.Cut(out, "Node 1: ")
+	lines := strings.Split(out, "\n")
+	for _, line := range lines[1:] {
+		if strings.HasPrefix(line, "=") {
+			break
+		}
+		side := 0
+		if strings.HasPrefix(line, "\t") {
+			side, line = 1, line[1:]
+		}
+		b, err := hex.DecodeString(line)
+		if err != nil {
+			t.Fatal(err)
+		}
+		sides[side] = append(sides[side], b...)
+	}
+	return sides
+}
+
+// The connections, their numbers, packets and bytes are those of tshark, and so
+// is what they carried.
+func TestStreamsAsTshark(t *testing.T) {
+	for _, name := range []string{"http1.pcap", "mptcp_two_subflows.pcap", "tcp_lossy_reordered.pcap", "postgres_lossy.pcap"} {
+		file := captureOf(t, name)
+		list := listStreams(t, file)
+		type side struct{ packets, bytes uint64 }
+		type conn struct {
+			ends  [2]string
+			first uint64
+			sides [2]side
+		}
+		var want []conn
+		fields := tsharkOf(t, "-r", file, "-T", "fields", "-Y", "tcp", "-e", "tcp.stream", "-e", "ip.src", "-e", "ipv6.src", "-e", "tcp.srcport", "-e", "ip.dst", "-e", "ipv6.dst", "-e", "tcp.dstport", "-e", "tcp.len", "-e", "frame.number")
+		for line := range strings.Lines(fields) {
+			f := strings.Split(strings.TrimSuffix(line, "\n"), "\t")
+			n, _ := strconv.Atoi(f[0])
+			length, _ := strconv.ParseUint(f[7], 10, 64)
+			from, to := endpoint(f[1]+f[2], f[3]), endpoint(f[4]+f[5], f[6])
+			if n == len(want) {
+				frame, _ := strconv.ParseUint(f[8], 10, 64)
+				want = append(want, conn{ends: [2]string{from, to}, first: frame})
+			}
+			s := &want[n].sides[0]
+			if from != want[n].ends[0] {
+				s = &want[n].sides[1]
+			}
+			s.packets++
+			s.bytes += length
+		}
+		if len(list) != len(want) || len(list) < 2 {
+			t.Fatalf("%s: %d connections, want %d", name, len(list), len(want))
+		}
+		whole := 0
+		for i, s := range list {
+			got := conn{[2]string{s.Client, s.Server}, s.Packet, [2]side{{s.Sides[0].Packets, s.Sides[0].Bytes}, {s.Sides[1].Packets, s.Sides[1].Bytes}}}
+			if s.N != i || got != want[i] {
+				t.Errorf("%s, stream %d: %+v, want %+v", name, i, got, want[i])
+			}
+			if s.Sides[0].Lost+s.Sides[1].Lost > 0 || i >= 4 {
+				continue
+			}
+			whole++
+			data := followed(t, file, i)
+			for d, direction := range []string{"forward", "backward"} {
+				stdout, stderr, code := run(t, nil, "follow", file, "--stream", strconv.Itoa(i), "--raw", "--direction", direction)
+				if code != exitOK || stderr != "" || stdout != string(data[d]) {
+					t.Errorf("%s, stream %d, %s: %d bytes, want %d; %d: %s", name, i, direction, len(stdout), len(data[d]), code, stderr)
+				}
+				if uint64(len(data[d])) != s.Sides[d].Stream {
+					t.Errorf("%s, stream %d, %s: %d bytes of the stream, want %d", name, i, direction, s.Sides[d].Stream, len(data[d]))
+				}
+			}
+		}
+		if whole < 2 {
+			t.Errorf("%s: only %d connections without loss", name, whole)
+		}
+	}
+}
+
+func endpoint(addr, port string) string {
+	n, _ := strconv.ParseUint(port, 10, 16)
+	a, _ := netip.ParseAddr(addr)
+	return netip.AddrPortFrom(a, uint16(n)).String()
+}
+
+func TestStreamsText(t *testing.T) {
+	file := captureOf(t, "http1.pcap")
+	stdout, stderr, code := run(t, nil, "streams", file, "port", "56354")
+	const want = `  N           CLIENT        SERVER     START  DURATION  PACKETS  BYTES  PACKETS  BYTES  RETRANS  OOO  GAPS  LOST      RTT   STATE
+                                                              >      >        <      <                                           
+  0  10.77.0.1:56354  10.77.0.2:80  0.000000  0.003547        7    158        5    474        0    0     0     0  0.036ms  closed
+`
+	if code != exitOK || stderr != "" || stdout != want {
+		t.Errorf("%d: %s\n%s", code, stderr, stdout)
+	}
+	// A filter leaves the numbers of the packets as they are.
+	if list := listStreams(t, file, "port", "56366"); len(list) != 1 || list[0].Packet != 13 || list[0].N != 0 {
+		t.Errorf("%+v", list)
+	}
+	if stdout, stderr, code := run(t, nil, "streams", "sample.pcapng"); code != exitOK || stderr != "" || strings.Count(stdout, "\n") != 4 {
+		t.Errorf("%d: %s\n%s", code, stderr, stdout)
+	}
+	if stdout, stderr, code := run(t, bytes.NewReader(sample[:len(sample)-10]), "streams", "-"); code != exitFail || !strings.Contains(stderr, "cut short") || strings.Count(stdout, "\n") != 4 {
+		t.Errorf("%d: %s\n%s", code, stderr, stdout)
+	}
+}
+
+// tshark's ASCII and its hexdump are another format of the same.
+func TestFollowForms(t *testing.T) {
+	file := captureOf(t, "http1.pcap")
+	data := followed(t, file, 0)
+	stdout, stderr, code := run(t, nil, "follow", file, "--stream", "0", "--direction", "forward")
+	text := strings.ReplaceAll(string(data[0]), "\r", "")
+	if want := ">>> 10.77.0.1:56354 > 10.77.0.2:80\n" + text; code != exitOK || stderr != "" || stdout != want {
+		t.Errorf("%d: %s\n%s\nwant\n%s", code, stderr, stdout, want)
+	}
+	stdout, _, _ = run(t, nil, "follow", file, "--stream", "0", "--ascii", "--color", "always")
+	if n := strings.Count(stdout, styleBold); n != 4 {
+		t.Errorf("%d lines that tell the direction:\n%s", n, stdout)
+	}
+
+	stdout, stderr, code = run(t, nil, "follow", file, "--stream", "0", "--hex", "--direction", "backward")
+	if code != exitOK || stderr != "" {
+		t.Errorf("%d: %s", code, stderr)
+	}
+	var dumped []byte
+	for line := range strings.Lines(stdout) {
+		if strings.HasPrefix(line, "<<<") {
+			continue
+		}
+		head, _, _ := strings.Cut(line, " |")
+		off, digits, _ := strings.Cut(head, " ")
+		b, err := hex.DecodeString(strings.ReplaceAll(digits, " ", ""))
+		if at, err2 := strconv.ParseUint(off, 16, 64); err != nil || err2 != nil || at != uint64(len(dumped)) {
+			t.Fatalf("%s: %v, %v", line, err, err2)
+		}
+		dumped = append(dumped, b...)
+	}
+	if !bytes.Equal(dumped, data[1]) {
+		t.Errorf("the hexdump has %d bytes, want %d", len(dumped), len(data[1]))
+	}
+
+	stdout, stderr, code = run(t, nil, "follow", file, "--stream", "0", "--json")
+	if code != exitOK || stderr != "" {
+		t.Errorf("%d: %s", code, stderr)
+	}
+	var got [2][]byte
+	events := map[string]int{}
+	for line := range strings.Lines(stdout) {
+		var c chunkLine
+		if err := json.Unmarshal([]byte(line), &c); err != nil {
+			t.Fatal(err)
+		}
+		d := 0
+		if c.Direction == "backward" {
+			d = 1
+		}
+		if c.Offset != uint64(len(got[d])) || c.Packet == 0 || c.Time == nil {
+			t.Errorf("%+v", c)
+		}
+		got[d] = append(got[d], c.Data...)
+		for _, e := range c.Events {
+			events[e]++
+		}
+	}
+	if !bytes.Equal(got[0], data[0]) || !bytes.Equal(got[1], data[1]) || events["start"] != 2 || events["end"] != 2 || len(events) != 2 {
+		t.Errorf("%d and %d bytes, %v", len(got[0]), len(got[1]), events)
+	}
+}
+
+// What is missing is told.
+func TestFollowGaps(t *testing.T) {
+	file := captureOf(t, "tcp_lossy_reordered.pcap")
+	s := listStreams(t, file)[1]
+	stdout, stderr, code := run(t, nil, "follow", file, "--stream", "1", "--raw")
+	if code != exitOK || uint64(strings.Count(stderr, "\n")) != s.Sides[0].Gaps || !strings.Contains(stderr, " bytes are missing before byte ") || uint64(len(stdout)) != s.Sides[0].Stream {
+		t.Errorf("%d: %d bytes of %d: %s", code, len(stdout), s.Sides[0].Stream, stderr)
+	}
+	stdout, _, _ = run(t, nil, "follow", file, "--stream", "1")
+	if uint64(strings.Count(stdout, " bytes missing]\n")) != s.Sides[0].Gaps || s.Sides[0].Gaps == 0 || !strings.HasSuffix(stdout, "\n[reset]\n") {
+		t.Errorf("gaps or the reset are not told: %q", stdout[max(0, len(stdout)-100):])
+	}
+}
+
+func TestFollowUsage(t *testing.T) {
+	for _, tt := range []struct {
+		args string
+		code int
+		text string
+	}{
+		{"follow", exitUsage, "name a capture file"},
+		{"follow sample.pcapng", exitUsage, "--stream N"},
+		{"follow sample.pcapng tcp --stream 0", exitUsage, `leave out "tcp"`},
+		{"follow sample.pcapng --stream -1", exitUsage, "--stream N"},
+		{"follow sample.pcapng --stream 0 --raw --hex", exitUsage, "leave all but one out"},
+		{"follow sample.pcapng --stream 0 --direction up", exitUsage, "use both, forward or backward"},
+		{"follow sample.pcapng --stream 0 --color maybe", exitUsage, "--color"},
+		{"follow sample.pcapng --stream 7", exitFail, "there is no connection 7: sample.pcapng has 2, from 0"},
+		{"follow missing.pcapng --stream 0", exitFail, "missing.pcapng"},
+		{"streams", exitUsage, "name a capture file"},
+		{"streams sample.pcapng -T tree", exitUsage, "use text or json"},
+		{"streams sample.pcapng no such filter", exitFail, "unexpected name"},
+	} {
+		stdout, stderr, code := run(t, nil, strings.Fields(tt.args)...)
+		if code != tt.code || !strings.Contains(stderr, tt.text) || stdout != "" {
+			t.Errorf("%s: %d: %s%s", tt.args, code, stdout, stderr)
+		}
+	}
+}
