@@ -236,8 +236,9 @@ func (s *Socket) Queues() []int { return slices.Clone(s.x.Queues()) }
 // A frame counts from its first byte, with a VLAN tag where it is. Of the
 // kernel's metadata, SKF_AD_* of linux/filter.h, a program can load the
 // protocol, the packet type, the interface, the queue, the hardware type, the
-// mark, which is 0, and the VLAN tag that was taken off, which is none. Loads
-// with an offset that is computed want Linux 5.18.
+// mark, which is 0, and the VLAN tag that was taken off, which is none. The
+// words of memory that it reads must have been written, as in every filter of
+// the kernel.
 //
 // The error wraps [capture.ErrFilter] for a program that is not valid, and
 // [capture.ErrLocked] after LockFilter.
