@@ -6,12 +6,12 @@ import (
 	"net"
 	"os"
 	"runtime"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
 
-	"github.com/gopkts/gopkts/capture/internal/cbpf"
 	"github.com/gopkts/gopkts/capture/internal/sys"
 	"github.com/gopkts/gopkts/common/link"
 	"golang.org/x/net/bpf"
@@ -28,6 +28,7 @@ type xdpBackend struct {
 	ifi    link.Interface
 	detail string
 	dir    Direction
+	pieces bool
 	locked bool
 
 	longest int // frame that there is memory for
@@ -38,17 +39,16 @@ type xdpBackend struct {
 	held    int    // how many before at make up the frames that were read last
 	joined  []byte // the last frame, when it came in pieces
 	time    time.Time
-	keep    uint32        // how many bytes of a frame to keep,
-	run     *cbpf.Program // unless this has to tell
-	meta    cbpf.Meta     // for run
+	keep    uint32         // how many bytes of a frame to keep,
+	run     *sys.XDPFilter // unless this has to tell
 	own     xdpEchoes
 	ownTurn int         // own frames to read before the next batch
 	ownHeld bool        // the last frame was one of them
 	waiting atomic.Bool // a sender must wake the reader
 	sending atomic.Bool // the reader should wait a moment for the sender
 
-	mu     sync.Mutex    // what senders have
-	filter *cbpf.Program // of their frames; nil when none is captured
+	mu     sync.Mutex     // what senders have
+	filter *sys.XDPFilter // of their frames; nil when none is captured
 	closed bool
 	one    [1][]byte
 	limit  int // of a frame without a VLAN tag, by the MTU
@@ -131,10 +131,10 @@ func openXDPQueues(ifi link.Interface, cfg *Config, queues []int, share *sys.XDP
 			errors.ErrUnsupported, ErrFrameSize, xdpMaxPieces*sys.XDPRoom(chunk), ifi.MTU)
 	}
 	b := &xdpBackend{
-		ifi:   ifi,
-		dir:   cfg.Direction,
-		limit: ifi.MTU + etherLen,
-		meta:  cbpf.Meta{Interface: uint32(ifi.Index), Hatype: etherHatype},
+		ifi:    ifi,
+		dir:    cfg.Direction,
+		pieces: pieces,
+		limit:  ifi.MTU + etherLen,
 	}
 	c := &sys.XDPConfig{
 		Interface:   ifi.Index,
@@ -188,9 +188,6 @@ var xdpModes = [...]string{
 	sys.XDPGeneric:  "generic",
 }
 
-// etherHatype is ARPHRD_ETHER of linux/if_arp.h.
-const etherHatype = 1
-
 // xdpAdvice adds to an error of opening what can be done about it.
 func xdpAdvice(err error) error {
 	switch {
@@ -217,7 +214,10 @@ func (b *xdpBackend) Start(filter []bpf.RawInstruction) error {
 	if b.locked {
 		return ErrLocked
 	}
-	p, err := cbpf.New(filter)
+	p, err := sys.NewXDPFilter(filter, b.pieces)
+	if err == nil {
+		err = p.Prepare(slices.Max(b.x.Queues()) + 1)
+	}
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrFilter, err)
 	}
@@ -374,26 +374,25 @@ func (b *xdpBackend) fill(f *link.Frame, frame sys.XDPFrame) {
 		TimeSource: link.TimeUser,
 		WireLen:    len(data),
 		Interface:  b.ifi.Index,
+		Link:       link.TypeEthernet,
 	}}
 	if frame.LossBefore() {
 		f.Flags = link.InfoLossBefore
 	}
-	typ := cbpf.OtherHost
 	f.Direction = link.DirectionOther
 	if len(data) >= len(b.ifi.MAC) {
 		switch dst := link.MacAddr(data[:len(b.ifi.MAC)]); {
 		case dst == b.ifi.MAC:
-			typ, f.Direction = cbpf.Host, link.DirectionIn
+			f.Direction = link.DirectionIn
 		case dst == link.MacAddr{0xff, 0xff, 0xff, 0xff, 0xff, 0xff}:
-			typ, f.Direction = cbpf.Broadcast, link.DirectionBroadcast
+			f.Direction = link.DirectionBroadcast
 		case dst[0]&1 != 0:
-			typ, f.Direction = cbpf.Multicast, link.DirectionMulticast
+			f.Direction = link.DirectionMulticast
 		}
 	}
 	keep := b.keep
 	if b.run != nil {
-		b.meta.Type, b.meta.Queue = typ, uint32(b.x.Queue(frame))
-		keep = b.run.Run(data, &b.meta)
+		keep = b.run.Run(data, &f.Info, b.x.Queue(frame))
 	}
 	if uint64(keep) < uint64(len(data)) {
 		f.Data = data[:keep:keep]
@@ -476,8 +475,8 @@ func (b *xdpBackend) sizeError(p []byte) error {
 
 // echo captures a frame that was sent.
 func (b *xdpBackend) echo(p []byte, now time.Time) {
-	meta := cbpf.Meta{Type: cbpf.Outgoing, Interface: uint32(b.ifi.Index), Hatype: etherHatype}
-	if keep := b.filter.Run(p, &meta); keep > 0 {
+	info := link.Info{Interface: b.ifi.Index, Link: link.TypeEthernet, Direction: link.DirectionOut}
+	if keep := b.filter.Run(p, &info, 0); keep > 0 {
 		b.own.push(p, keep, now)
 	}
 }

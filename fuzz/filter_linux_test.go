@@ -517,6 +517,7 @@ type (
 		insns, license      uint64
 		logLevel, logSize   uint32
 		logBuf              uint64
+		version, flags      uint32
 	}
 	bpfTestRun struct {
 		progFD, retval          uint32
@@ -544,10 +545,13 @@ func bpfCall[T any](cmd uintptr, attr *T) (int, error) {
 func pointer(b []byte) uint64 { return uint64(uintptr(unsafe.Pointer(unsafe.SliceData(b)))) }
 
 // loadXDP loads a translated program.
-func loadXDP(t testing.TB, p filter.EBPF) (fd int) {
+func loadXDP(t testing.TB, p filter.EBPF, frags bool) (fd int) {
 	t.Helper()
 	code, license := p.AppendTo(nil, binary.NativeEndian), []byte("MIT\x00")
 	attr := bpfProgLoad{progType: unix.BPF_PROG_TYPE_XDP, insnCount: uint32(len(p))}
+	if frags {
+		attr.flags = unix.BPF_F_XDP_HAS_FRAGS
+	}
 	var log []byte
 	for {
 		attr.insns, attr.license = pointer(code), pointer(license)
@@ -618,12 +622,15 @@ func TestTranslatedForXDP(t *testing.T) {
 			t.Errorf("%v, of\n%s", err, p)
 			continue
 		}
-		x, err := p.XDP(filter.XDPOptions{Accept: filter.XDPPass, Reject: filter.XDPDrop})
-		if err != nil {
-			t.Errorf("%v, of\n%s", err, p)
-			continue
+		var fds []int
+		for _, frags := range []bool{false, true} {
+			x, err := p.XDP(filter.XDPOptions{Accept: filter.XDPPass, Reject: filter.XDPDrop, Frags: frags})
+			if err != nil {
+				t.Errorf("%v, of\n%s", err, p)
+				continue
+			}
+			fds = append(fds, loadXDP(t, x, frags))
 		}
-		fd := loadXDP(t, x)
 		for _, packet := range packets {
 			if len(packet.data) < 14 {
 				continue // not a frame
@@ -633,13 +640,49 @@ func TestTranslatedForXDP(t *testing.T) {
 				want = filter.XDPPass
 				accepted++
 			}
-			if got := runXDP(t, fd, packet.data); got != want {
-				t.Errorf("%d, want %d, of %x and\n%s", got, want, packet.data, p)
+			for i, fd := range fds {
+				if got := runXDP(t, fd, packet.data); got != want {
+					t.Errorf("%d, want %d, of %x and program %d of\n%s", got, want, packet.data, i, p)
+				}
 			}
 		}
-		unix.Close(fd)
+		for _, fd := range fds {
+			unix.Close(fd)
+		}
 	}
 	t.Logf("%d programs, %d packets each, %d accepted", len(progs), len(packets), accepted)
+}
+
+// TestXDPLong translates the longest program, of which every third instruction
+// looks at the packet.
+func TestXDPLong(t *testing.T) {
+	t.Parallel()
+	if os.Geteuid() != 0 {
+		netns.Skip(t, "the verifier of extended BPF needs root")
+	}
+	var p filter.Program
+	for i := range uint32(filter.MaxProgram/3 - 1) {
+		p = append(p,
+			bpf.RawInstruction{Op: 0x28, K: 12}, // ldh [12]
+			bpf.RawInstruction{Op: 0x15, K: i, Jf: 1},
+			bpf.RawInstruction{Op: 0x06, K: 1})
+	}
+	p = append(p, bpf.RawInstruction{Op: 0x06})
+	b := make([]byte, 14)
+	for _, frags := range []bool{false, true} {
+		x, err := p.XDP(filter.XDPOptions{Accept: filter.XDPPass, Reject: filter.XDPDrop, Frags: frags})
+		if err != nil {
+			t.Fatal(err)
+		}
+		fd := loadXDP(t, x, frags)
+		defer unix.Close(fd)
+		for value, want := range map[uint16]filter.XDPAction{0: filter.XDPPass, 1000: filter.XDPPass, 60000: filter.XDPDrop} {
+			binary.BigEndian.PutUint16(b[12:], value)
+			if got := runXDP(t, fd, b); got != want {
+				t.Errorf("with %d, frags=%t: %d, want %d", value, frags, got, want)
+			}
+		}
+	}
 }
 
 // TestXDPMetadata translates the loads of metadata.
@@ -680,16 +723,18 @@ func TestXDPMetadata(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		x, err := p.XDP(filter.XDPOptions{Accept: filter.XDPTx, Reject: filter.XDPDrop, MAC: [6]byte(here)})
-		if err != nil {
-			t.Errorf("%s: %v", c.load, err)
-			continue
+		for _, frags := range []bool{false, true} {
+			x, err := p.XDP(filter.XDPOptions{Accept: filter.XDPTx, Reject: filter.XDPDrop, MAC: [6]byte(here), Frags: frags})
+			if err != nil {
+				t.Errorf("%s: %v", c.load, err)
+				continue
+			}
+			fd := loadXDP(t, x, frags)
+			if got := runXDP(t, fd, c.frame); got != filter.XDPTx {
+				t.Errorf("%s of %x, frags=%t: not %s", c.load, c.frame, frags, c.want)
+			}
+			unix.Close(fd)
 		}
-		fd := loadXDP(t, x)
-		if got := runXDP(t, fd, c.frame); got != filter.XDPTx {
-			t.Errorf("%s of %x: not %s", c.load, c.frame, c.want)
-		}
-		unix.Close(fd)
 	}
 }
 
@@ -731,7 +776,7 @@ func TestKernelTakesCompiled(t *testing.T) {
 			if err != nil {
 				t.Errorf("%s: %v", expr, err)
 			} else if n%8 == 0 && os.Geteuid() == 0 {
-				unix.Close(loadXDP(t, x))
+				unix.Close(loadXDP(t, x, false))
 			}
 			// The kernel shifts by the lowest five bits.
 			vm, err := filter.NewVM(p, filter.VMOptions{Linux: true})

@@ -1,14 +1,13 @@
 package afxdp_test
 
 import (
-	"encoding/binary"
 	"testing"
 	"time"
 
 	"github.com/gopkts/gopkts/capture/afxdp"
 	"github.com/gopkts/gopkts/capture/capturetest/netns"
-	"github.com/gopkts/gopkts/capture/internal/ebpf"
 	"github.com/gopkts/gopkts/capture/internal/sys"
+	"github.com/gopkts/gopkts/common/filter"
 )
 
 // generator makes frames that arrive at the other end of a cable.
@@ -72,10 +71,7 @@ func BenchmarkReceive(b *testing.B) {
 func BenchmarkSend(b *testing.B) {
 	here, there := cable(b, 1)
 	s := open(b, here, "veth0", &afxdp.Config{Receive: -1})
-	var p ebpf.Program
-	p.ALU32Imm(ebpf.Mov, ebpf.R0, 1) // XDP_DROP
-	p.Exit()
-	code, err := p.Assemble(binary.NativeEndian)
+	code, err := filter.Program{{Op: 0x06}}.XDP(filter.XDPOptions{Reject: filter.XDPDrop})
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"github.com/gopkts/gopkts/capture"
-	"github.com/gopkts/gopkts/capture/internal/cbpf"
 	"github.com/gopkts/gopkts/capture/internal/sys"
 	"github.com/gopkts/gopkts/common/link"
 	"golang.org/x/net/bpf"
@@ -94,7 +93,7 @@ func open(name string, cfg *Config) (*Socket, error) {
 	if err := s.normalize(); err != nil {
 		return nil, err
 	}
-	filter, err := compile(s.cfg.Filter)
+	filter, err := compile(s.cfg.Filter, s.cfg.Pieces)
 	if err != nil {
 		return nil, err
 	}
@@ -171,11 +170,11 @@ func (s *Socket) normalize() error {
 }
 
 // compile checks a filter. nil, which accepts all, has none.
-func compile(filter []bpf.RawInstruction) (*cbpf.Program, error) {
+func compile(filter []bpf.RawInstruction, pieces bool) (*sys.XDPFilter, error) {
 	if len(filter) == 0 {
 		return nil, nil
 	}
-	p, err := cbpf.New(filter)
+	p, err := sys.NewXDPFilter(filter, pieces)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", capture.ErrFilter, err)
 	}
@@ -237,13 +236,14 @@ func (s *Socket) Queues() []int { return slices.Clone(s.x.Queues()) }
 // A frame counts from its first byte, with a VLAN tag where it is. Of the
 // kernel's metadata, SKF_AD_* of linux/filter.h, a program can load the
 // protocol, the packet type, the interface, the queue, the hardware type, the
-// mark, which is 0, and the VLAN tag that was taken off, which is none. Loads
-// with an offset that is computed want Linux 5.18.
+// mark, which is 0, and the VLAN tag that was taken off, which is none. The
+// words of memory that it reads must have been written, as in every filter of
+// the kernel.
 //
 // The error wraps [capture.ErrFilter] for a program that is not valid, and
 // [capture.ErrLocked] after LockFilter.
 func (s *Socket) SetFilter(filter []bpf.RawInstruction) error {
-	p, err := compile(filter)
+	p, err := compile(filter, s.cfg.Pieces)
 	if err != nil {
 		return s.opError("filter", err)
 	}

@@ -69,6 +69,10 @@ type XDPOptions struct {
 	// MAC is the address of the interface, by which a program that asks for
 	// the packet type tells packets to this host from those to others.
 	MAC link.MacAddr
+	// Frags says that the program is loaded with BPF_F_XDP_HAS_FRAGS, for frames
+	// that may lie in more than one piece of memory. All of a frame is reached by
+	// helpers of the kernel then, which is slower, and wants Linux 5.18.
+	Frags bool
 }
 
 // ErrXDP is what the error of [Program.XDP] wraps for a program that cannot be
@@ -79,7 +83,9 @@ var ErrXDP = errors.New("cannot be translated for XDP")
 // says what to do with a packet, not how much of it to keep. Programs mean what
 // they mean as filters of a socket, but see a frame as it lies in memory, which
 // is not yet cut from a tag: there is no VLAN tag besides the frame's bytes.
-// Frames are received ones, at the start of an Ethernet header.
+// Frames are received ones, at the start of an Ethernet header. A load from an
+// offset that counts from the network header is out of the packet, as in
+// [VM.RunFrame].
 //
 // The program is one that [Program.ValidateLinux] accepts. It may ask for the
 // protocol, the packet type, the interface, the queue, the hardware type, the
@@ -88,8 +94,8 @@ var ErrXDP = errors.New("cannot be translated for XDP")
 // too long for the jumps of extended BPF wraps [ErrXDP].
 //
 // The kernel has to be Linux 5.1 or later, and to let the process work with
-// pointers, CAP_PERFMON, if the program asks for the length. Frames that lie in more than one
-// piece of memory, BPF_F_XDP_HAS_FRAGS, are not for it.
+// pointers, CAP_PERFMON, if the program asks for the length. With o.Frags it
+// need not do that.
 func (p Program) XDP(o XDPOptions) (EBPF, error) {
 	if err := p.ValidateLinux(); err != nil {
 		return nil, err
@@ -117,18 +123,22 @@ const (
 
 // Parts of the operation codes of extended BPF beyond those of classic BPF.
 const (
-	ebpfJump32   = 0x06
-	ebpfALU64    = 0x07
-	ebpfDouble   = 0x18
-	ebpfMem      = 0x60
-	ebpfMov      = 0xb0
-	ebpfEnd      = 0xd0 // byte order; with srcX: from big endian
-	ebpfNe       = 0x50
-	ebpfCall     = 0x80
-	ebpfExit     = 0x90
-	ebpfImm64    = 0x18 // BPF_LD | BPF_IMM | BPF_DW
-	ebpfPseudo   = 1    // BPF_PSEUDO_MAP_FD
-	ebpfRedirect = 51   // BPF_FUNC_redirect_map
+	ebpfJump32 = 0x06
+	ebpfALU64  = 0x07
+	ebpfDouble = 0x18
+	ebpfMem    = 0x60
+	ebpfMov    = 0xb0
+	ebpfEnd    = 0xd0 // byte order; with srcX: from big endian
+	ebpfNe     = 0x50
+	ebpfCall   = 0x80
+	ebpfExit   = 0x90
+	ebpfImm64  = 0x18 // BPF_LD | BPF_IMM | BPF_DW
+	ebpfPseudo = 1    // BPF_PSEUDO_MAP_FD
+
+	// Functions of the kernel, BPF_FUNC_* of linux/bpf.h.
+	ebpfRedirect = 51  // bpf_redirect_map
+	ebpfLength   = 188 // bpf_xdp_get_buff_len
+	ebpfBytes    = 189 // bpf_xdp_load_bytes
 )
 
 // Offsets within struct xdp_md of linux/bpf.h.
@@ -145,6 +155,10 @@ const xdpFrame = 1<<16 - 8
 
 // scratchAt is where the memory M[] lies, from the end of the stack.
 const scratchAt = -4 * scratchWords
+
+// bytesAt is where what [translator.fetch] has copied lies, from the end of the
+// stack.
+const bytesAt = scratchAt - 8
 
 // translator translates one program.
 type translator struct {
@@ -300,6 +314,12 @@ func (t *translator) step(in bpf.RawInstruction) (rejects bool, err error) {
 	case modeMem:
 		t.load(sizeW, dst, ebpfStack, int16(scratchAt+4*int(in.K)))
 	case modeLen:
+		if t.o.Frags {
+			t.alu64(ebpfMov, ebpfR1, ebpfCtx)
+			t.add(classJump|ebpfCall, 0, 0, 0, ebpfLength)
+			t.alu(ebpfMov, dst, ebpfR0)
+			break
+		}
 		t.load(sizeW, ebpfR2, ebpfCtx, xdpData)
 		t.load(sizeW, dst, ebpfCtx, xdpDataEnd)
 		t.alu64(aluSub, dst, ebpfR2)
@@ -344,7 +364,7 @@ func (t *translator) arithmetic(in bpf.RawInstruction) (rejects bool) {
 
 // packetAt loads from a constant offset.
 func (t *translator) packetAt(dst, size uint8, off uint32) {
-	if off > math.MaxInt16-4 {
+	if t.o.Frags || off > math.MaxInt16-4 {
 		t.aluK(ebpfMov, ebpfR4, off)
 		t.packet(dst, size)
 		return
@@ -358,6 +378,13 @@ func (t *translator) packetAt(dst, size uint8, off uint32) {
 
 // packet loads from the offset in R4, of which the upper half is zero.
 func (t *translator) packet(dst, size uint8) {
+	if t.o.Frags {
+		t.fetch(width(size))
+		t.ifK(ebpfNe, ebpfR0, 0, t.reject())
+		t.load(size, dst, ebpfStack, bytesAt)
+		t.fromBig(dst, size)
+		return
+	}
 	t.jumps = append(t.jumps, ebpfJump{len(t.out), t.reject()})
 	t.add(classJump|jmpJGT, ebpfR4, 0, 0, xdpFrame)
 	t.load(sizeW, ebpfR2, ebpfCtx, xdpData)
@@ -366,6 +393,18 @@ func (t *translator) packet(dst, size uint8) {
 	t.reach(width(size))
 	t.load(size, dst, ebpfR2, 0)
 	t.fromBig(dst, size)
+}
+
+// fetch copies n bytes from the offset in R4 to the stack, and sets R0 to 0 if
+// there are as many.
+func (t *translator) fetch(n uint32) {
+	at := int32(bytesAt)
+	t.alu64(ebpfMov, ebpfR1, ebpfCtx)
+	t.alu(ebpfMov, ebpfR2, ebpfR4)
+	t.alu64(ebpfMov, ebpfR3, ebpfStack)
+	t.alu64K(aluAdd, ebpfR3, uint32(at))
+	t.aluK(ebpfMov, ebpfR4, n)
+	t.add(classJump|ebpfCall, 0, 0, 0, ebpfBytes)
 }
 
 // width returns how many bytes a load loads.
@@ -433,11 +472,19 @@ func (t *translator) protocol() {
 	t.packetAt(ebpfA, sizeH, 12)
 	ethernet := t.forward(ebpfJump32|jmpJGE, ebpfA, 0, 0x0600)
 	t.aluK(ebpfMov, ebpfA, protocol8022)
-	t.load(sizeW, ebpfR2, ebpfCtx, xdpData)
-	t.alu64(ebpfMov, ebpfR5, ebpfR2)
-	t.alu64K(aluAdd, ebpfR5, 16)
-	short := t.forward(classJump|srcX|jmpJGT, ebpfR5, ebpfR3, 0)
-	t.load(sizeH, ebpfR4, ebpfR2, 14)
+	var short int
+	if t.o.Frags {
+		t.aluK(ebpfMov, ebpfR4, 14)
+		t.fetch(2)
+		short = t.forward(ebpfJump32|ebpfNe, ebpfR0, 0, 0)
+		t.load(sizeH, ebpfR4, ebpfStack, bytesAt)
+	} else {
+		t.load(sizeW, ebpfR2, ebpfCtx, xdpData)
+		t.alu64(ebpfMov, ebpfR5, ebpfR2)
+		t.alu64K(aluAdd, ebpfR5, 16)
+		short = t.forward(classJump|srcX|jmpJGT, ebpfR5, ebpfR3, 0)
+		t.load(sizeH, ebpfR4, ebpfR2, 14)
+	}
 	llc := t.forward(ebpfJump32|ebpfNe, ebpfR4, 0, 0xffff)
 	t.aluK(ebpfMov, ebpfA, protocol8023)
 	for _, at := range [...]int{ethernet, short, llc} {
@@ -448,12 +495,20 @@ func (t *translator) protocol() {
 // packetType loads PACKET_* of linux/if_packet.h, as eth_type_trans of the
 // kernel finds it.
 func (t *translator) packetType() {
-	t.load(sizeW, ebpfR2, ebpfCtx, xdpData)
-	t.load(sizeW, ebpfR3, ebpfCtx, xdpDataEnd)
-	t.reach(6)
+	from, at := uint8(ebpfR2), 0
+	if t.o.Frags {
+		t.aluK(ebpfMov, ebpfR4, 0)
+		t.fetch(6)
+		t.ifK(ebpfNe, ebpfR0, 0, t.reject())
+		from, at = ebpfStack, bytesAt
+	} else {
+		t.load(sizeW, ebpfR2, ebpfCtx, xdpData)
+		t.load(sizeW, ebpfR3, ebpfCtx, xdpDataEnd)
+		t.reach(6)
+	}
 	mac := t.o.MAC
 	for i, dst := range [...]uint8{ebpfR3, ebpfR4, ebpfR5} {
-		t.load(sizeH, dst, ebpfR2, int16(2*i))
+		t.load(sizeH, dst, from, int16(at+2*i))
 		t.add(classALU|ebpfEnd|srcX, dst, 0, 0, 16)
 	}
 	t.aluK(ebpfMov, ebpfA, 0) // PACKET_HOST

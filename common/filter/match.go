@@ -38,7 +38,9 @@ func (f *Filter) prepare() *VM {
 // data is what was captured of it, from the first byte of the link header, and
 // wireLen the length that it had. info says what else is known, which only
 // filters for [TargetLinux] ask; it may be nil, and its WireLen and Link are not
-// looked at otherwise. See [VM.RunFrame].
+// looked at otherwise. See [VM.RunFrame]. Packets that are taken apart, and those
+// that are built or edited, have a method for it:
+// [github.com/gopkts/gopkts/pkts.Packet.Matches].
 //
 // Match allocates nothing.
 func (f *Filter) Match(data []byte, wireLen int, info *link.Info) bool {

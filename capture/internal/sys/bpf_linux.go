@@ -9,6 +9,7 @@ import (
 	"syscall"
 	"unsafe"
 
+	"github.com/gopkts/gopkts/common/filter"
 	"golang.org/x/sys/unix"
 )
 
@@ -149,15 +150,21 @@ func (e *VerifierError) Error() string {
 
 func (e *VerifierError) Unwrap() error { return e.Err }
 
-// LoadXDP loads a program of the XDP type, as package ebpf assembles it. frags
-// says that it knows of frames in several pieces. The error is a
-// [*VerifierError] when the verifier refuses it.
-func LoadXDP(name string, code []byte, frags bool) (*BPFProgram, error) {
+// Functions of the kernel that programs call: BPF_FUNC_* of linux/bpf.h.
+const (
+	bpfTailCall    = 12
+	bpfRedirectMap = 51
+)
+
+// LoadXDP loads a program of the XDP type. frags says that it knows of frames in
+// several pieces. The error is a [*VerifierError] when the verifier refuses it.
+func LoadXDP(name string, prog filter.EBPF, frags bool) (*BPFProgram, error) {
+	code := prog.AppendTo(nil, binary.NativeEndian)
 	var p runtime.Pinner
 	defer p.Unpin()
 	attr := &bpfProgLoad{
 		progType:  unix.BPF_PROG_TYPE_XDP,
-		insnCount: uint32(len(code) / 8),
+		insnCount: uint32(len(prog)),
 		insns:     pin(&p, code),
 		// Some helpers are for programs under the GPL only; ours are not.
 		license: pin(&p, []byte("MIT\x00")),

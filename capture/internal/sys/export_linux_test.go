@@ -3,6 +3,7 @@ package sys
 import (
 	"os"
 
+	"github.com/gopkts/gopkts/common/filter"
 	"golang.org/x/sys/unix"
 )
 
@@ -39,3 +40,6 @@ func OpenTxV2(control func(f func(fd int) error) error, g *TxGeometry) (*Rings, 
 	r.Tx.init(r.m.bytes(), g, layout, 0)
 	return r, nil
 }
+
+// Program returns the program that is translated for the kernel.
+func (f *XDPFilter) Program() filter.Program { return f.prog }

@@ -3,7 +3,8 @@ package sys
 import (
 	"errors"
 
-	"github.com/gopkts/gopkts/capture/internal/ebpf"
+	"github.com/gopkts/gopkts/common/filter"
+	"golang.org/x/sys/unix"
 )
 
 // XDPGenerator makes frames inside the kernel, for tests and benchmarks: many
@@ -27,13 +28,14 @@ func NewXDPGenerator(index int) (*XDPGenerator, error) {
 	if err := g.devices.Set(0, index); err != nil {
 		return nil, errors.Join(err, g.Close())
 	}
-	var p ebpf.Program
-	p.LoadMap(ebpf.R1, g.devices.FD())
-	p.ALU32Imm(ebpf.Mov, ebpf.R2, 0)
-	p.ALU32Imm(ebpf.Mov, ebpf.R3, 0)
-	p.Call(ebpf.RedirectMap)
-	p.Exit()
-	if g.prog, err = loadXDP("gopkts_gen", &p, false); err != nil {
+	if g.prog, err = LoadXDP("gopkts_gen", filter.EBPF{
+		{Op: unix.BPF_LD | unix.BPF_IMM | unix.BPF_DW, Dst: 1, Src: unix.BPF_PSEUDO_MAP_FD, Imm: int32(g.devices.FD())},
+		{},
+		{Op: unix.BPF_ALU | unix.BPF_MOV, Dst: 2}, // the first of the map
+		{Op: unix.BPF_ALU | unix.BPF_MOV, Dst: 3},
+		{Op: unix.BPF_JMP | unix.BPF_CALL, Imm: bpfRedirectMap},
+		{Op: unix.BPF_JMP | unix.BPF_EXIT},
+	}, false); err != nil {
 		return nil, errors.Join(err, g.Close())
 	}
 	return g, nil

@@ -11,9 +11,7 @@ import (
 	"time"
 	"unsafe"
 
-	"github.com/gopkts/gopkts/capture/internal/cbpf"
-	"github.com/gopkts/gopkts/capture/internal/ebpf"
-	"golang.org/x/net/bpf"
+	"github.com/gopkts/gopkts/common/filter"
 	"golang.org/x/sys/unix"
 )
 
@@ -210,13 +208,14 @@ func (x *XDP) attach(m XDPMode) error {
 	// The program that is attached never changes: for some drivers that means
 	// to start the device anew. It goes on with the filter that lies in the
 	// gate, or passes the frame to the host when there is none.
-	var p ebpf.Program
-	p.LoadMap(ebpf.R2, x.gate.FD())
-	p.Load(ebpf.Word, ebpf.R3, ebpf.R1, xdpMDQueue)
-	p.Call(ebpf.TailCall)
-	p.ALU32Imm(ebpf.Mov, ebpf.R0, xdpPass)
-	p.Exit()
-	prog, err := loadXDP("gopkts_gate", &p, x.cfg.Pieces)
+	prog, err := LoadXDP("gopkts_gate", filter.EBPF{
+		{Op: unix.BPF_LD | unix.BPF_IMM | unix.BPF_DW, Dst: 2, Src: unix.BPF_PSEUDO_MAP_FD, Imm: int32(x.gate.FD())},
+		{},
+		{Op: unix.BPF_LDX | unix.BPF_MEM | unix.BPF_W, Dst: 3, Src: 1, Off: xdpMDQueue},
+		{Op: unix.BPF_JMP | unix.BPF_CALL, Imm: bpfTailCall},
+		{Op: unix.BPF_ALU | unix.BPF_MOV, Dst: 0, Imm: int32(filter.XDPPass)},
+		{Op: unix.BPF_JMP | unix.BPF_EXIT},
+	}, x.cfg.Pieces)
 	if err != nil {
 		return err
 	}
@@ -234,16 +233,8 @@ func (x *XDP) attach(m XDPMode) error {
 	}
 }
 
-// xdpPass is XDP_PASS of linux/bpf.h.
-const xdpPass = 2
-
-func loadXDP(name string, p *ebpf.Program, frags bool) (*BPFProgram, error) {
-	code, err := p.Assemble(binary.NativeEndian)
-	if err != nil {
-		return nil, err
-	}
-	return LoadXDP(name, code, frags)
-}
+// xdpMDQueue is the offset of rx_queue_index in struct xdp_md.
+const xdpMDQueue = 16
 
 // bindAll makes the sockets of all queues. The first one has the memory, the
 // others share it.
@@ -413,35 +404,24 @@ func (x *XDP) Mode() XDPMode { return x.mode }
 // Queues returns the queues, which must not be changed.
 func (x *XDP) Queues() []int { return x.cfg.Queues }
 
-// Start receives from now on the frames that filter accepts, and all for nil.
+// Start receives from now on the frames that f accepts, and all for nil.
 // The host goes on receiving the others.
-func (x *XDP) Start(filter *cbpf.Program) error {
+func (x *XDP) Start(f *XDPFilter) error {
 	if x.gate == nil { // receives nothing
 		x.stopped.Store(false)
 		return nil
 	}
-	if filter == nil {
-		var err error
-		if filter, err = cbpf.New([]bpf.RawInstruction{{Op: unix.BPF_RET | unix.BPF_K, K: 1}}); err != nil {
-			return err
-		}
+	accepts := filter.Program{{Op: unix.BPF_RET | unix.BPF_K, K: 1}}
+	if f != nil {
+		accepts = f.prog
 	}
-	code, err := filter.Compile(&cbpf.Target{
-		MAC:    x.cfg.MAC,
-		Hatype: unix.ARPHRD_ETHER,
-		Frags:  x.cfg.Pieces,
-		Accept: func(p *ebpf.Program) {
-			p.LoadMap(ebpf.R1, x.sockets.FD())
-			p.Load(ebpf.Word, ebpf.R2, ebpf.R6, xdpMDQueue)
-			p.ALU32Imm(ebpf.Mov, ebpf.R3, xdpPass) // where no socket is
-			p.Call(ebpf.RedirectMap)
-			p.Exit()
-		},
-		Reject: func(p *ebpf.Program) {
-			p.ALU32Imm(ebpf.Mov, ebpf.R0, xdpPass)
-			p.Exit()
-		},
-	}, binary.NativeEndian)
+	code, err := accepts.XDP(filter.XDPOptions{
+		Accept:  filter.XDPPass, // where no socket is
+		Reject:  filter.XDPPass,
+		Sockets: x.sockets.FD(),
+		MAC:     x.cfg.MAC,
+		Frags:   x.cfg.Pieces,
+	})
 	if err != nil {
 		return err
 	}
@@ -461,9 +441,6 @@ func (x *XDP) Start(filter *cbpf.Program) error {
 	x.stopped.Store(false)
 	return nil
 }
-
-// xdpMDQueue is the offset of rx_queue_index in struct xdp_md.
-const xdpMDQueue = 16
 
 // Stop receives nothing any more. When it returns, no frame that passed an
 // earlier filter is still on its way.
