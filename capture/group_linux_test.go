@@ -96,9 +96,13 @@ func (p *pair) exchange(t *testing.T, connections, rounds int) {
 		}
 	}()
 	if err := p.client.Do(func() error {
-		for range connections {
-			for network, addr := range map[string]net.Addr{"tcp4": tcp.Addr(), "udp4": udp.LocalAddr()} {
-				c, err := net.Dial(network, addr.String())
+		for i := range connections {
+			port := 20000 + i // the kernel's choice may be the same twice
+			for local, addr := range map[net.Addr]net.Addr{
+				&net.TCPAddr{Port: port}: tcp.Addr(),
+				&net.UDPAddr{Port: port}: udp.LocalAddr(),
+			} {
+				c, err := (&net.Dialer{LocalAddr: local}).Dial(addr.Network(), addr.String())
 				if err != nil {
 					return err
 				}
@@ -131,7 +135,12 @@ func TestGroupFlows(t *testing.T) {
 		t.Run(backend.String(), func(t *testing.T) {
 			p := newPair(t)
 			const members, connections, rounds = 4, 32, 5
-			g := openGroupIn(t, p.client, "veth0", members, &capture.Config{Backend: backend, BufferSize: 4 << 20})
+			g := openGroupIn(t, p.client, "veth0", members, &capture.Config{
+				Backend: backend,
+				// Nobody reads meanwhile, and a slow exchange has few frames in
+				// a block when the kernel closes it.
+				BufferSize: 64 << 20,
+			})
 			if g.Backend().Type != backend || g.Interface().Name != "veth0" || g.Link() != link.TypeEthernet {
 				t.Errorf("group of %v on %v, link %v", g.Backend(), g.Interface(), g.Link())
 			}
