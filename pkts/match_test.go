@@ -114,24 +114,3 @@ func TestMatchesError(t *testing.T) {
 		t.Errorf("%t, %v, want an EncodeError", got, err)
 	}
 }
-
-func TestMatchesNoAllocs(t *testing.T) {
-	f := compileFor(t, "tcp port 443", link.TypeEthernet)
-	frame := exampleSYN()
-	var p pkts.Packet
-	for name, touch := range map[string]bool{"decoded": false, "edited": true} {
-		if n := testing.AllocsPerRun(100, func() {
-			if err := p.Decode(link.TypeEthernet, frame); err != nil {
-				t.Fatal(err)
-			}
-			if tcp, ok := pkts.Get[pkts.TCP](&p); touch && ok {
-				tcp.DstPort = 443
-			}
-			if got, err := p.Matches(f, nil); got != touch || err != nil {
-				t.Fatal(got, err)
-			}
-		}); n != 0 {
-			t.Errorf("%s: %v allocations, want 0", name, n)
-		}
-	}
-}
