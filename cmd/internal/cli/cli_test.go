@@ -515,19 +515,30 @@ func TestReadKeepsInterfaces(t *testing.T) {
 		t.Fatal(err)
 	}
 	in := writeFile(t, "in.pcapng", b.Bytes())
-	out := filepath.Join(t.TempDir(), "out.pcapng")
-	if _, stderr, code := run(t, nil, "read", "-w", out, samplePath(t), in); code != 0 {
-		t.Fatal(stderr)
-	}
-	stdout, _, _ := run(t, nil, "info", "--json", out)
-	var infos []fileInfo
-	if err := json.Unmarshal([]byte(stdout), &infos); err != nil {
-		t.Fatal(err)
-	}
-	i := infos[0]
-	if i.Packets != 35 || i.Commented != 2 || len(i.Interfaces) != 3 || i.Interfaces[1].Name != "one" || i.Interfaces[2].Description != "second" ||
-		i.Interfaces[0].Packets != 33 || i.Interfaces[2].Packets != 1 || i.Interfaces[2].Link != "RAW" {
-		t.Errorf("%s", stdout)
+	for _, c := range []struct {
+		name, first   string
+		packets, code int
+	}{
+		{"whole", samplePath(t), 33, 0},
+		// What is behind damage takes nothing from the next file.
+		{"cut", writeFile(t, "cut.pcapng", sample[:len(sample)-40]), 32, 1},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			out := filepath.Join(t.TempDir(), "out.pcapng")
+			if _, stderr, code := run(t, nil, "read", "-w", out, c.first, in); code != c.code {
+				t.Fatal(stderr)
+			}
+			stdout, _, _ := run(t, nil, "info", "--json", out)
+			var infos []fileInfo
+			if err := json.Unmarshal([]byte(stdout), &infos); err != nil {
+				t.Fatal(err)
+			}
+			i := infos[0]
+			if i.Packets != c.packets+2 || i.Commented != 2 || len(i.Interfaces) != 3 || i.Interfaces[1].Name != "one" || i.Interfaces[2].Description != "second" ||
+				i.Interfaces[0].Packets != c.packets || i.Interfaces[2].Packets != 1 || i.Interfaces[2].Link != "RAW" {
+				t.Errorf("%s", stdout)
+			}
+		})
 	}
 }
 

@@ -2,11 +2,8 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io"
 	"net/netip"
-	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -62,7 +59,7 @@ code is 1 when a file is damaged, not when datagrams are incomplete.`,
 			if len(files) == 0 {
 				return usagef("name at least one capture file, or - for the standard input")
 			}
-			d := defragger{app: a, drop: drop}
+			d := defragger{transfer: transfer{app: a, longer: true}, drop: drop}
 			var ok bool
 			if d.policy, ok = sequence.ParseFragmentPolicy(policy); !ok {
 				return usagef("--overlap %s: use %s", policy, strings.Join(fragmentPolicies(), ", "))
@@ -118,10 +115,9 @@ const heldMemory = 256 << 20
 
 // defragger puts the fragments of files together.
 type defragger struct {
-	*app
+	transfer
 	policy sequence.FragmentPolicy
 	drop   bool
-	out    *output
 
 	seq   *sequence.Fragments
 	pkt   pkts.Packet
@@ -138,37 +134,27 @@ type defragger struct {
 }
 
 func (d *defragger) run(ctx context.Context, files []string) error {
-	var failed error
-	bar := newProgress(d.err)
-	if !d.out.silent {
-		bar.w = nil
+	d.put = func(f *link.Frame, options pcap.PacketOptions) error {
+		if d.out.full() {
+			return nil
+		}
+		if ok, err := d.accepts(ctx, f); err != nil || !ok {
+			return err
+		}
+		return d.transfer.put(f, options)
 	}
-	for _, name := range files {
-		err := d.file(ctx, name, bar)
-		bar.done()
-		if err == nil {
-			continue
-		}
-		if _, ok := errors.AsType[outputError](err); ok {
-			failed = err
-			break
-		}
-		if ctx.Err() != nil {
-			break
-		}
-		if ferr := d.out.flush(); ferr != nil {
-			return ferr
-		}
-		d.warn(fileError(name, err))
-		failed = errReported
+	d.begin()
+	take := func(f *link.Frame) error { return d.take(f, d.packetOptions()) }
+	end := func() error {
+		err := d.end()
+		d.begin()
+		return err
 	}
-	if err := d.out.close(); err != nil && (failed == nil || failed == errReported) {
-		failed = err
-	}
-	if failed == nil || failed == errReported {
+	err := d.transfer.run(ctx, files, take, end)
+	if err == nil || err == errReported {
 		d.summary()
 	}
-	return failed
+	return err
 }
 
 // summary says what was done.
@@ -191,91 +177,6 @@ func (d *defragger) summary() {
 		fmt.Fprintf(d.err, ", %d datagrams left in fragments for which the link layer has no frame", d.unframed)
 	}
 	fmt.Fprintln(d.err)
-}
-
-// file puts the fragments of one file together.
-func (d *defragger) file(ctx context.Context, name string, bar *progress) error {
-	out := d.out
-	if out.full() {
-		return nil
-	}
-	flush := func() error {
-		if err := out.flush(); err != nil {
-			return outputError{err}
-		}
-		return nil
-	}
-	if err := d.keepsInputs([]string{name}, out); err != nil {
-		return outputError{err}
-	}
-	r, err := d.open(name, flush)
-	if err != nil {
-		return err
-	}
-	defer r.Close()
-	defer context.AfterFunc(ctx, func() { _ = r.Close() })()
-	coarse, ng := r.Format() == pcap.FormatPcap, r.Format() == pcap.FormatPcapng
-	if !ng {
-		if err := out.create(r.Link(), coarse); err != nil {
-			return outputError{err}
-		}
-	}
-	// A datagram that was put together is longer than what was captured.
-	interfaces := func() []pcap.Interface {
-		list := slices.Clone(r.Interfaces())
-		for i := range list {
-			list[i].SnapLen = 0
-		}
-		return list
-	}
-	d.put = func(f *link.Frame, options pcap.PacketOptions) error {
-		if out.full() {
-			return nil
-		}
-		if out.filter != nil {
-			if ok, err := out.filter.Match(ctx, f); err != nil || !ok {
-				return err
-			}
-		}
-		if err := out.create(f.Link, coarse); err != nil {
-			return outputError{err}
-		}
-		if ng {
-			if err := out.describe(interfaces, f.Interface); err != nil {
-				return outputError{err}
-			}
-		}
-		if err := out.frame(f, options); err != nil {
-			return outputError{err}
-		}
-		return nil
-	}
-	d.begin()
-	var f link.Frame
-	for !out.full() {
-		if err = r.Next(&f); err != nil {
-			if errors.Is(err, io.EOF) {
-				err = nil
-			}
-			break
-		}
-		var options pcap.PacketOptions
-		if ng {
-			// Options that are damaged are copied as far as they are good.
-			options, _ = r.PacketOptions()
-		}
-		if err := d.take(&f, options); err != nil {
-			return err
-		}
-		bar.step(name, int(d.frames))
-	}
-	// What was read before damage comes out all the same.
-	if ferr := d.end(); ferr != nil {
-		return ferr
-	}
-	out.base += max(1, len(r.Interfaces()))
-	out.interfaces = max(out.interfaces, out.base)
-	return err
 }
 
 // begin begins a file.

@@ -2,9 +2,7 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io"
 	"os"
 	"time"
 
@@ -115,114 +113,14 @@ func (a *app) keepsInputs(files []string, out *output) error {
 
 // read puts out the packets of files.
 func (a *app) read(ctx context.Context, files []string, out *output, options []pcap.ReaderOption) error {
-	var failed error
-	bar := newProgress(a.err)
-	if !out.silent {
-		bar.w = nil
-	}
-	for _, name := range files {
-		err := a.readFile(ctx, name, out, bar, options)
-		bar.done()
-		if err == nil {
-			continue
-		}
-		if _, ok := errors.AsType[outputError](err); ok {
-			failed = err
-			break
-		}
-		if ctx.Err() != nil {
-			break
-		}
-		// What was printed goes first, where both are one terminal.
-		if ferr := out.flush(); ferr != nil {
-			return ferr
-		}
-		if err != errReported {
-			a.warn(fileError(name, err))
-		}
-		failed = errReported
-	}
-	if err := out.close(); err != nil && (failed == nil || failed == errReported) {
-		failed = err
-	}
-	return failed
-}
-
-// outputError is an error of the output, not of what is read.
-type outputError struct{ error }
-
-func (e outputError) Unwrap() error { return e.error }
-
-// readFile puts out the packets of one file.
-func (a *app) readFile(ctx context.Context, name string, out *output, bar *progress, options []pcap.ReaderOption) error {
-	if out.full() {
-		return nil
-	}
-	flush := func() error {
-		if err := out.flush(); err != nil {
-			return outputError{err}
-		}
-		return nil
-	}
-	// What -w created for one file may be the next, which was not there before.
-	if err := a.keepsInputs([]string{name}, out); err != nil {
-		return outputError{err}
-	}
-	r, err := a.open(name, flush, options...)
-	if err != nil {
-		return err
-	}
-	defer r.Close()
-	// An interrupt ends the wait for input, too.
-	defer context.AfterFunc(ctx, func() { _ = r.Close() })()
-	coarse := r.Format() == pcap.FormatPcap
-	ng := r.Format() == pcap.FormatPcapng
-	if !ng && out.flags.write != "" {
-		if err := out.create(r.Link(), coarse); err != nil {
-			return outputError{err}
-		}
-	}
-	var f link.Frame
-	for !out.full() {
-		if err := r.Next(&f); err != nil {
-			if errors.Is(err, io.EOF) {
-				break
-			}
+	t := transfer{app: a, out: out, options: options}
+	take := func(f *link.Frame) error {
+		if ok, err := t.accepts(ctx, f); err != nil || !ok {
 			return err
 		}
-		if out.filter != nil {
-			if ok, err := out.filter.Match(ctx, &f); err != nil {
-				return err
-			} else if !ok {
-				continue
-			}
-		}
-		var options pcap.PacketOptions
-		if out.flags.write != "" {
-			if err := out.create(f.Link, coarse); err != nil {
-				return outputError{err}
-			}
-			if ng {
-				if err := out.describe(r.Interfaces, f.Interface); err != nil {
-					return outputError{err}
-				}
-				// Options that are damaged are copied as far as they are good.
-				options, _ = r.PacketOptions()
-			}
-		}
-		if err := out.frame(&f, options); err != nil {
-			return outputError{err}
-		}
-		bar.step(name, out.n)
+		return t.put(f, t.packetOptions())
 	}
-	// The interfaces of the next file are others.
-	out.base += max(1, len(r.Interfaces()))
-	out.interfaces = max(out.interfaces, out.base)
-	if n, bytes := r.Skipped(); n > 0 {
-		a.skipped(name, n, bytes, r.Skips())
-		return errReported
-	}
-	return nil
+	return t.run(ctx, files, take, func() error { return nil })
 }
 
 // followPoll is how often --follow looks for more.
