@@ -1,7 +1,6 @@
 package sequence
 
 import (
-	"bytes"
 	"encoding/binary"
 	"errors"
 	"hash/maphash"
@@ -242,7 +241,7 @@ type LostDatagram struct {
 // fragKey is what fragments of a datagram have in common. It has no padding, so
 // that it is hashed in one go.
 type fragKey struct {
-	src, dst [16]byte
+	src, dst ipAddr
 	tunnel   uint64
 	id       uint32
 	proto    uint32 // of IPv4
@@ -1017,12 +1016,13 @@ func (f *Fragments) open(d *Datagram) (inner Datagram, h ipHeader, ok bool) {
 func (f *Fragments) path(h *ipHeader, outer uint64) uint64 {
 	var b [8 + 16 + 16 + 1]byte
 	binary.BigEndian.PutUint64(b[:], outer)
-	low, high := &h.src, &h.dst
-	if bytes.Compare(low[:], high[:]) > 0 {
+	low, high := h.src, h.dst
+	if high.below(low) {
 		low, high = high, low
 	}
-	copy(b[8:], low[:])
-	copy(b[24:], high[:])
+	for i, w := range [4]uint64{low.hi, low.lo, high.hi, high.lo} {
+		binary.BigEndian.PutUint64(b[8+8*i:], w)
+	}
 	b[40] = byte(h.proto)
 	return max(1, maphash.Bytes(f.seed, b[:])) // 0 is outside of any
 }

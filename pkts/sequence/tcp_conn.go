@@ -274,9 +274,9 @@ func (t *TCP) duplicate(h *tcpHalf, n uint64) {
 
 // next does what segment does with the segment that most are: the next data, in
 // a connection in which nothing waits and nothing is new but the data and
-// perhaps an acknowledgment. It reports false for all others, and has done
-// nothing then.
-func (t *TCP) next(c *tcpConn, k *tcpKey, side int, s *tcpSegment) bool {
+// perhaps an acknowledgment. It gives it in ch. It reports false for all others,
+// and has done nothing then.
+func (t *TCP) next(c *tcpConn, k *tcpKey, side int, s *tcpSegment, ch *Chunk) bool {
 	const (
 		control = pkts.TCPSyn | pkts.TCPFin | pkts.TCPRst | pkts.TCPAck
 		known   = tcpSync | tcpAcked | tcpEdge | tcpTimed
@@ -302,19 +302,15 @@ func (t *TCP) next(c *tcpConn, k *tcpKey, side int, s *tcpSegment) bool {
 	c.last = t.clock
 	h.packets++
 	h.bytes += uint64(n)
-	off := h.off
+	t.stats.Delivered += uint64(n)
+	t.fill(ch, c, k, side, s.data, h.off, 0, t.seen)
 	h.off += uint64(n)
 	h.next += n
-	t.stats.Delivered += uint64(n)
-	t.emit(c, k, side, s.data, off, 0, t.seen, false)
 	return true
 }
 
 // segment takes a segment of connection i.
 func (t *TCP) segment(i int32, c *tcpConn, k *tcpKey, side int, s *tcpSegment) error {
-	if t.next(c, k, side, s) {
-		return nil
-	}
 	if c.syn.valid && c.confirms(side, s) {
 		i, c = t.succeed(i, c, k)
 	}
@@ -791,14 +787,19 @@ func (t *TCP) deliver(c *tcpConn, k *tcpKey, side int, data []byte, seen Seen, o
 
 // emit puts out a chunk.
 func (t *TCP) emit(c *tcpConn, k *tcpKey, side int, data []byte, off uint64, e Event, seen Seen, own bool) {
+	ch, waits := t.out.next()
+	if waits && !own {
+		data = t.out.copy(data)
+	}
+	t.fill(ch, c, k, side, data, off, e, seen)
+}
+
+// fill makes a chunk, field by field, as they are read.
+func (t *TCP) fill(ch *Chunk, c *tcpConn, k *tcpKey, side int, data []byte, off uint64, e Event, seen Seen) {
 	h := &c.half[side]
 	if h.flags&tcpStarted == 0 {
 		h.flags |= tcpStarted
 		e |= Start
-	}
-	ch, waits := t.out.next()
-	if waits && !own {
-		data = t.out.copy(data)
 	}
 	ch.Data = data
 	ch.Offset, ch.Lost, ch.Stream = off, h.gap, c.stream

@@ -1,7 +1,6 @@
 package sequence
 
 import (
-	"encoding/binary"
 	"hash/maphash"
 	"math/bits"
 )
@@ -57,11 +56,9 @@ func (t *tcpTable) at(i int32) *tcpSlot {
 // each word blurred by a secret one, as the runtime's hash of maps does where the
 // processor has no AES, and takes a few nanoseconds.
 func (t *tcpTable) hash(k *tcpKey) uint64 {
-	le := binary.LittleEndian
-	ports := uint64(k.loPort) | uint64(k.hiPort)<<16 | uint64(k.v6)<<32
-	a, b := bits.Mul64(le.Uint64(k.lo[:])^t.seed[0], le.Uint64(k.lo[8:])^t.seed[1])
-	c, d := bits.Mul64(le.Uint64(k.hi[:])^t.seed[2], le.Uint64(k.hi[8:])^t.seed[3])
-	e, f := bits.Mul64(ports^t.seed[4], k.tunnel^t.seed[5])
+	a, b := bits.Mul64(k.lo.hi^t.seed[0], k.lo.lo^t.seed[1])
+	c, d := bits.Mul64(k.hi.hi^t.seed[2], k.hi.lo^t.seed[3])
+	e, f := bits.Mul64(k.ports^t.seed[4], k.tunnel^t.seed[5])
 	g, h := bits.Mul64(a^b^t.seed[1], c^d^e^f^t.seed[4])
 	return g ^ h
 }
@@ -79,7 +76,7 @@ func (t *tcpTable) get(k *tcpKey) (int32, *tcpSlot) {
 			return 0, nil
 		}
 		if uint32(e>>32) == uint32(h>>32) {
-			if s := t.at(int32(uint32(e))); s.key == *k {
+			if s := t.at(int32(uint32(e))); s.key.equal(k) {
 				return int32(uint32(e)), s
 			}
 		}
