@@ -509,7 +509,7 @@ func (s *SCTP) begin(p *sctpPacket, dir Direction, first sctp.ChunkType) int32 {
 	}
 	s.stats.Associations++
 	s.number++
-	i, a := s.assocs.add(s.number)
+	i, a := s.assocs.add(s.assocs.hash(s.number), s.number)
 	*a = sctpAssoc{number: s.number, stream: p.seen.Packet, tunnel: p.path.tunnel, last: s.now, paths: a.paths[:0], tags: a.tags[:0]}
 	h := ipHeader{src: p.path.src, dst: p.path.dst, v6: p.v6}
 	f := pkts.Flow{SrcPort: uint16(p.path.ports >> 16), DstPort: uint16(p.path.ports), Proto: pkts.IPProtoSCTP}

@@ -280,8 +280,8 @@ func (k *tcpKey) setFlow(f *pkts.Flow, side int) {
 	f.Proto, f.Fragment = pkts.IPProtoTCP, false
 }
 
-// tcpKeyOf returns the key of a packet, and on which side of it its source is.
-func tcpKeyOf(h *ipHeader, ports uint32, tunnel uint64) (k tcpKey, side int) {
+// of makes k the key of a packet, and returns on which side of it its source is.
+func (k *tcpKey) of(h *ipHeader, ports uint32, tunnel uint64) (side int) {
 	k.tunnel = tunnel
 	if h.dst.below(h.src) || h.src == h.dst && ports>>16 > ports&0xffff {
 		k.lo, k.hi = h.dst, h.src
@@ -294,7 +294,7 @@ func tcpKeyOf(h *ipHeader, ports uint32, tunnel uint64) (k tcpKey, side int) {
 	if h.v6 {
 		k.ports |= 1
 	}
-	return k, side
+	return side
 }
 
 // tcpSegment is a segment at hand.
@@ -460,7 +460,8 @@ func (t *TCP) put(d *Datagram, c *Chunk) (given bool, err error) {
 		return false, t.refuse(0, ErrLimit, "what is ready was not read: call Get")
 	}
 	s.options()
-	k, side := tcpKeyOf(&h, binary.BigEndian.Uint32(b), d.Tunnel)
+	var k tcpKey
+	side := k.of(&h, binary.BigEndian.Uint32(b), d.Tunnel)
 	i, slot := t.conns.get(&k)
 	switch {
 	case slot == nil:
@@ -561,7 +562,8 @@ func (t *TCP) Streams() iter.Seq[StreamInfo] {
 // was forgotten: at an End that has Expired, see Done.
 func (t *TCP) Stream(c *Chunk) (StreamInfo, bool) {
 	h := ipHeader{src: ipAddrOf(c.Flow.Src), dst: ipAddrOf(c.Flow.Dst), v6: c.Flow.Src.Is6()}
-	k, _ := tcpKeyOf(&h, uint32(c.Flow.SrcPort)<<16|uint32(c.Flow.DstPort), c.Tunnel)
+	var k tcpKey
+	k.of(&h, uint32(c.Flow.SrcPort)<<16|uint32(c.Flow.DstPort), c.Tunnel)
 	if _, s := t.conns.get(&k); s != nil && s.conn.stream == c.Stream {
 		return t.info(&k, &s.conn), true
 	}
