@@ -17,7 +17,7 @@ import (
 // A Datagram aliases its frame.
 func Datagrams(frames iter.Seq2[link.Frame, error], r *pkts.Registry) iter.Seq2[Datagram, error] {
 	return func(yield func(Datagram, error) bool) {
-		p := pkts.Packet{Registry: r}
+		s := newFinder(r)
 		var d Datagram
 		var n uint64
 		for f, err := range frames {
@@ -28,7 +28,7 @@ func Datagrams(frames iter.Seq2[link.Frame, error], r *pkts.Registry) iter.Seq2[
 				continue
 			}
 			n++
-			if ok, bad := d.find(&p, &f, n); (ok || bad != nil) && !yield(d, bad) {
+			if ok, bad := s.find(&d, &f, n); (ok || bad != nil) && !yield(d, bad) {
 				return
 			}
 		}
@@ -45,7 +45,7 @@ func Datagrams(frames iter.Seq2[link.Frame, error], r *pkts.Registry) iter.Seq2[
 // after the other.
 func DatagramBatches(next func(frames []link.Frame) (int, error), r *pkts.Registry) iter.Seq2[Datagram, error] {
 	return func(yield func(Datagram, error) bool) {
-		p := pkts.Packet{Registry: r}
+		s := newFinder(r)
 		var frames [batchLen]link.Frame
 		var d Datagram
 		var n uint64
@@ -60,7 +60,7 @@ func DatagramBatches(next func(frames []link.Frame) (int, error), r *pkts.Regist
 			touch(frames[:k])
 			for i := range frames[:k] {
 				n++
-				if ok, bad := d.find(&p, &frames[i], n); (ok || bad != nil) && !yield(d, bad) {
+				if ok, bad := s.find(&d, &frames[i], n); (ok || bad != nil) && !yield(d, bad) {
 					return
 				}
 			}
@@ -85,16 +85,65 @@ func touch(frames []link.Frame) {
 	runtime.KeepAlive(sum) // or nothing would be read
 }
 
+// finder finds the outermost IP packets of frames.
+type finder struct {
+	p pkts.Packet
+	// plain says that IP is in Ethernet what it always is, so that nothing has
+	// to be decoded to find it.
+	plain bool
+}
+
+func newFinder(r *pkts.Registry) *finder {
+	s := &finder{p: pkts.Packet{Registry: r}}
+	if r == nil {
+		r = pkts.Default
+	}
+	s.plain = r.Next(pkts.LinkTypes, uint64(link.TypeEthernet)) == r.KindOf(pkts.EthernetView(nil).Proto()) &&
+		r.Next(pkts.EtherTypes, uint64(pkts.EtherTypeIPv4)) == r.KindOf(pkts.IPv4View(nil).Proto()) &&
+		r.Next(pkts.EtherTypes, uint64(pkts.EtherTypeIPv6)) == r.KindOf(pkts.IPv6View(nil).Proto())
+	return s
+}
+
 // find makes d the outermost IP packet of frame n, and reports whether there is
 // one. The error says why there is none.
-func (d *Datagram) find(p *pkts.Packet, f *link.Frame, n uint64) (ok bool, err error) {
-	err = p.Decode(f.Link, f.Data) // what decoded before an error is there
-	d.Data = outermost(p)
+func (s *finder) find(d *Datagram, f *link.Frame, n uint64) (ok bool, err error) {
 	d.Packet, d.Time = n, f.Time
-	if d.Data != nil {
+	if s.plain && f.Link == link.TypeEthernet {
+		if d.Data = plainIP(f.Data); d.Data != nil {
+			return true, nil
+		}
+	}
+	err = s.p.Decode(f.Link, f.Data) // what decoded before an error is there
+	if d.Data = outermost(&s.p); d.Data != nil {
 		return true, nil // the error is of a layer above, or behind
 	}
 	return false, err
+}
+
+// plainIP returns the IP packet of an Ethernet frame, if it is all there and
+// follows the Ethernet header; otherwise nil.
+func plainIP(b []byte) []byte {
+	if len(b) < pkts.EthernetLen+pkts.IPv4MinLen {
+		return nil
+	}
+	t := pkts.EthernetView(b).Type()
+	b = b[pkts.EthernetLen:]
+	n := 0
+	switch {
+	case t == pkts.EtherTypeIPv4:
+		v := pkts.IPv4View(b)
+		if hdr := v.HeaderLen(); b[0]>>4 == 4 && hdr >= pkts.IPv4MinLen && int(v.Length()) >= hdr {
+			n = int(v.Length())
+		}
+	case t == pkts.EtherTypeIPv6 && len(b) >= pkts.IPv6Len && b[0]>>4 == 6:
+		if v := pkts.IPv6View(b); v.PayloadLength() != 0 {
+			n = pkts.IPv6Len + int(v.PayloadLength())
+		}
+	}
+	if n == 0 || n > len(b) {
+		return nil
+	}
+	return b[:n:n]
 }
 
 // Outermost returns the outermost IP packet of a decoded packet, and whether
