@@ -906,8 +906,12 @@ func (t *TCP) settle(c *tcpConn, k *tcpKey, side int) {
 	h, p := &c.half[side], &c.half[side^1]
 	for h.wait != 0 && h.flags&tcpEnded == 0 {
 		w := t.waits.at(h.wait)
+		n := h.missing()
+		if n == 0 && w.sacks == 0 {
+			return
+		}
 		gap := uint32(w.first(h.off) - h.off)
-		n := min(h.missing(), gap)
+		n = min(n, gap)
 		for _, b := range w.blocks[:w.sacks] {
 			if int32(b.Left-h.next) <= 0 && int32(b.Right-h.next) > 0 && (p.flags&tcpEdge == 0 || int32(b.Right-p.edge) <= 0) {
 				n = max(n, min(b.Right-h.next, gap))
