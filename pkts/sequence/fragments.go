@@ -1,10 +1,10 @@
 package sequence
 
 import (
-	"bytes"
 	"encoding/binary"
 	"errors"
 	"hash/maphash"
+	"math/bits"
 	"net/netip"
 	"time"
 
@@ -158,7 +158,8 @@ type Fragments struct {
 	clock     int64
 	begun     uint64 // how many datagrams have waited
 	stats     FragmentStats
-	free      [fragClasses + 1]*fragBuf
+	free      [fragClasses + 1]*fragBuf // by class
+	frees     uint64                    // a bit for each class above 0 that has some
 	lent      *fragBuf
 	ready     []fragReady
 	readyHead int
@@ -242,7 +243,7 @@ type LostDatagram struct {
 // fragKey is what fragments of a datagram have in common. It has no padding, so
 // that it is hashed in one go.
 type fragKey struct {
-	src, dst [16]byte
+	src, dst ipAddr
 	tunnel   uint64
 	id       uint32
 	proto    uint32 // of IPv4
@@ -560,14 +561,15 @@ func (f *Fragments) fragment(d *Datagram, h *ipHeader) (*fragDone, error) {
 		k.proto = uint32(h.proto)
 	}
 	t := &f.waiting[v]
-	i, w := t.get(k)
+	hash := t.hash(k)
+	i, w := t.get(hash, k)
 	if w == nil {
-		for f.waiting[0].len()+f.waiting[1].len() >= f.lim.Flows || f.stats.Memory+fragSlotSize > f.lim.Bytes {
-			if !f.dropUnused() && !f.evict(-1, 0) {
+		for full := f.full(); full || f.stats.Memory+fragSlotSize > f.lim.Bytes; full = f.full() {
+			if (full || !f.dropUnused()) && !f.evict(-1, 0) {
 				return nil, f.refuse(&f.stats.Limit, d, h, ErrLimit, "no datagram may wait")
 			}
 		}
-		i, w = t.add(k)
+		i, w = t.add(hash, k)
 		w.begin(d.Seen, f.clock, f.begun, h.proto)
 		f.begun++
 		f.stats.Memory += fragSlotSize
@@ -657,6 +659,11 @@ func (f *Fragments) fragment(d *Datagram, h *ipHeader) (*fragDone, error) {
 	f.stats.Waiting.Bytes -= uint64(w.have)
 	f.forget(v, i, w)
 	return done, nil
+}
+
+// full reports whether as many datagrams wait as may.
+func (f *Fragments) full() bool {
+	return f.waiting[0].len()+f.waiting[1].len() >= f.lim.Flows
 }
 
 // unsized reports whether the header does not say how long the packet is.
@@ -875,10 +882,8 @@ func (f *Fragments) buffer(v int, i int32, class, head, n int) *fragBuf {
 		}
 		// Making a buffer takes longer than all the rest, so a longer one that
 		// is there will do.
-		for c := class + 1; class != 0 && c <= fragClasses; c++ {
-			if f.free[c] != nil {
-				return f.unused(c, head)
-			}
+		if longer := f.frees >> class; class != 0 && longer != 0 {
+			return f.unused(class+1+bits.TrailingZeros64(longer), head)
 		}
 		if !pressed {
 			// From here on something has to go for what is made, and who sends
@@ -911,26 +916,31 @@ func (f *Fragments) buffer(v int, i int32, class, head, n int) *fragBuf {
 
 // fragShort is the shorter of the two classes that are made when memory is
 // short.
-const fragShort = 4
+const fragShort = 8192 / fragStep
 
 // unused returns an unused buffer of a class, of which there is one.
 func (f *Fragments) unused(class, head int) *fragBuf {
-	b := f.free[class]
-	f.free[class] = b.next
+	b := f.takeUnused(class)
 	b.reset(head)
+	return b
+}
+
+// takeUnused takes a buffer out of those that are not used.
+func (f *Fragments) takeUnused(class int) *fragBuf {
+	b := f.free[class]
+	if f.free[class] = b.next; b.next == nil {
+		f.frees &^= 1 << (class - 1)
+	}
 	return b
 }
 
 // dropUnused gives one buffer that is not used back to Go.
 func (f *Fragments) dropUnused() bool {
-	for c := fragClasses; c > 0; c-- {
-		if b := f.free[c]; b != nil {
-			f.free[c] = b.next
-			f.stats.Memory -= b.size()
-			return true
-		}
+	if f.frees == 0 {
+		return false
 	}
-	return false
+	f.stats.Memory -= f.takeUnused(bits.Len64(f.frees)).size()
+	return true
 }
 
 // recycle takes a buffer back that is not used any more.
@@ -942,6 +952,7 @@ func (f *Fragments) recycle(b *fragBuf) {
 	default:
 		b.next = f.free[b.class]
 		f.free[b.class] = b
+		f.frees |= 1 << (b.class - 1)
 	}
 }
 
@@ -1017,12 +1028,13 @@ func (f *Fragments) open(d *Datagram) (inner Datagram, h ipHeader, ok bool) {
 func (f *Fragments) path(h *ipHeader, outer uint64) uint64 {
 	var b [8 + 16 + 16 + 1]byte
 	binary.BigEndian.PutUint64(b[:], outer)
-	low, high := &h.src, &h.dst
-	if bytes.Compare(low[:], high[:]) > 0 {
+	low, high := h.src, h.dst
+	if high.below(low) {
 		low, high = high, low
 	}
-	copy(b[8:], low[:])
-	copy(b[24:], high[:])
+	for i, w := range [4]uint64{low.hi, low.lo, high.hi, high.lo} {
+		binary.BigEndian.PutUint64(b[8+8*i:], w)
+	}
 	b[40] = byte(h.proto)
 	return max(1, maphash.Bytes(f.seed, b[:])) // 0 is outside of any
 }

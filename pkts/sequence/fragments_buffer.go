@@ -13,7 +13,7 @@ const (
 	fragHead = 128
 	// fragStep is by how much the buffers of one class are longer than those of
 	// the one before, in bytes; fragClasses of them hold any datagram.
-	fragStep    = 2048
+	fragStep    = 1024
 	fragClasses = 65536 / fragStep
 )
 

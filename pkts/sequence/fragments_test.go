@@ -878,7 +878,7 @@ func TestFragmentsLimits(t *testing.T) {
 			}
 			conserved(t, s)
 		}
-		if !errors.Is(err, ErrLimit) || n != 4 {
+		if !errors.Is(err, ErrLimit) || n != 7 {
 			t.Errorf("%d are kept, then %v", n, err)
 		}
 		s.Flush()

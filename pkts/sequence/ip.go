@@ -1,17 +1,53 @@
 package sequence
 
 import (
+	"encoding/binary"
 	"net/netip"
 
 	"github.com/gopkts/gopkts/pkts"
 )
 
+// ipAddr is an address; one of IPv4 as in RFC 4291, section 2.5.5.2. It has no
+// pointer, so that keys made of it cost the collector nothing, and is two words,
+// so that they are compared as they were written: what is read in larger pieces
+// than it was written in a moment before has to wait.
+type ipAddr struct{ hi, lo uint64 }
+
+// ip4Prefix is in front of addresses of IPv4.
+const ip4Prefix = 0xffff << 32
+
+func ip4Addr(a uint32) ipAddr { return ipAddr{0, ip4Prefix | uint64(a)} }
+
+func ip6Addr(b []byte) ipAddr {
+	return ipAddr{binary.BigEndian.Uint64(b), binary.BigEndian.Uint64(b[8:])}
+}
+
+// ipAddrOf is the inverse of addr.
+func ipAddrOf(a netip.Addr) ipAddr {
+	b := a.As16()
+	return ip6Addr(b[:])
+}
+
+// addr returns a as an address of IPv6, or of IPv4.
+func (a ipAddr) addr(v6 bool) netip.Addr {
+	if !v6 {
+		return netip.AddrFrom4([4]byte{byte(a.lo >> 24), byte(a.lo >> 16), byte(a.lo >> 8), byte(a.lo)})
+	}
+	return netip.AddrFrom16(a.bytes())
+}
+
+func (a ipAddr) bytes() (b [16]byte) {
+	binary.BigEndian.PutUint64(b[:], a.hi)
+	binary.BigEndian.PutUint64(b[8:], a.lo)
+	return b
+}
+
+// below reports whether a is in front of b, as bytes or as numbers.
+func (a ipAddr) below(b ipAddr) bool { return a.hi < b.hi || a.hi == b.hi && a.lo < b.lo }
+
 // ipHeader is what a Sequence wants to know of an IP packet.
 type ipHeader struct {
-	// src and dst are the addresses; those of IPv4 as in RFC 4291, section
-	// 2.5.5.2. Without pointers, so that keys made of them cost the collector
-	// nothing.
-	src, dst [16]byte
+	src, dst ipAddr
 	// proto is the protocol behind all extension headers, or of the fragment.
 	proto pkts.IPProto
 	v6    bool
@@ -30,13 +66,7 @@ type ipHeader struct {
 	announce, unfrag int
 }
 
-func (h *ipHeader) addrs() (src, dst netip.Addr) {
-	src, dst = netip.AddrFrom16(h.src), netip.AddrFrom16(h.dst)
-	if !h.v6 {
-		return src.Unmap(), dst.Unmap()
-	}
-	return src, dst
-}
+func (h *ipHeader) addrs() (src, dst netip.Addr) { return h.src.addr(h.v6), h.dst.addr(h.v6) }
 
 // parse reads the headers of the IP packet in d. It fails on what has no
 // payload that could be found.
@@ -70,9 +100,7 @@ func (h *ipHeader) parse4(b []byte, packet uint64) error {
 		return &Error{Layer: "IPv4", Packet: packet, Offset: uint64(len(b)), Err: ErrTruncated}
 	}
 	*h = ipHeader{proto: v.Protocol(), hdr: hdr, wire: wire, end: min(wire, len(b))}
-	h.src[10], h.src[11], h.dst[10], h.dst[11] = 0xff, 0xff, 0xff, 0xff
-	copy(h.src[12:], v.SrcBytes())
-	copy(h.dst[12:], v.DstBytes())
+	h.src, h.dst = ip4Addr(binary.BigEndian.Uint32(v.SrcBytes())), ip4Addr(binary.BigEndian.Uint32(v.DstBytes()))
 	h.more = v.Flags()&pkts.IPv4MoreFragments != 0
 	h.off = int(v.FragmentOffset()) * 8
 	h.frag = h.more || h.off != 0
@@ -86,8 +114,7 @@ func (h *ipHeader) parse6(b []byte, packet uint64) error {
 	}
 	v := pkts.IPv6View(b)
 	*h = ipHeader{v6: true, proto: v.NextHeader(), hdr: pkts.IPv6Len, wire: pkts.IPv6Len + int(v.PayloadLength())}
-	copy(h.src[:], v.SrcBytes())
-	copy(h.dst[:], v.DstBytes())
+	h.src, h.dst = ip6Addr(v.SrcBytes()), ip6Addr(v.DstBytes())
 	if h.wire == pkts.IPv6Len && h.proto == pkts.IPProtoHopByHop {
 		h.wire = len(b) // a jumbogram, RFC 2675
 	}

@@ -179,7 +179,8 @@ func (s *Messages) put(c *Chunk, direct bool) error {
 	s.stats.In += uint64(len(c.Data))
 
 	key := framingKey{c.Stream, c.Tunnel, c.Direction}
-	i, f := s.flows.get(key)
+	hash := s.flows.hash(key)
+	i, f := s.flows.get(hash, key)
 	if f == nil {
 		if len(c.Data) == 0 && c.Lost == 0 {
 			return nil
@@ -187,7 +188,7 @@ func (s *Messages) put(c *Chunk, direct bool) error {
 		if s.flows.len() >= s.lim.Flows {
 			s.evict(0)
 		}
-		i, f = s.flows.add(key)
+		i, f = s.flows.add(hash, key)
 		*f = framing{key: key, off: c.Offset, fresh: true}
 		s.mem += messagesFlow
 	}

@@ -130,7 +130,7 @@ type SCTPStats struct {
 
 // sctpPath is how packets of an association's one direction are found.
 type sctpPath struct {
-	src, dst [16]byte
+	src, dst ipAddr
 	ports    uint32 // source and destination
 	udp      bool
 	tunnel   uint64
@@ -171,7 +171,7 @@ type sctpEnd struct {
 	strange uint8 // how many packets in a row had the tag other
 	other   uint32
 	cands   [sctpCands]sctpCand
-	addrs   [][16]byte
+	addrs   []ipAddr
 }
 
 // sctpCand is what an end offered in an INIT or INIT ACK.
@@ -509,7 +509,7 @@ func (s *SCTP) begin(p *sctpPacket, dir Direction, first sctp.ChunkType) int32 {
 	}
 	s.stats.Associations++
 	s.number++
-	i, a := s.assocs.add(s.number)
+	i, a := s.assocs.add(s.assocs.hash(s.number), s.number)
 	*a = sctpAssoc{number: s.number, stream: p.seen.Packet, tunnel: p.path.tunnel, last: s.now, paths: a.paths[:0], tags: a.tags[:0]}
 	h := ipHeader{src: p.path.src, dst: p.path.dst, v6: p.v6}
 	f := pkts.Flow{SrcPort: uint16(p.path.ports >> 16), DstPort: uint16(p.path.ports), Proto: pkts.IPProtoSCTP}
@@ -540,7 +540,7 @@ func (s *SCTP) addPath(ref sctpRef, a *sctpAssoc, p sctpPath) {
 	}
 }
 
-func addAddr(e *sctpEnd, a [16]byte) {
+func addAddr(e *sctpEnd, a ipAddr) {
 	if len(e.addrs) < sctpAddrs && !slices.Contains(e.addrs, a) {
 		e.addrs = append(e.addrs, a)
 	}
@@ -729,7 +729,7 @@ func (s *SCTP) handshake(i int32, a *sctpAssoc, dir Direction, p *sctpPacket, v 
 	s.offer(i, a, dir, c)
 	for _, x := range v.Params().All() {
 		if addr, ok := x.Addr(); ok {
-			addAddr(&a.ends[dir], addr.As16())
+			addAddr(&a.ends[dir], ipAddrOf(addr))
 		}
 	}
 }

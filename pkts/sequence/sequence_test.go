@@ -153,14 +153,14 @@ func TestTable(t *testing.T) {
 	var model []int // keys, by use
 	for range 20000 {
 		k := rng.IntN(2000)
-		i, v := tab.get(k)
+		i, v := tab.get(tab.hash(k), k)
 		at := slices.Index(model, k)
 		if (at >= 0) != (i != 0) {
 			t.Fatalf("%d: in the table %t, in the model %t", k, i != 0, at >= 0)
 		}
 		switch {
 		case i == 0:
-			_, v := tab.add(k)
+			_, v := tab.add(tab.hash(k), k)
 			*v = k
 			model = append(model, k)
 		case rng.IntN(3) == 0:

@@ -32,6 +32,7 @@ type tableEntry struct{ hash, slot uint32 }
 type slot[K comparable, V any] struct {
 	key        K     // in front, beside what a value begins with
 	prev, next int32 // by use; next also links the unused slots
+	hash       uint32
 	value      V
 }
 
@@ -42,13 +43,17 @@ func (t *table[K, V]) at(i int32) *slot[K, V] {
 	return &t.pages[i/pageLen][i%pageLen]
 }
 
-// get returns the number and the value of k, or 0 and nil. It does not count as
-// a use.
-func (t *table[K, V]) get(k K) (int32, *V) {
-	if t.used == 0 {
-		return 0, nil
+// hash returns the hash of k, for get and add.
+func (t *table[K, V]) hash(k K) uint32 {
+	if t.index == nil {
+		t.grow()
 	}
-	h := uint32(maphash.Comparable(t.seed, k))
+	return uint32(maphash.Comparable(t.seed, k))
+}
+
+// get returns the number and the value of k, whose hash is h, or 0 and nil. It
+// does not count as a use.
+func (t *table[K, V]) get(h uint32, k K) (int32, *V) {
 	mask := uint32(len(t.index) - 1)
 	for at := h & mask; ; at = (at + 1) & mask {
 		e := t.index[at]
@@ -90,9 +95,9 @@ func (t *table[K, V]) grow() {
 	}
 }
 
-// add makes a place for k, which must not be there, as the newest. Its value is
-// what was left in it.
-func (t *table[K, V]) add(k K) (int32, *V) {
+// add makes a place for k, whose hash is h and which must not be there, as the
+// newest. Its value is what was left in it.
+func (t *table[K, V]) add(h uint32, k K) (int32, *V) {
 	i := t.free
 	if i == 0 {
 		n := int32(len(t.pages)) * pageLen
@@ -105,9 +110,9 @@ func (t *table[K, V]) add(k K) (int32, *V) {
 	}
 	s := t.at(i)
 	t.free = s.next
-	s.key = k
+	s.key, s.hash = k, h
 	t.grow()
-	t.enter(tableEntry{uint32(maphash.Comparable(t.seed, k)), uint32(i)})
+	t.enter(tableEntry{h, uint32(i)})
 	t.used++
 	t.link(i, s)
 	return i, &s.value
@@ -134,7 +139,7 @@ func (t *table[K, V]) oldestOf() (int32, *V) {
 func (t *table[K, V]) remove(i int32) {
 	s := t.at(i)
 	t.unlink(s)
-	t.leave(tableEntry{uint32(maphash.Comparable(t.seed, s.key)), uint32(i)})
+	t.leave(tableEntry{s.hash, uint32(i)})
 	t.used--
 	s.next = t.free
 	t.free = i

@@ -252,10 +252,13 @@ func (t *TCP) Properties() Property { return Reorders }
 // tcpKey identifies a connection: the lower endpoint first, so that both
 // directions have the same.
 type tcpKey struct {
-	lo, hi         [16]byte
-	loPort, hiPort uint16
-	v6             uint32 // 1 for IPv6
-	tunnel         uint64
+	lo, hi ipAddr
+	tunnel uint64
+	ports  uint64 // lo's << 48, hi's << 32, and 1 for IPv6
+}
+
+func (k *tcpKey) equal(o *tcpKey) bool {
+	return k.ports == o.ports && k.lo == o.lo && k.hi == o.hi && k.tunnel == o.tunnel
 }
 
 // flow returns the flow of what the endpoint on this side sends.
@@ -266,38 +269,32 @@ func (k *tcpKey) flow(side int) pkts.Flow {
 }
 
 func (k *tcpKey) setFlow(f *pkts.Flow, side int) {
-	src, dst := &k.lo, &k.hi
-	f.SrcPort, f.DstPort = k.loPort, k.hiPort
-	if side != 0 {
-		src, dst = dst, src
-		f.SrcPort, f.DstPort = k.hiPort, k.loPort
+	v6 := k.ports&1 != 0
+	lo, hi := k.lo.addr(v6), k.hi.addr(v6)
+	loPort, hiPort := uint16(k.ports>>48), uint16(k.ports>>32)
+	if side == 0 {
+		f.Src, f.Dst, f.SrcPort, f.DstPort = lo, hi, loPort, hiPort
+	} else {
+		f.Src, f.Dst, f.SrcPort, f.DstPort = hi, lo, hiPort, loPort
 	}
 	f.Proto, f.Fragment = pkts.IPProtoTCP, false
-	if k.v6 == 0 {
-		f.Src, f.Dst = netip.AddrFrom4([4]byte(src[12:])), netip.AddrFrom4([4]byte(dst[12:]))
-	} else {
-		f.Src, f.Dst = netip.AddrFrom16(*src), netip.AddrFrom16(*dst)
-	}
 }
 
-// tcpKeyOf returns the key of a packet, and on which side of it its source is.
-func tcpKeyOf(h *ipHeader, ports uint32, tunnel uint64) (k tcpKey, side int) {
-	be := binary.BigEndian
-	src, dst := uint16(ports>>16), uint16(ports)
-	a, b := be.Uint64(h.src[:]), be.Uint64(h.dst[:])
-	if a == b {
-		a, b = be.Uint64(h.src[8:]), be.Uint64(h.dst[8:])
-	}
-	if a > b || a == b && src > dst {
-		k = tcpKey{lo: h.dst, hi: h.src, loPort: dst, hiPort: src, tunnel: tunnel}
+// of makes k the key of a packet, and returns on which side of it its source is.
+func (k *tcpKey) of(h *ipHeader, ports uint32, tunnel uint64) (side int) {
+	k.tunnel = tunnel
+	if h.dst.below(h.src) || h.src == h.dst && ports>>16 > ports&0xffff {
+		k.lo, k.hi = h.dst, h.src
+		ports = ports<<16 | ports>>16
 		side = 1
 	} else {
-		k = tcpKey{lo: h.src, hi: h.dst, loPort: src, hiPort: dst, tunnel: tunnel}
+		k.lo, k.hi = h.src, h.dst
 	}
+	k.ports = uint64(ports) << 32
 	if h.v6 {
-		k.v6 = 1
+		k.ports |= 1
 	}
-	return k, side
+	return side
 }
 
 // tcpSegment is a segment at hand.
@@ -314,11 +311,20 @@ type tcpSegment struct {
 
 // Put takes a datagram; see [Sequence]. Those that are not TCP, and fragments,
 // are counted and left alone.
-func (t *TCP) Put(d Datagram) error { return t.put(&d, false) }
+func (t *TCP) Put(d Datagram) error {
+	_, err := t.put(&d, nil)
+	return err
+}
 
 // PutGet is Put followed by Get; see [Sequence].
 func (t *TCP) PutGet(d Datagram) (c Chunk, ok bool, err error) {
-	err = t.put(&d, t.out.empty())
+	if t.out.empty() {
+		if ok, err = t.put(&d, &c); ok {
+			return c, true, err
+		}
+	} else {
+		_, err = t.put(&d, nil)
+	}
 	if t.out.has {
 		t.out.has = false
 		return t.out.first, true, err
@@ -401,9 +407,11 @@ func (t *TCP) when(at int64) time.Time {
 	return t.base.Add(time.Duration(at))
 }
 
-func (t *TCP) put(d *Datagram, direct bool) error {
+// put takes a datagram. The first chunk that is ready may be given without being
+// copied if c is not nil: in c, if given, or in t.out.first.
+func (t *TCP) put(d *Datagram, c *Chunk) (given bool, err error) {
 	t.release()
-	t.out.direct = direct
+	t.out.direct = c != nil
 	if !t.set {
 		t.start()
 	}
@@ -415,27 +423,27 @@ func (t *TCP) put(d *Datagram, direct bool) error {
 	var h ipHeader
 	if err := h.parse(d); err != nil {
 		t.stats.Malformed++
-		return err
+		return false, err
 	}
 	if h.proto != pkts.IPProtoTCP {
 		t.stats.Other++
-		return nil
+		return false, nil
 	}
 	if h.frag {
 		t.stats.Fragments++
-		return nil
+		return false, nil
 	}
 	b := d.Data[h.hdr:h.end]
 	if len(b) < pkts.TCPMinLen {
-		return t.malformed(ErrTruncated, "the header is cut")
+		return false, t.malformed(ErrTruncated, "the header is cut")
 	}
 	v := pkts.TCPView(b)
 	n := v.HeaderLen()
 	if n < pkts.TCPMinLen || n > h.wire-h.hdr {
-		return t.malformed(ErrMalformed, "the data offset makes no sense")
+		return false, t.malformed(ErrMalformed, "the data offset makes no sense")
 	}
 	if n > len(b) {
-		return t.malformed(ErrTruncated, "the options are cut")
+		return false, t.malformed(ErrTruncated, "the options are cut")
 	}
 	s := tcpSegment{
 		seq: v.Seq(), ack: v.Ack(), flags: v.Flags(), win: uint32(v.Window()),
@@ -445,21 +453,22 @@ func (t *TCP) put(d *Datagram, direct bool) error {
 	t.stats.Bytes += uint64(len(s.data))
 	if t.VerifyChecksums && h.wire == h.end && !checksumOK(&h, b) {
 		t.stats.BadChecksum += uint64(len(s.data))
-		return t.refuse(0, ErrMalformed, "the checksum is wrong")
+		return false, t.refuse(0, ErrMalformed, "the checksum is wrong")
 	}
 	if !t.out.empty() && t.out.memory+int64(len(s.data))+tcpChunkCost > t.lim.Bytes {
 		t.stats.Limited += uint64(len(s.data))
-		return t.refuse(0, ErrLimit, "what is ready was not read: call Get")
+		return false, t.refuse(0, ErrLimit, "what is ready was not read: call Get")
 	}
 	s.options()
-	k, side := tcpKeyOf(&h, binary.BigEndian.Uint32(b), d.Tunnel)
+	var k tcpKey
+	side := k.of(&h, binary.BigEndian.Uint32(b), d.Tunnel)
 	i, slot := t.conns.get(&k)
 	switch {
 	case slot == nil:
 		i, slot = t.begin(&k, side, &s)
 	case slot.list == tcpClosed:
-		if c := &slot.conn; t.clock-c.touched <= int64(tcpLinger) && !c.succeeded(side, &s) {
-			return t.late(c, side, &s)
+		if old := &slot.conn; t.clock-old.touched <= int64(tcpLinger) && !old.succeeded(side, &s) {
+			return false, t.late(old, side, &s)
 		}
 		t.stats.Reused++
 		t.forget(i, slot)
@@ -471,23 +480,22 @@ func (t *TCP) put(d *Datagram, direct bool) error {
 		slot.conn.touched = t.clock
 		t.conns.move(tcpOpen, i)
 	}
-	err := t.segment(i, &slot.conn, &k, side, &s)
+	if c != nil && t.next(&slot.conn, &k, side, &s, c) {
+		return true, nil
+	}
+	err = t.segment(i, &slot.conn, &k, side, &s)
 	if t.began != 0 {
 		slot = t.conns.at(t.began)
 		t.began = 0
 		t.Began(t.info(&slot.key, &slot.conn))
 	}
-	return err
+	return false, err
 }
 
 // checksumOK verifies the checksum of a segment, RFC 9293, section 3.1.
 func checksumOK(h *ipHeader, b []byte) bool {
-	var sum uint16
-	if h.v6 {
-		sum = checksum.PseudoIPv6(h.src, h.dst, uint8(pkts.IPProtoTCP), len(b))
-	} else {
-		sum = checksum.PseudoIPv4([4]byte(h.src[12:]), [4]byte(h.dst[12:]), uint8(pkts.IPProtoTCP), len(b))
-	}
+	src, dst := h.addrs()
+	sum, _ := checksum.Pseudo(src, dst, uint8(pkts.IPProtoTCP), len(b))
 	return checksum.Valid(b, sum)
 }
 
@@ -553,8 +561,9 @@ func (t *TCP) Streams() iter.Seq[StreamInfo] {
 // Stream returns what is known of the connection of a chunk, and false when it
 // was forgotten: at an End that has Expired, see Done.
 func (t *TCP) Stream(c *Chunk) (StreamInfo, bool) {
-	h := ipHeader{src: c.Flow.Src.As16(), dst: c.Flow.Dst.As16(), v6: c.Flow.Src.Is6()}
-	k, _ := tcpKeyOf(&h, uint32(c.Flow.SrcPort)<<16|uint32(c.Flow.DstPort), c.Tunnel)
+	h := ipHeader{src: ipAddrOf(c.Flow.Src), dst: ipAddrOf(c.Flow.Dst), v6: c.Flow.Src.Is6()}
+	var k tcpKey
+	k.of(&h, uint32(c.Flow.SrcPort)<<16|uint32(c.Flow.DstPort), c.Tunnel)
 	if _, s := t.conns.get(&k); s != nil && s.conn.stream == c.Stream {
 		return t.info(&k, &s.conn), true
 	}

@@ -274,9 +274,9 @@ func (t *TCP) duplicate(h *tcpHalf, n uint64) {
 
 // next does what segment does with the segment that most are: the next data, in
 // a connection in which nothing waits and nothing is new but the data and
-// perhaps an acknowledgment. It reports false for all others, and has done
-// nothing then.
-func (t *TCP) next(c *tcpConn, k *tcpKey, side int, s *tcpSegment) bool {
+// perhaps an acknowledgment. It gives it in ch. It reports false for all others,
+// and has done nothing then.
+func (t *TCP) next(c *tcpConn, k *tcpKey, side int, s *tcpSegment, ch *Chunk) bool {
 	const (
 		control = pkts.TCPSyn | pkts.TCPFin | pkts.TCPRst | pkts.TCPAck
 		known   = tcpSync | tcpAcked | tcpEdge | tcpTimed
@@ -302,19 +302,15 @@ func (t *TCP) next(c *tcpConn, k *tcpKey, side int, s *tcpSegment) bool {
 	c.last = t.clock
 	h.packets++
 	h.bytes += uint64(n)
-	off := h.off
+	t.stats.Delivered += uint64(n)
+	t.fill(ch, c, k, side, s.data, h.off, 0, t.seen)
 	h.off += uint64(n)
 	h.next += n
-	t.stats.Delivered += uint64(n)
-	t.emit(c, k, side, s.data, off, 0, t.seen, false)
 	return true
 }
 
 // segment takes a segment of connection i.
 func (t *TCP) segment(i int32, c *tcpConn, k *tcpKey, side int, s *tcpSegment) error {
-	if t.next(c, k, side, s) {
-		return nil
-	}
 	if c.syn.valid && c.confirms(side, s) {
 		i, c = t.succeed(i, c, k)
 	}
@@ -791,14 +787,19 @@ func (t *TCP) deliver(c *tcpConn, k *tcpKey, side int, data []byte, seen Seen, o
 
 // emit puts out a chunk.
 func (t *TCP) emit(c *tcpConn, k *tcpKey, side int, data []byte, off uint64, e Event, seen Seen, own bool) {
+	ch, waits := t.out.next()
+	if waits && !own {
+		data = t.out.copy(data)
+	}
+	t.fill(ch, c, k, side, data, off, e, seen)
+}
+
+// fill makes a chunk, field by field, as they are read.
+func (t *TCP) fill(ch *Chunk, c *tcpConn, k *tcpKey, side int, data []byte, off uint64, e Event, seen Seen) {
 	h := &c.half[side]
 	if h.flags&tcpStarted == 0 {
 		h.flags |= tcpStarted
 		e |= Start
-	}
-	ch, waits := t.out.next()
-	if waits && !own {
-		data = t.out.copy(data)
 	}
 	ch.Data = data
 	ch.Offset, ch.Lost, ch.Stream = off, h.gap, c.stream
@@ -905,8 +906,12 @@ func (t *TCP) settle(c *tcpConn, k *tcpKey, side int) {
 	h, p := &c.half[side], &c.half[side^1]
 	for h.wait != 0 && h.flags&tcpEnded == 0 {
 		w := t.waits.at(h.wait)
+		n := h.missing()
+		if n == 0 && w.sacks == 0 {
+			return
+		}
 		gap := uint32(w.first(h.off) - h.off)
-		n := min(h.missing(), gap)
+		n = min(n, gap)
 		for _, b := range w.blocks[:w.sacks] {
 			if int32(b.Left-h.next) <= 0 && int32(b.Right-h.next) > 0 && (p.flags&tcpEdge == 0 || int32(b.Right-p.edge) <= 0) {
 				n = max(n, min(b.Right-h.next, gap))

@@ -1,7 +1,6 @@
 package sequence
 
 import (
-	"encoding/binary"
 	"hash/maphash"
 	"math/bits"
 )
@@ -16,8 +15,9 @@ import (
 // at them.
 type tcpTable struct {
 	seed [6]uint64
-	// index is open addressing: the upper half of the hash, and the number of
-	// a slot plus one. It is at most three quarters full.
+	// index is open addressing: the hash, and the number of a slot plus one. It
+	// is at most three quarters full. All that moving an entry asks for is in
+	// it, so that no slot has to be fetched for that.
 	index []uint64
 	pages []*[tcpSlotsPage]tcpSlot
 	free  int32
@@ -43,7 +43,7 @@ type tcpSlot struct {
 	key        tcpKey
 	prev, next int32 // in the list; next also links the unused slots
 	list       uint32
-	hash       uint32 // the upper half
+	hash       uint32
 	conn       tcpConn
 }
 
@@ -56,14 +56,12 @@ func (t *tcpTable) at(i int32) *tcpSlot {
 // choose which collide. It multiplies pairs of words to 128 bits and folds them,
 // each word blurred by a secret one, as the runtime's hash of maps does where the
 // processor has no AES, and takes a few nanoseconds.
-func (t *tcpTable) hash(k *tcpKey) uint64 {
-	le := binary.LittleEndian
-	ports := uint64(k.loPort) | uint64(k.hiPort)<<16 | uint64(k.v6)<<32
-	a, b := bits.Mul64(le.Uint64(k.lo[:])^t.seed[0], le.Uint64(k.lo[8:])^t.seed[1])
-	c, d := bits.Mul64(le.Uint64(k.hi[:])^t.seed[2], le.Uint64(k.hi[8:])^t.seed[3])
-	e, f := bits.Mul64(ports^t.seed[4], k.tunnel^t.seed[5])
+func (t *tcpTable) hash(k *tcpKey) uint32 {
+	a, b := bits.Mul64(k.lo.hi^t.seed[0], k.lo.lo^t.seed[1])
+	c, d := bits.Mul64(k.hi.hi^t.seed[2], k.hi.lo^t.seed[3])
+	e, f := bits.Mul64(k.ports^t.seed[4], k.tunnel^t.seed[5])
 	g, h := bits.Mul64(a^b^t.seed[1], c^d^e^f^t.seed[4])
-	return g ^ h
+	return uint32((g ^ h) >> 32)
 }
 
 // get returns the number and the slot of k, or 0 and nil.
@@ -72,14 +70,14 @@ func (t *tcpTable) get(k *tcpKey) (int32, *tcpSlot) {
 		return 0, nil
 	}
 	h := t.hash(k)
-	mask := uint64(len(t.index) - 1)
+	mask := uint32(len(t.index) - 1)
 	for p := h & mask; ; p = (p + 1) & mask {
 		e := t.index[p]
 		if e == 0 {
 			return 0, nil
 		}
-		if uint32(e>>32) == uint32(h>>32) {
-			if s := t.at(int32(uint32(e))); s.key == *k {
+		if uint32(e>>32) == h {
+			if s := t.at(int32(uint32(e))); s.key.equal(k) {
 				return int32(uint32(e)), s
 			}
 		}
@@ -100,7 +98,7 @@ func (t *tcpTable) add(k *tcpKey) (int32, *tcpSlot) {
 		t.index = make([]uint64, 2*len(old))
 		for _, e := range old {
 			if e != 0 {
-				t.place(t.hash(&t.at(int32(uint32(e))).key), e)
+				t.place(e)
 			}
 		}
 	}
@@ -116,17 +114,16 @@ func (t *tcpTable) add(k *tcpKey) (int32, *tcpSlot) {
 	}
 	s := t.at(i)
 	t.free = s.next
-	h := t.hash(k)
-	s.key, s.hash = *k, uint32(h>>32)
-	t.place(h, h>>32<<32|uint64(uint32(i)))
+	s.key, s.hash = *k, t.hash(k)
+	t.place(uint64(s.hash)<<32 | uint64(uint32(i)))
 	t.n++
 	t.link(tcpOpen, i, s)
 	return i, s
 }
 
-func (t *tcpTable) place(h, e uint64) {
-	mask := uint64(len(t.index) - 1)
-	p := h & mask
+func (t *tcpTable) place(e uint64) {
+	mask := uint32(len(t.index) - 1)
+	p := uint32(e>>32) & mask
 	for t.index[p] != 0 {
 		p = (p + 1) & mask
 	}
@@ -137,8 +134,8 @@ func (t *tcpTable) place(h, e uint64) {
 func (t *tcpTable) remove(i int32) {
 	s := t.at(i)
 	t.unlink(s)
-	mask := uint64(len(t.index) - 1)
-	p := t.hash(&s.key) & mask
+	mask := uint32(len(t.index) - 1)
+	p := s.hash & mask
 	for uint32(t.index[p]) != uint32(i) {
 		p = (p + 1) & mask
 	}
@@ -154,8 +151,7 @@ func (t *tcpTable) remove(i int32) {
 				t.n--
 				return
 			}
-			home := t.hash(&t.at(int32(uint32(e))).key) & mask
-			if (q-home)&mask >= (q-p)&mask {
+			if home := uint32(e >> 32); (q-home)&mask >= (q-p)&mask {
 				t.index[p] = e
 				p = q
 				break

@@ -10,7 +10,7 @@ func TestTCPTable(t *testing.T) {
 	var tab tcpTable
 	rng := rand.New(rand.NewPCG(1, 2))
 	var model [2][]uint64 // keys in the order of use
-	key := func(n uint64) *tcpKey { return &tcpKey{tunnel: n, loPort: uint16(n)} }
+	key := func(n uint64) *tcpKey { return &tcpKey{tunnel: n, ports: n << 48} }
 	for range 30000 {
 		n := rng.Uint64N(1500)
 		i, s := tab.get(key(n))
@@ -52,11 +52,7 @@ func TestTCPTableSpread(t *testing.T) {
 	n := 0
 	for a := range 256 {
 		for p := range 256 {
-			var k tcpKey
-			k.lo[10], k.lo[11], k.hi[10], k.hi[11] = 0xff, 0xff, 0xff, 0xff
-			k.lo[12], k.lo[14] = 10, byte(a)
-			k.hi[12] = 10
-			k.loPort, k.hiPort = uint16(p)<<8, 443
+			k := tcpKey{lo: ip4Addr(10<<24 | uint32(a)<<8), hi: ip4Addr(10 << 24), ports: uint64(p)<<56 | 443<<32}
 			tab.add(&k)
 			n++
 		}

@@ -21,11 +21,11 @@ const (
 
 // tcpPage is a page. It has no pointers.
 type tcpPage struct {
-	data  [tcpPageLen]byte
-	have  [tcpPageLen / 64]uint64
-	marks [tcpMarks]tcpMark // sorted by off
 	n     int               // of the marks
 	count int               // bytes that wait in it
+	marks [tcpMarks]tcpMark // sorted by off
+	have  [tcpPageLen / 64]uint64
+	data  [tcpPageLen]byte
 }
 
 // tcpMark says which segment the bytes from off on come from, up to the next
@@ -41,8 +41,9 @@ type tcpMark struct {
 const (
 	tcpPageCost = 2688 + 2*16 // the allocator's size, and two places in lists
 	tcpWaitCost = 256
-	// tcpSpare is how many unused pages are kept beside as many as are used.
-	tcpSpare = 64
+	// tcpSpare is how many unused pages are kept beside as many as are used:
+	// making one takes as long as a few packets.
+	tcpSpare = 128
 )
 
 // tcpWait is what waits of a direction: at least one byte.
@@ -334,8 +335,11 @@ func (p *tcpPage) mark(i, j int, m *tcpMark) {
 func (p *tcpPage) fill(a int, data []byte, m *tcpMark, policy TCPPolicy) (fresh int, differs bool) {
 	b := a + len(data)
 	for i := a; i < b; {
-		if !p.has(i) {
-			j := p.nextSet(i, b)
+		if p.count == 0 || !p.has(i) {
+			j := b
+			if p.count != 0 {
+				j = p.nextSet(i, b)
+			}
 			copy(p.data[i:j], data[i-a:])
 			p.set(i, j)
 			p.mark(i, j, m)
