@@ -186,6 +186,7 @@ type TCP struct {
 	began  int32 // the one that began with the packet at hand, or 0
 	waits  tcpWaits
 	out    tcpOut
+	mptcp  *MPTCP // that has it, or nil
 }
 
 var _ Sequence[Datagram, Chunk] = (*TCP)(nil)
@@ -472,6 +473,9 @@ func (t *TCP) put(d *Datagram, direct bool) error {
 		t.conns.move(tcpOpen, i)
 	}
 	err := t.segment(i, &slot.conn, &k, side, &s)
+	if t.mptcp != nil && err == nil {
+		t.mptcp.segment(&slot.conn, &k, side, &s) // one that was replaced has left its slot to the next
+	}
 	if t.began != 0 {
 		slot = t.conns.at(t.began)
 		t.began = 0
