@@ -222,6 +222,7 @@ func (m *MPTCP) Flush() {
 	m.begin()
 	m.TCP.Flush()
 	m.drain()
+	m.data.seen = m.TCP.seen
 	m.data.Flush()
 	m.set = false
 }

@@ -104,14 +104,13 @@ const (
 	mptcpHeldCost = 192
 )
 
-// mptcpSignal is what a segment says of the level of the data.
+// mptcpSignal is what a segment says of the level of the data, and has to wait
+// until the bytes that TCP gives with it were taken.
 type mptcpSignal struct {
 	sub   *mptcpSub
 	dir   Direction // of the data that the sender of the segment sends
 	seen  Seen
-	fin   bool
 	reset bool
-	seq   uint32 // of the DATA_FIN
 }
 
 // segment is told of a segment that TCP has taken.
@@ -565,7 +564,10 @@ func (m *MPTCP) infinite(sub *mptcpSub, from Direction, h *tcpHalf, at, base uin
 // fallBack lets a connection go on without mappings.
 func (m *MPTCP) fallBack(sub *mptcpSub) {
 	c := sub.conn
-	if !c.fallback && !c.gone {
+	if c.gone {
+		return
+	}
+	if !c.fallback {
 		c.fallback = true
 		m.stats.Fallbacks++
 		for d := range Direction(2) {
@@ -794,7 +796,7 @@ func (m *MPTCP) signals(sub *mptcpSub, h *tcpHalf, from Direction, s *tcpSegment
 		}
 		if x.Flags.Has(pkts.MPTCPMapping | pkts.MPTCPDataFin) {
 			if dsn, ok := m.number(sub, from, x); ok && x.DataLen > 0 {
-				g.fin, g.seq = true, uint32(dsn)+uint32(x.DataLen)-1
+				m.bring(c, dir, g.seen, &tcpSegment{seq: uint32(dsn) + uint32(x.DataLen) - 1, flags: pkts.TCPFin})
 			} else {
 				m.stats.BadSignals++
 			}
@@ -808,7 +810,7 @@ func (m *MPTCP) signals(sub *mptcpSub, h *tcpHalf, from Direction, s *tcpSegment
 			m.stats.BadSignals++
 		}
 	}
-	if g.fin || g.reset || c.acked[0] || c.acked[1] {
+	if g.reset || c.acked[0] || c.acked[1] {
 		m.signal = g
 	}
 }
@@ -818,9 +820,6 @@ func (m *MPTCP) obey(g *mptcpSignal) {
 	c := g.sub.conn
 	if c.gone {
 		return
-	}
-	if g.fin {
-		m.bring(c, g.dir, g.seen, &tcpSegment{seq: g.seq, flags: pkts.TCPFin})
 	}
 	for dir := range Direction(2) {
 		if c.acked[dir] && !c.gone {
