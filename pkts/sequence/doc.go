@@ -1,7 +1,7 @@
 // Package sequence puts together what networks cut and shuffle: IP fragments
-// into datagrams ([Fragments]), TCP segments into streams ([TCP]), SCTP chunks
-// into messages ([SCTP]), and streams into the messages of the protocol above
-// ([Messages]).
+// into datagrams ([Fragments]), TCP segments into streams ([TCP], and [MPTCP] for
+// those that go over several paths), SCTP chunks into messages ([SCTP]), and
+// streams into the messages of the protocol above ([Messages]).
 //
 // Each is a [Sequence] of typed inputs and outputs, and [Then] makes one of two:
 //

@@ -186,6 +186,7 @@ type TCP struct {
 	began  int32 // the one that began with the packet at hand, or 0
 	waits  tcpWaits
 	out    tcpOut
+	mptcp  *MPTCP // that has it, or nil
 }
 
 var _ Sequence[Datagram, Chunk] = (*TCP)(nil)
@@ -480,16 +481,18 @@ func (t *TCP) put(d *Datagram, c *Chunk) (given bool, err error) {
 		slot.conn.touched = t.clock
 		t.conns.move(tcpOpen, i)
 	}
-	if c != nil && t.next(&slot.conn, &k, side, &s, c) {
-		return true, nil
+	if given = c != nil && t.next(&slot.conn, &k, side, &s, c); !given {
+		err = t.segment(i, &slot.conn, &k, side, &s)
 	}
-	err = t.segment(i, &slot.conn, &k, side, &s)
+	if t.mptcp != nil && err == nil {
+		t.mptcp.segment(&slot.conn, &k, side, &s) // one that was replaced has left its slot to the next
+	}
 	if t.began != 0 {
 		slot = t.conns.at(t.began)
 		t.began = 0
 		t.Began(t.info(&slot.key, &slot.conn))
 	}
-	return false, err
+	return given, err
 }
 
 // checksumOK verifies the checksum of a segment, RFC 9293, section 3.1.

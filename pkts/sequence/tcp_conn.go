@@ -175,6 +175,9 @@ func (t *TCP) forget(i int32, s *tcpSlot) {
 	if t.Done != nil {
 		t.Done(t.info(&s.key, &s.conn))
 	}
+	if t.mptcp != nil {
+		t.mptcp.forget(t, i, s)
+	}
 	t.conns.remove(i)
 }
 

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -17,14 +18,15 @@ import (
 type followFlags struct {
 	stream           int
 	ascii, hex, raw  bool
-	json             bool
+	json, subflow    bool
+	mapped           string
 	direction, color string
 }
 
 func (a *app) followCommand() *cobra.Command {
 	var flags followFlags
 	cmd := &cobra.Command{
-		Use:   "follow FILE --stream N [--ascii|--hex|--raw|--json] [--direction D]",
+		Use:   "follow FILE --stream N [--ascii|--hex|--raw|--json|--map OUT] [--direction D]",
 		Short: "Print what a TCP connection of a capture file carried",
 		Long: `follow prints the bytes of a TCP connection in the order of the stream: put
 together of segments that were reordered, repeated or cut, with the two directions
@@ -38,13 +40,25 @@ are reported on the standard error. --json prints an object a line for each stre
 direction (forward is from who opened the connection), offset, lost (bytes that are
 missing before it), packet, time, data (base64) and events.
 
+--map OUT puts the bytes of one direction, which --direction names, into the file OUT,
+each at its offset in the stream; what is missing stays a hole, which reads as zeros,
+and is reported on the standard error. On Linux the file is mapped into memory, a
+window at a time; elsewhere, and where the file system cannot, it is written. A stream
+of any length takes no more memory, and what is there can be read meanwhile: until
+pkts ends, OUT may be up to 64 KiB longer than the stream. Nothing else should write
+to it, or cut it.
+
 --direction forward or backward leaves the other one out.
+
+What went over several subflows of Multipath TCP is one connection, whose number is
+that of its first subflow. --subflow prints a subflow by itself.
 
 The exit code is 1 when the connection does not exist, or the file is damaged before
 the connection ends.`,
 		Example: `  pkts follow trace.pcap --stream 0
   pkts follow trace.pcap --stream 3 --raw --direction backward > download
-  pkts follow trace.pcap --stream 3 --hex | less`,
+  pkts follow trace.pcap --stream 3 --hex | less
+  pkts follow trace.pcap --stream 3 --map download --direction backward`,
 		Args: oneFile,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 1 {
@@ -54,16 +68,19 @@ the connection ends.`,
 				return usagef("say which connection with --stream N; pkts streams lists them")
 			}
 			forms := 0
-			for _, f := range []bool{flags.ascii, flags.hex, flags.raw, flags.json} {
+			for _, f := range []bool{flags.ascii, flags.hex, flags.raw, flags.json, flags.mapped != ""} {
 				if f {
 					forms++
 				}
 			}
 			if forms > 1 {
-				return usagef("--ascii, --hex, --raw and --json are different things to print: leave all but one out")
+				return usagef("--ascii, --hex, --raw, --json and --map are different things to do: leave all but one out")
 			}
 			if flags.direction != "both" && flags.direction != "forward" && flags.direction != "backward" {
 				return usagef("--direction %s: use both, forward or backward", flags.direction)
+			}
+			if flags.mapped != "" && flags.direction == "both" {
+				return usagef("--map takes one direction: add --direction forward or backward")
 			}
 			color, err := colors(flags.color, a.out)
 			if err != nil {
@@ -78,6 +95,8 @@ the connection ends.`,
 	f.BoolVar(&flags.hex, "hex", false, "print a hexdump")
 	f.BoolVar(&flags.raw, "raw", false, "print the bytes as they are")
 	f.BoolVar(&flags.json, "json", false, "print an object a line")
+	f.StringVar(&flags.mapped, "map", "", "put the bytes at their offsets into the file `OUT`")
+	f.BoolVar(&flags.subflow, "subflow", false, "print a subflow of Multipath TCP, not what it is joined to")
 	f.StringVar(&flags.direction, "direction", "both", "print `DIRECTION` only: forward, backward or both")
 	f.StringVar(&flags.color, "color", "auto", "`WHEN` to colour the output: auto (on terminals, unless NO_COLOR is set), always or never")
 	completeValues(cmd, "direction", "both", "forward", "backward")
@@ -97,19 +116,40 @@ type chunkLine struct {
 }
 
 // follow prints a connection.
-func (a *app) follow(ctx context.Context, name string, flags *followFlags, color bool) error {
+func (a *app) follow(ctx context.Context, name string, flags *followFlags, color bool) (err error) {
 	begun, found := 0, false
 	var stream uint64
-	tcp := &sequence.TCP{Began: func(s sequence.StreamInfo) {
+	numbers := map[uint64]int{} // by the first packet
+	tcp := sequence.TCP{Began: func(s sequence.StreamInfo) {
 		if begun == flags.stream {
 			stream, found = s.Stream, true
 		}
+		numbers[s.Stream] = begun
 		begun++
 	}}
+	joinedTo := -1
+	var seq sequence.Sequence[sequence.Datagram, sequence.Chunk] = &tcp
+	if !flags.subflow {
+		seq = &sequence.MPTCP{TCP: tcp, Done: func(i sequence.MPTCPInfo) {
+			if found && slices.Contains(i.Subflows[1:], stream) {
+				joinedTo = numbers[i.Stream]
+			}
+		}}
+	}
 	p := followPrinter{out: bufio.NewWriterSize(a.out, 1<<16), flags: flags, color: color, base: -1}
+	if flags.mapped != "" {
+		if p.placed, err = createPlaced(flags.mapped, name); err != nil {
+			return err
+		}
+		defer func() {
+			if failed := p.placed.close(); err == nil {
+				err = failed
+			}
+		}()
+	}
 	var failed error
 	open := 2 // directions
-	for c, err := range a.streamsOf(ctx, name, &progress{}, nil, tcp) {
+	for c, err := range a.streamsOf(ctx, name, &progress{}, nil, seq) {
 		if err != nil {
 			failed = err
 			break
@@ -127,7 +167,7 @@ func (a *app) follow(ctx context.Context, name string, flags *followFlags, color
 			}
 			continue
 		}
-		if flags.raw && c.Lost > 0 {
+		if (flags.raw || p.placed != nil) && c.Lost > 0 {
 			if err := p.out.Flush(); err != nil {
 				return err
 			}
@@ -150,6 +190,9 @@ func (a *app) follow(ctx context.Context, name string, flags *followFlags, color
 	if !found {
 		return fmt.Errorf("there is no connection %d: %s has %d, from 0", flags.stream, name, begun)
 	}
+	if joinedTo >= 0 {
+		return fmt.Errorf("connection %d is a subflow of connection %d: follow that, or add --subflow", flags.stream, joinedTo)
+	}
 	return nil
 }
 
@@ -169,10 +212,14 @@ type followPrinter struct {
 	base  int // the direction that was printed last, -1 for none
 	mid   bool
 	buf   []byte
+	// placed is where the bytes go instead, unless it is nil.
+	placed *placedFile
 }
 
 func (p *followPrinter) chunk(c *sequence.Chunk) error {
 	switch {
+	case p.placed != nil:
+		return p.placed.put(c.Data, int64(offsetOf(c)))
 	case p.flags.raw:
 		_, err := p.out.Write(c.Data)
 		return err

@@ -9,6 +9,7 @@ import (
 	"iter"
 	"net/netip"
 	"slices"
+	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -33,6 +34,25 @@ type streamLine struct {
 	Handshake *float64    `json:"handshake"`          // seconds, null if it was not seen
 	Sides     [2]sideLine `json:"sides"`              // what the client sends, and what the server does
 	Closed    string      `json:"reset_by,omitempty"` // client or server
+	MPTCP     *mptcpLine  `json:"mptcp,omitempty"`    // of subflows of Multipath TCP
+}
+
+// mptcpLine is what a subflow says of the connection that it is joined to. Only
+// the first subflow has more than its number.
+type mptcpLine struct {
+	Connection int          `json:"connection"` // the number of its first subflow
+	Version    uint8        `json:"version,omitempty"`
+	Subflows   []int        `json:"subflows,omitempty"`
+	State      string       `json:"state,omitempty"`
+	Fallback   bool         `json:"fallback,omitempty"` // it goes on without mappings
+	Sides      *[2]joinLine `json:"sides,omitempty"`
+}
+
+// joinLine is one direction of a joined connection.
+type joinLine struct {
+	Stream uint64 `json:"stream"` // bytes of the stream that are there
+	Gaps   uint64 `json:"gaps"`
+	Lost   uint64 `json:"lost"` // bytes
 }
 
 // sideLine is one direction of a connection.
@@ -62,7 +82,9 @@ that opened the connection, or was seen first), start and duration in seconds, t
 packets and bytes of payload of each direction (repetitions included),
 retransmissions, segments out of order, gaps (stretches of bytes that are not in the
 file) and the bytes that they lack, the round-trip time of the handshake, and the
-state. IP fragments are put together first, and tunnels are opened.
+state. IP fragments are put together first, and tunnels are opened. Subflows of
+Multipath TCP are connections of the list, too; below it stands which of them make one,
+and what that carried.
 
 FILE is what pkts read takes; - is the standard input. EXPR is a filter expression:
 the packets that it does not accept do not count.
@@ -98,9 +120,9 @@ func oneFile(_ *cobra.Command, args []string) error {
 }
 
 // streamsOf yields the chunks of the TCP streams of a file. Errors of packets are
-// not yielded, but counted in tcp's statistics; the one that ends the file is,
+// not yielded, but counted in tcp's statistics, which makes the streams; the one that ends the file is,
 // unless it is the user who ended it.
-func (a *app) streamsOf(ctx context.Context, name string, bar *progress, expr *filter.PerLink, tcp *sequence.TCP) iter.Seq2[sequence.Chunk, error] {
+func (a *app) streamsOf(ctx context.Context, name string, bar *progress, expr *filter.PerLink, tcp sequence.Sequence[sequence.Datagram, sequence.Chunk]) iter.Seq2[sequence.Chunk, error] {
 	return func(yield func(sequence.Chunk, error) bool) {
 		r, err := a.open(name, nil)
 		if err != nil {
@@ -136,7 +158,7 @@ func (a *app) streamsOf(ctx context.Context, name string, bar *progress, expr *f
 				bar.step(name, n)
 			}
 		}
-		s := sequence.Then(sequence.Sequence[sequence.Datagram, sequence.Datagram](&sequence.Fragments{Tunnels: tunnelsOpened, Registry: all.Registry()}), sequence.Sequence[sequence.Datagram, sequence.Chunk](tcp))
+		s := sequence.Then(sequence.Sequence[sequence.Datagram, sequence.Datagram](&sequence.Fragments{Tunnels: tunnelsOpened, Registry: all.Registry()}), tcp)
 		for c, err := range sequence.All(s, sequence.Datagrams(frames, all.Registry())) {
 			if err != nil {
 				continue
@@ -155,11 +177,15 @@ func (a *app) streamsOf(ctx context.Context, name string, bar *progress, expr *f
 func (a *app) streams(ctx context.Context, name string, expr *filter.PerLink, asJSON bool) error {
 	numbers := map[uint64]int{} // by the first packet
 	var list []sequence.StreamInfo
-	tcp := &sequence.TCP{
-		Began: func(s sequence.StreamInfo) {
-			numbers[s.Stream] = len(numbers)
+	var joined []sequence.MPTCPInfo
+	tcp := &sequence.MPTCP{
+		TCP: sequence.TCP{
+			Began: func(s sequence.StreamInfo) {
+				numbers[s.Stream] = len(numbers)
+			},
+			Done: func(s sequence.StreamInfo) { list = append(list, s) },
 		},
-		Done: func(s sequence.StreamInfo) { list = append(list, s) },
+		Done: func(i sequence.MPTCPInfo) { joined = append(joined, i) },
 	}
 	var failed error
 	bar := newProgress(a.err)
@@ -168,7 +194,8 @@ func (a *app) streams(ctx context.Context, name string, expr *filter.PerLink, as
 	}
 	bar.done()
 	slices.SortFunc(list, func(x, y sequence.StreamInfo) int { return numbers[x.Stream] - numbers[y.Stream] })
-	if err := a.printStreams(list, asJSON); err != nil {
+	slices.SortFunc(joined, func(x, y sequence.MPTCPInfo) int { return numbers[x.Stream] - numbers[y.Stream] })
+	if err := a.printStreams(list, joinLines(joined, numbers), asJSON); err != nil {
 		return err
 	}
 	if failed != nil {
@@ -178,12 +205,37 @@ func (a *app) streams(ctx context.Context, name string, expr *filter.PerLink, as
 	return nil
 }
 
-func (a *app) printStreams(list []sequence.StreamInfo, asJSON bool) error {
+// joinLines returns what is to be said of joined connections, in their order.
+func joinLines(joined []sequence.MPTCPInfo, numbers map[uint64]int) (lines []*mptcpLine) {
+	for i := range joined {
+		x := &joined[i]
+		l := &mptcpLine{Connection: numbers[x.Stream], Version: x.Version, State: x.State.String(), Fallback: x.Fallback, Sides: new([2]joinLine)}
+		for _, s := range x.Subflows {
+			l.Subflows = append(l.Subflows, numbers[s])
+		}
+		for d := range x.Sides {
+			l.Sides[d] = joinLine{x.Sides[d].Delivered, x.Sides[d].Gaps, x.Sides[d].Lost}
+		}
+		lines = append(lines, l)
+	}
+	return lines
+}
+
+func (a *app) printStreams(list []sequence.StreamInfo, joined []*mptcpLine, asJSON bool) error {
 	if asJSON {
+		by := map[int]*mptcpLine{}
+		for _, l := range joined {
+			for _, n := range l.Subflows[1:] {
+				by[n] = &mptcpLine{Connection: l.Connection}
+			}
+			by[l.Connection] = l
+		}
 		e := json.NewEncoder(a.out)
 		e.SetEscapeHTML(false)
 		for n := range list {
-			if err := e.Encode(lineOf(n, &list[n])); err != nil {
+			line := lineOf(n, &list[n])
+			line.MPTCP = by[n]
+			if err := e.Encode(line); err != nil {
 				return err
 			}
 		}
@@ -211,6 +263,16 @@ func (a *app) printStreams(list []sequence.StreamInfo, asJSON bool) error {
 			netip.AddrPortFrom(s.Flow.Src, s.Flow.SrcPort), netip.AddrPortFrom(s.Flow.Dst, s.Flow.DstPort),
 			start, s.Last.Sub(s.First).Seconds(), x.Packets, x.Bytes, y.Packets, y.Bytes,
 			x.Retransmissions+y.Retransmissions, x.OutOfOrder+y.OutOfOrder, x.Gaps+y.Gaps, x.Lost+y.Lost, rtt, s.State)
+	}
+	if err := w.Flush(); err != nil || len(joined) == 0 {
+		return err
+	}
+	w = tabwriter.NewWriter(a.out, 0, 0, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprintln(w, "\nMPTCP\tVERSION\tSUBFLOWS\tBYTES >\tBYTES <\tGAPS\tLOST\tSTATE\t")
+	for _, l := range joined {
+		x, y := &l.Sides[0], &l.Sides[1]
+		subflows := strings.Trim(strings.ReplaceAll(fmt.Sprint(l.Subflows), " ", ","), "[]")
+		fmt.Fprintf(w, "%d\t%d\t%s\t%d\t%d\t%d\t%d\t%s\t\n", l.Connection, l.Version, subflows, x.Stream, y.Stream, x.Gaps+y.Gaps, x.Lost+y.Lost, l.State)
 	}
 	return w.Flush()
 }

@@ -6,6 +6,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/netip"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -96,7 +100,7 @@ func TestStreamsAsTshark(t *testing.T) {
 			whole++
 			data := followed(t, file, i)
 			for d, direction := range []string{"forward", "backward"} {
-				stdout, stderr, code := run(t, nil, "follow", file, "--stream", strconv.Itoa(i), "--raw", "--direction", direction)
+				stdout, stderr, code := run(t, nil, "follow", file, "--stream", strconv.Itoa(i), "--raw", "--subflow", "--direction", direction)
 				if code != exitOK || stderr != "" || stdout != string(data[d]) {
 					t.Errorf("%s, stream %d, %s: %d bytes, want %d; %d: %s", name, i, direction, len(stdout), len(data[d]), code, stderr)
 				}
@@ -227,6 +231,8 @@ func TestFollowUsage(t *testing.T) {
 		{"follow sample.pcapng tcp --stream 0", exitUsage, `leave out "tcp"`},
 		{"follow sample.pcapng --stream -1", exitUsage, "--stream N"},
 		{"follow sample.pcapng --stream 0 --raw --hex", exitUsage, "leave all but one out"},
+		{"follow sample.pcapng --stream 0 --map x", exitUsage, "add --direction forward or backward"},
+		{"follow sample.pcapng --stream 0 --map x --raw --direction forward", exitUsage, "leave all but one out"},
 		{"follow sample.pcapng --stream 0 --direction up", exitUsage, "use both, forward or backward"},
 		{"follow sample.pcapng --stream 0 --color maybe", exitUsage, "--color"},
 		{"follow sample.pcapng --stream 7", exitFail, "there is no connection 7: sample.pcapng has 2, from 0"},
@@ -238,6 +244,145 @@ func TestFollowUsage(t *testing.T) {
 		stdout, stderr, code := run(t, nil, strings.Fields(tt.args)...)
 		if code != tt.code || !strings.Contains(stderr, tt.text) || stdout != "" {
 			t.Errorf("%s: %d: %s%s", tt.args, code, stdout, stderr)
+		}
+	}
+}
+
+// Subflows of Multipath TCP are one connection.
+func TestStreamsJoined(t *testing.T) {
+	file := captureOf(t, "mptcp_two_subflows.pcap")
+	list := listStreams(t, file)
+	var got []string
+	for _, s := range list {
+		b, _ := json.Marshal(s.MPTCP)
+		got = append(got, string(b))
+	}
+	const rest = `"state":"closed","sides":[{"stream":180002,"gaps":0,"lost":0},{"stream":2002,"gaps":0,"lost":0}]}`
+	want := []string{`{"connection":0,"version":1,"subflows":[0,2],` + rest, `null`, `{"connection":0}`, `{"connection":3,"version":1,"subflows":[3,5],` + rest, `null`, `{"connection":3}`}
+	if !slices.Equal(got, want) {
+		t.Errorf("%q\nwant %q", got, want)
+	}
+	stdout, _, _ := run(t, nil, "streams", file)
+	if !strings.Contains(stdout, "\n      3        1       3,5   180002     2002     0     0  closed\n") {
+		t.Error(stdout)
+	}
+	// What the recipe of the capture sends.
+	stdout, stderr, code := run(t, nil, "follow", file, "--stream", "0", "--raw", "--direction", "forward")
+	if code != exitOK || stderr != "" || stdout != "hi"+strings.Repeat("z", 180000) {
+		t.Errorf("%d: %d bytes: %s", code, len(stdout), stderr)
+	}
+	stdout, stderr, code = run(t, nil, "follow", file, "--stream", "5", "--raw")
+	if code != exitFail || stdout != "" || !strings.Contains(stderr, "connection 5 is a subflow of connection 3: follow that, or add --subflow") {
+		t.Errorf("%d: %d bytes: %s", code, len(stdout), stderr)
+	}
+	if stdout, stderr, code = run(t, nil, "follow", file, "--stream", "5", "--raw", "--subflow"); code != exitOK || stdout != "" || stderr != "" {
+		t.Errorf("%d: %d bytes: %s", code, len(stdout), stderr)
+	}
+}
+
+// What --map puts into a file is what --raw prints, with zeros where bytes are
+// missing.
+func TestFollowMapped(t *testing.T) {
+	out := filepath.Join(t.TempDir(), "out")
+	for _, tt := range []struct{ file, n, direction string }{
+		{"tcp_lossy_reordered.pcap", "1", "forward"}, // with gaps
+		{"tcp_lossy_reordered.pcap", "3", "backward"},
+		{"mptcp_two_subflows.pcap", "3", "forward"},
+	} {
+		file := captureOf(t, tt.file)
+		lines, _, code := run(t, nil, "follow", file, "--stream", tt.n, "--json", "--direction", tt.direction)
+		if code != exitOK {
+			t.Fatal(code)
+		}
+		var want []byte
+		gaps := 0
+		for line := range strings.Lines(lines) {
+			var c chunkLine
+			if err := json.Unmarshal([]byte(line), &c); err != nil {
+				t.Fatal(err)
+			}
+			if c.Lost > 0 {
+				gaps++
+			}
+			if len(c.Data) > 0 {
+				want = append(want, make([]byte, int(c.Offset)-len(want))...)
+				want = append(want, c.Data...)
+			}
+		}
+		stdout, stderr, code := run(t, nil, "follow", file, "--stream", tt.n, "--map", out, "--direction", tt.direction)
+		got, err := os.ReadFile(out)
+		if err != nil || code != exitOK || stdout != "" || !bytes.Equal(got, want) || len(want) < 100_000 {
+			t.Errorf("%s: %d: %d bytes, want %d: %v, %s", tt.file, code, len(got), len(want), err, stdout)
+		}
+		if strings.Count(stderr, " bytes are missing before byte ") != gaps || (gaps > 0) != (tt.n == "1") {
+			t.Errorf("%s: %d gaps: %s", tt.file, gaps, stderr)
+		}
+	}
+	// Not into what is read.
+	if err := os.WriteFile(out, sample, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, stderr, code := run(t, nil, "follow", out, "--stream", "0", "--map", out, "--direction", "forward"); code != exitFail || !strings.Contains(stderr, "is the file that is read") {
+		t.Errorf("%d: %s", code, stderr)
+	}
+	if got, err := os.ReadFile(out); err != nil || !bytes.Equal(got, sample) {
+		t.Errorf("the capture file has changed: %v", err)
+	}
+	if _, stderr, code := run(t, nil, "follow", out, "--stream", "0", "--map", filepath.Join(out, "x"), "--direction", "forward"); code != exitFail || stderr == "" {
+		t.Errorf("%d: %s", code, stderr)
+	}
+}
+
+// Pieces lie where they belong, across the windows, in any order, with and without
+// a mapping; what was put can be read at once, and holes take no room.
+func TestPlacedFile(t *testing.T) {
+	for _, plain := range []bool{false, true} {
+		name := filepath.Join(t.TempDir(), "out")
+		p, err := createPlaced(name, "-")
+		if err != nil {
+			t.Fatal(err)
+		}
+		p.plain = plain
+		reader, err := os.Open(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer reader.Close()
+		want := map[int64][]byte{}
+		for i, off := range []int64{5, windowLen - 3, 2*windowLen + extentLen - 1, 0, 3*windowLen - 100_000, windowLen} {
+			data := bytes.Repeat([]byte{byte(i + 1)}, []int{7, 3, 2, 5, 200_000, 1}[i])
+			if err := p.put(data, off); err != nil {
+				t.Fatal(err)
+			}
+			want[off] = data
+			now := make([]byte, len(data))
+			if _, err := reader.ReadAt(now, off); err != nil || !bytes.Equal(now, data) {
+				t.Fatalf("%d bytes at %d cannot be read: %v", len(data), off, err)
+			}
+		}
+		if mapped := !p.plain; mapped && runtime.GOOS != "linux" {
+			t.Error("mapped")
+		} else if runtime.GOOS == "linux" && !plain && !mapped {
+			t.Error("not mapped")
+		}
+		if err := p.close(); err != nil {
+			t.Fatal(err)
+		}
+		got, err := os.ReadFile(name)
+		if err != nil || len(got) != 3*windowLen+100_000 {
+			t.Fatalf("%d bytes: %v", len(got), err)
+		}
+		for off, data := range want {
+			if !bytes.Equal(got[off:off+int64(len(data))], data) {
+				t.Errorf("%d bytes at %d are others", len(data), off)
+			}
+			clear(got[off : off+int64(len(data))])
+		}
+		if len(bytes.Trim(got, "\x00")) > 0 {
+			t.Error("there is more than was put")
+		}
+		if n, ok := blocksOf(t, name); ok && n > 16*extentLen {
+			t.Errorf("%d bytes on the disk", n)
 		}
 	}
 }
