@@ -125,7 +125,7 @@ func CompileContext(ctx context.Context, expr string, opts Options) (*Filter, er
 	if node == nil {
 		return f.with(Program{{Op: 0x06, K: snap}})
 	}
-	c := &compiler{ctx: ctx, expr: expr, opts: &f.opts}
+	c := compiler{ctx: ctx, expr: expr, opts: &f.opts}
 	code, err := c.compile(node, snap)
 	if err != nil {
 		return nil, err
