@@ -151,14 +151,14 @@ func (v *val) hash() uint32 {
 
 // val returns the name of a value, of which what says how it is computed is set.
 func (g *graph) val(v val) valID {
-	slots := g.vindex.slots()
-	if 2*int(g.vals.n) >= len(slots) {
+	if g.vindex.full(int(g.vals.n)) {
 		g.vindex.grow()
-		slots = g.vindex.slots()
+		slots := g.vindex.slots()
 		for id := valID(1); id < g.vals.n; id++ {
 			put(slots, g.vals.at(id).hash(), int32(id))
 		}
 	}
+	slots := g.vindex.slots()
 	mask := uint32(len(slots) - 1)
 	i := v.hash() & mask
 	for ; slots[i] != 0; i = (i + 1) & mask {
@@ -349,14 +349,14 @@ func (g *graph) neg(a valID) valID {
 }
 
 func (g *graph) node(n node) nodeID {
-	slots := g.nindex.slots()
-	if 2*int(g.nodes.n) >= len(slots) {
+	if g.nindex.full(int(g.nodes.n)) {
 		g.nindex.grow()
-		slots = g.nindex.slots()
+		slots := g.nindex.slots()
 		for id := accept + 1; id < g.nodes.n; id++ {
 			put(slots, g.nodes.at(id).hash(), int32(id))
 		}
 	}
+	slots := g.nindex.slots()
 	mask := uint32(len(slots) - 1)
 	i := n.hash() & mask
 	for ; slots[i] != 0; i = (i + 1) & mask {
@@ -628,8 +628,10 @@ func within(a, b []span32) (within, apart bool) {
 
 // expandSets makes the tests for sets of tests for numbers.
 func (g *graph) expandSets(root nodeID) nodeID {
-	name := g.reachable(root, nil)
-	for id, n := range g.fresh(nil) {
+	var names [few]nodeID
+	name := g.reachable(root, names[:])
+	var nodes [few]node
+	for id, n := range g.fresh(nodes[:]) {
 		if nodeID(id) <= accept || name[id] == 0 {
 			continue
 		}

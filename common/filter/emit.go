@@ -172,7 +172,7 @@ func (g *graph) layout(order []nodeID, snap uint32, slots []slot, code []bpf.Raw
 		near(reject)
 	}
 	// Nodes with the same instructions and the same ways out are one.
-	var twinRoom [4 * few]nodeID
+	var twinRoom [2 * few]nodeID
 	twins := resize(twinRoom[:], 2<<bits.Len(uint(len(order))))
 	var sameRoom [few]nodeID
 	same := resize(sameRoom[:], int(g.nodes.n))

@@ -222,7 +222,8 @@ func (c *compiler) gen(n Node) condID {
 // genLogic makes a chain of one operator. Alternatives that look for different
 // addresses or ports in one place become one search.
 func (c *compiler) genLogic(n *Logic) condID {
-	var chain []Node
+	var room [8]Node
+	chain := room[:0]
 	var flatten func(x Node)
 	flatten = func(x Node) {
 		if l, ok := x.(*Logic); ok && l.Or == n.Or {

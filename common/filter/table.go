@@ -2,10 +2,10 @@ package filter
 
 // few is how much of everything most expressions need. For so much the compiler
 // has room of its own, on the stack, and asks for no memory.
-const few = 32
+const few = 48
 
 // table is a list whose elements have numbers.
-type table[ID ~int32, T any] struct {
+type table[ID ~int | ~int32, T any] struct {
 	n    ID
 	few  [few]T
 	many []T // all of them, where they are more than a few
@@ -49,10 +49,10 @@ func (t *table[ID, T]) reset() {
 	}
 }
 
-// index is a hash table of the numbers of a table's elements, from 1 on. At least
-// half of its slots are empty, which is 0.
+// index is a hash table of the numbers of a table's elements, from 1 on. A quarter
+// of its slots or more are empty, which is 0.
 type index struct {
-	few  [2 * few]int32
+	few  [64]int32
 	many []int32
 }
 
@@ -62,6 +62,9 @@ func (x *index) slots() []int32 {
 	}
 	return x.few[:]
 }
+
+// full reports whether the slots are too few for one more than n elements.
+func (x *index) full(n int) bool { return 4*n >= 3*len(x.slots()) }
 
 // grow doubles the slots and empties them.
 func (x *index) grow() { x.many = make([]int32, 2*len(x.slots())) }
