@@ -11,8 +11,11 @@ import "slices"
 // known at its end. Skipping changes the chains, so it is done until nothing
 // changes any more.
 func (g *graph) optimize(root nodeID) nodeID {
+	var room [few]way
+	ways := room[:]
 	for range 24 {
-		if !g.thread(root) {
+		ways = resize(ways, int(g.nodes.n))
+		if !g.thread(root, ways) {
 			break
 		}
 		root = g.rebuild(root)
@@ -89,11 +92,9 @@ func (g *graph) about(n *node) uint64 {
 }
 
 // thread lets every edge skip the tests that it decides, and reports whether
-// one did.
-func (g *graph) thread(root nodeID) (changed bool) {
+// one did. There are zeros in ways, one for each node.
+func (g *graph) thread(root nodeID, ways []way) (changed bool) {
 	nodes := g.nodes.all()
-	var room [few]way
-	ways := resize(room[:], len(nodes))
 	for i := range ways {
 		ways[i].above = unseen
 	}
