@@ -476,8 +476,8 @@ func (i ID) String() string {
 	case IDArcnet:
 		return "$" + i.Text
 	case IDName:
-		t, err := lex(i.Text)
-		if err != nil || len(t) != 2 || t[0].kind != tokName {
+		var t table[int, token]
+		if err := lex(i.Text, &t); err != nil || t.n != 2 || t.at(0).kind != tokName {
 			return `\` + i.Text
 		}
 	}

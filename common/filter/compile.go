@@ -3,7 +3,6 @@ package filter
 import (
 	"context"
 	"strconv"
-	"sync/atomic"
 
 	"github.com/gopkts/gopkts/common/link"
 )
@@ -92,13 +91,13 @@ type Options struct {
 }
 
 // Filter is a compiled expression. It does not change and may be used by any
-// number of goroutines.
+// number of goroutines. Do not copy one.
 type Filter struct {
 	expr    string
 	node    Node
 	opts    Options
 	program Program
-	vm      atomic.Pointer[VM] // of the program, see prepared
+	vm      VM // of the program
 }
 
 // Compile compiles an expression of pcap-filter(7). An error is an [*Error].
@@ -125,7 +124,7 @@ func CompileContext(ctx context.Context, expr string, opts Options) (*Filter, er
 	if node == nil {
 		return f.with(Program{{Op: 0x06, K: snap}})
 	}
-	c := &compiler{ctx: ctx, expr: expr, opts: &f.opts}
+	c := compiler{ctx: ctx, expr: expr, opts: &f.opts}
 	code, err := c.compile(node, snap)
 	if err != nil {
 		return nil, err

@@ -778,3 +778,18 @@ func FuzzCompile(f *testing.F) {
 		}
 	})
 }
+
+// What the compiler needs for most expressions is on the stack. What it returns
+// is not, of which the tree has one node for each word or two.
+func TestCompileOnStack(t *testing.T) {
+	for expr, limit := range map[string]float64{"ip": 3, "host 10.0.0.1": 3, "tcp port 80": 4, "icmp or icmp6 or arp": 7} {
+		n := testing.AllocsPerRun(100, func() {
+			if _, err := Compile(expr, Options{Link: link.TypeEthernet}); err != nil {
+				t.Fatal(err)
+			}
+		})
+		if !raceEnabled && n > limit {
+			t.Errorf("%q: %v allocations, want %v", expr, n, limit)
+		}
+	}
+}

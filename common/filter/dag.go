@@ -99,81 +99,41 @@ type node struct {
 // graph holds the values and nodes of one filter. A node is made after the
 // nodes it leads to, so their names are smaller than its own.
 type graph struct {
-	vals   []val
-	vhash  []int32
-	nodes  []node
-	nhash  []int32
+	vals   table[valID, val]
+	vindex index
+	nodes  table[nodeID, node]
+	nindex index
 	sets   [][]span32 // sorted and disjoint
 	hasIn  bool       // there are tests for sets
 	strict bool       // what is too short for a test is rejected even if the outcome does not matter
 	memory bool       // there are registers
-	spare  []node     // the nodes before the last rebuild, whose memory the next one takes
-	above  []edge     // see thread
-	depth  []int32
-	kill   []uint64
-	mark   []nodeID // a number for each node, for one pass
-	list   []nodeID // see order
-	stack  []frame
+
+	code table[int32, bpf.RawInstruction] // of the nodes in turn, without jumps
 
 	// For an explanation: the node of each instruction of the program.
 	owned bool
 	owner []nodeID
-
-	room *graphMem
-}
-
-// graphMem is memory for the graphs of most expressions. There are no pointers
-// in it, so that the collector has no work with it.
-type graphMem struct {
-	vals  [20]val
-	vhash [64]int32
-	nodes [2][28]node
-	nhash [64]int32
-	edges [2][28]int32
-	kill  [28]uint64
-	names [2][28]nodeID
-	stack [16]frame
-	conds [28]cond
-	slots [20]slot
-	code  [32]bpf.RawInstruction
 }
 
 func (g *graph) init() {
-	m := new(graphMem)
-	g.room = m
-	g.vals = append(m.vals[:0], val{})
-	g.vhash = m.vhash[:]
-	g.nodes = append(m.nodes[0][:0], node{}, node{k: 1})
-	g.spare = m.nodes[1][:0]
-	g.nhash = m.nhash[:]
-	g.above, g.depth = m.edges[0][:0], m.edges[1][:0]
-	g.kill = m.kill[:0]
-	g.mark, g.list = m.names[0][:0], m.names[1][:0]
-	g.stack = m.stack[:0]
+	g.vals.add(val{})
+	g.putLeaves()
 }
 
-// fresh starts over with no nodes and returns those there were.
-func (g *graph) fresh() []node {
-	old := g.nodes
-	g.nodes = append(g.spare[:0], node{}, node{k: 1})
-	g.spare = old
-	clear(g.nhash)
+// putLeaves makes the two nodes that every graph has.
+func (g *graph) putLeaves() {
+	g.nodes.add(node{})
+	g.nodes.add(node{k: 1})
+}
+
+// fresh starts over with no nodes and returns those there were, in room if that
+// is enough.
+func (g *graph) fresh(room []node) []node {
+	old := append(room[:0], g.nodes.all()...)
+	g.nodes.reset()
+	g.putLeaves()
+	clear(g.nindex.slots())
 	return old
-}
-
-// names returns one zero for each node.
-func (g *graph) names() []nodeID {
-	g.mark = resize(g.mark, len(g.nodes))
-	clear(g.mark)
-	return g.mark
-}
-
-// resize returns a slice of n elements, s itself if it has room for them.
-func resize[T any](s []T, n int) []T {
-	if cap(s) >= n {
-		return s[:n]
-	}
-	return make([]T, n, 2*n)
 }
 
 func hash32(words ...uint32) uint32 {
@@ -185,34 +145,38 @@ func hash32(words ...uint32) uint32 {
 	return h
 }
 
+func (v *val) hash() uint32 {
+	return hash32(uint32(v.op)|uint32(v.alu)<<8|uint32(v.size)<<16, v.k, uint32(v.a), uint32(v.b))
+}
+
+// val returns the name of a value, of which what says how it is computed is set.
 func (g *graph) val(v val) valID {
-	h := hash32(uint32(v.op)|uint32(v.alu)<<8|uint32(v.size)<<16, v.k, uint32(v.a), uint32(v.b))
-	if 2*len(g.vals) >= len(g.vhash) {
-		old := g.vals
-		g.vhash = make([]int32, 2*len(g.vhash))
-		for i := 1; i < len(old); i++ {
-			o := &old[i]
-			g.putHash(g.vhash, hash32(uint32(o.op)|uint32(o.alu)<<8|uint32(o.size)<<16, o.k, uint32(o.a), uint32(o.b)), int32(i))
+	if g.vindex.full(int(g.vals.n)) {
+		g.vindex.grow()
+		slots := g.vindex.slots()
+		for id := valID(1); id < g.vals.n; id++ {
+			put(slots, g.vals.at(id).hash(), int32(id))
 		}
 	}
-	mask := uint32(len(g.vhash) - 1)
-	i := h & mask
-	for ; g.vhash[i] != 0; i = (i + 1) & mask {
-		o := &g.vals[g.vhash[i]]
+	slots := g.vindex.slots()
+	mask := uint32(len(slots) - 1)
+	i := v.hash() & mask
+	for ; slots[i] != 0; i = (i + 1) & mask {
+		o := g.vals.at(valID(slots[i]))
 		if o.op == v.op && o.alu == v.alu && o.size == v.size && o.k == v.k && o.a == v.a && o.b == v.b {
-			return valID(g.vhash[i])
+			return valID(slots[i])
 		}
 	}
 	v.max = 0xffffffff
 	if v.a != 0 {
-		v.regs |= g.vals[v.a].regs
-		v.load = v.load || g.vals[v.a].load
-		v.trap = v.trap || g.vals[v.a].trap
+		v.regs |= g.vals.at(v.a).regs
+		v.load = v.load || g.vals.at(v.a).load
+		v.trap = v.trap || g.vals.at(v.a).trap
 	}
 	if v.b != 0 {
-		v.regs |= g.vals[v.b].regs
-		v.load = v.load || g.vals[v.b].load
-		v.trap = v.trap || g.vals[v.b].trap
+		v.regs |= g.vals.at(v.b).regs
+		v.load = v.load || g.vals.at(v.b).load
+		v.trap = v.trap || g.vals.at(v.b).trap
 	}
 	switch v.op {
 	case valConst:
@@ -228,18 +192,17 @@ func (g *graph) val(v val) valID {
 	case valAlu:
 		v.max = g.aluMax(v)
 		if v.alu == aluDiv || v.alu == aluMod {
-			v.trap = v.trap || g.vals[v.b].op != valConst
+			v.trap = v.trap || g.vals.at(v.b).op != valConst
 		}
 	}
-	id := int32(len(g.vals))
-	g.vals = append(g.vals, v)
-	g.vhash[i] = id
-	return valID(id)
+	id := g.vals.add(v)
+	slots[i] = int32(id)
+	return id
 }
 
 // aluMax returns a bound of an operation's result.
 func (g *graph) aluMax(v val) uint32 {
-	a, b := uint64(g.vals[v.a].max), uint64(g.vals[v.b].max)
+	a, b := uint64(g.vals.at(v.a).max), uint64(g.vals.at(v.b).max)
 	m := uint64(0xffffffff)
 	switch v.alu {
 	case aluAdd:
@@ -252,11 +215,11 @@ func (g *graph) aluMax(v val) uint32 {
 		m = 1<<bits.Len64(a|b) - 1
 	case aluRsh:
 		m = a
-		if g.vals[v.b].op == valConst && b < 32 {
+		if g.vals.at(v.b).op == valConst && b < 32 {
 			m = a >> b
 		}
 	case aluLsh:
-		if g.vals[v.b].op == valConst && b < 32 {
+		if g.vals.at(v.b).op == valConst && b < 32 {
 			m = a << b
 		}
 	case aluDiv:
@@ -270,22 +233,13 @@ func (g *graph) aluMax(v val) uint32 {
 	return uint32(min(m, 0xffffffff))
 }
 
-func (g *graph) putHash(table []int32, h uint32, id int32) {
-	mask := uint32(len(table) - 1)
-	i := h & mask
-	for table[i] != 0 {
-		i = (i + 1) & mask
-	}
-	table[i] = id
-}
-
 func (g *graph) constant(k uint32) valID { return g.val(val{op: valConst, k: k}) }
 func (g *graph) length() valID           { return g.val(val{op: valLen}) }
 func (g *graph) mem(reg int) valID       { return g.val(val{op: valMem, k: uint32(reg)}) }
 
 // isConst returns the value of a constant.
 func (g *graph) isConst(v valID) (uint32, bool) {
-	return g.vals[v].k, g.vals[v].op == valConst
+	return g.vals.at(v).k, g.vals.at(v).op == valConst
 }
 
 // load is size bytes at base + k; base may be 0. A sum that wraps around is
@@ -304,8 +258,8 @@ func (g *graph) load(size uint8, base valID, k uint32) valID {
 		return g.val(val{op: valAbs, size: size, k: c + k})
 	}
 	// (x + c) + k is x + (c + k) where x + c cannot wrap.
-	if b := g.vals[base]; b.op == valAlu && b.alu == aluAdd {
-		if c, ok := g.isConst(b.b); ok && uint64(g.vals[b.a].max)+uint64(c) < outside && uint64(c)+uint64(k) < outside {
+	if b := *g.vals.at(base); b.op == valAlu && b.alu == aluAdd {
+		if c, ok := g.isConst(b.b); ok && uint64(g.vals.at(b.a).max)+uint64(c) < outside && uint64(c)+uint64(k) < outside {
 			return g.load(size, b.a, c+k)
 		}
 	}
@@ -371,7 +325,7 @@ func (g *graph) alu(op uint8, a, b valID) valID {
 			cb == 0xffffffff && op == aluAnd:
 			return a
 		}
-		if v := g.vals[a]; v.op == valAlu {
+		if v := *g.vals.at(a); v.op == valAlu {
 			if c, ok := g.isConst(v.b); ok {
 				switch {
 				case op == aluAdd && v.alu == aluAdd:
@@ -395,23 +349,24 @@ func (g *graph) neg(a valID) valID {
 }
 
 func (g *graph) node(n node) nodeID {
-	if 2*len(g.nodes) >= len(g.nhash) {
-		g.nhash = make([]int32, 2*len(g.nhash))
-		for i := 2; i < len(g.nodes); i++ {
-			g.putHash(g.nhash, g.nodes[i].hash(), int32(i))
+	if g.nindex.full(int(g.nodes.n)) {
+		g.nindex.grow()
+		slots := g.nindex.slots()
+		for id := accept + 1; id < g.nodes.n; id++ {
+			put(slots, g.nodes.at(id).hash(), int32(id))
 		}
 	}
-	mask := uint32(len(g.nhash) - 1)
+	slots := g.nindex.slots()
+	mask := uint32(len(slots) - 1)
 	i := n.hash() & mask
-	for ; g.nhash[i] != 0; i = (i + 1) & mask {
-		if g.nodes[g.nhash[i]] == n {
-			return nodeID(g.nhash[i])
+	for ; slots[i] != 0; i = (i + 1) & mask {
+		if *g.nodes.at(nodeID(slots[i])) == n {
+			return nodeID(slots[i])
 		}
 	}
-	id := int32(len(g.nodes))
-	g.nodes = append(g.nodes, n)
-	g.nhash[i] = id
-	return nodeID(id)
+	id := g.nodes.add(n)
+	slots[i] = int32(id)
+	return id
 }
 
 func (n *node) hash() uint32 {
@@ -439,7 +394,7 @@ func (g *graph) test(op uint8, a valID, k uint32, t, f nodeID) nodeID {
 	case op == jmpJGT && k == 0xffffffff, op == jmpJSET && k == 0:
 		return g.long(a, f)
 	}
-	v := &g.vals[a]
+	v := g.vals.at(a)
 	if v.op == valAlu {
 		if c, ok := g.isConst(v.b); ok {
 			switch {
@@ -469,7 +424,7 @@ func (g *graph) test(op uint8, a valID, k uint32, t, f nodeID) nodeID {
 
 // either is the node of a test that goes to next whatever its outcome.
 func (g *graph) either(a valID, next nodeID) nodeID {
-	if g.vals[a].trap || g.strict && g.vals[a].load {
+	if g.vals.at(a).trap || g.strict && g.vals.at(a).load {
 		return g.node(node{kind: nodeTouch, a: a, t: next, f: next})
 	}
 	return next
@@ -477,7 +432,7 @@ func (g *graph) either(a valID, next nodeID) nodeID {
 
 // long goes to next if the packet is long enough for a.
 func (g *graph) long(a valID, next nodeID) nodeID {
-	if g.vals[a].load {
+	if g.vals.at(a).load {
 		return g.node(node{kind: nodeTouch, a: a, t: next, f: next})
 	}
 	return next
@@ -540,14 +495,14 @@ const (
 	condStore  // true, after keeping a in register k
 	condTouch  // true, if the packet is long enough for a
 	condSwitch // a is in set k
-	condFunc   // function k makes the nodes
+	condMade   // the nodes are made by a maker, number k
 )
 
 type cond struct {
 	kind condKind
 	op   uint8
 	a, x valID
-	k    uint32 // for condSwitch the set, for condFunc the function
+	k    uint32 // for condSwitch the set, for condMade the maker
 	l, r condID
 }
 
@@ -556,19 +511,16 @@ type span32 struct{ lo, hi uint32 }
 
 type conds struct {
 	graph
-	conds []cond
-	fns   []func(t, f nodeID) nodeID
+	tree table[condID, cond]
 }
 
 func (c *conds) init() {
 	c.graph.init()
-	c.conds = append(c.room.conds[:0], cond{}, cond{})
+	c.tree.add(cond{}) // false
+	c.tree.add(cond{}) // true
 }
 
-func (c *conds) add(x cond) condID {
-	c.conds = append(c.conds, x)
-	return condID(len(c.conds) - 1)
-}
+func (c *conds) add(x cond) condID { return c.tree.add(x) }
 
 func (c *conds) is(op uint8, a valID, k uint32) condID {
 	return c.add(cond{kind: condLeaf, op: op, a: a, k: k})
@@ -581,7 +533,7 @@ func (c *conds) eqMask(a valID, k, mask uint32) condID {
 	if mask == 0 {
 		// Nothing to compare. Behind headers of variable length libpcap loads
 		// it all the same, and what is too short does not match.
-		if c.vals[a].op == valInd {
+		if c.vals.at(a).op == valInd {
 			return c.touch(a)
 		}
 		return condTrue
@@ -597,12 +549,6 @@ func (c *conds) in(a valID, set []span32) condID {
 		return c.eq(a, set[0].lo)
 	}
 	return c.add(cond{kind: condSwitch, a: a, k: c.set(set)})
-}
-
-// made is a condition whose nodes a function makes.
-func (c *conds) made(fn func(t, f nodeID) nodeID) condID {
-	c.fns = append(c.fns, fn)
-	return c.add(cond{kind: condFunc, k: uint32(len(c.fns) - 1)})
 }
 
 func (c *conds) and(l, r condID) condID {
@@ -633,45 +579,6 @@ func (c *conds) not(l condID) condID {
 		return condFalse
 	}
 	return c.add(cond{kind: condNot, l: l})
-}
-
-// lower makes the nodes of a condition.
-func (c *conds) lower(id condID, t, f nodeID) nodeID {
-	for {
-		switch id {
-		case condFalse:
-			return f
-		case condTrue:
-			return t
-		}
-		x := &c.conds[id]
-		switch x.kind {
-		case condLeaf:
-			return c.test(x.op, x.a, x.k, t, f)
-		case condTestX:
-			return c.testX(x.op, x.a, x.x, t, f)
-		case condAnd:
-			t = c.lower(x.r, t, f)
-			id = c.conds[id].l
-		case condOr:
-			f = c.lower(x.r, t, f)
-			id = c.conds[id].l
-		case condNot:
-			id, t, f = x.l, f, t
-		case condStore:
-			return c.store(int(x.k), x.a, t)
-		case condTouch:
-			return c.node(node{kind: nodeTouch, a: x.a, t: t, f: t})
-		case condSwitch:
-			set := c.sets[x.k]
-			if _, ok := c.isConst(x.a); !ok && len(set) <= maxLinear {
-				return c.test(jmpIn, x.a, x.k, t, f)
-			}
-			return c.search(x.a, set, 0, 0xffffffff, t, f)
-		default:
-			return c.fns[x.k](t, f)
-		}
-	}
 }
 
 // Single numbers are tested one after another if there are at most maxLinear;
@@ -721,13 +628,13 @@ func within(a, b []span32) (within, apart bool) {
 
 // expandSets makes the tests for sets of tests for numbers.
 func (g *graph) expandSets(root nodeID) nodeID {
-	name := g.reachable(root)
-	old := g.fresh()
-	for id := accept + 1; id <= root; id++ {
-		if name[id] == 0 {
+	var names [few]nodeID
+	name := g.reachable(root, names[:])
+	var nodes [few]node
+	for id, n := range g.fresh(nodes[:]) {
+		if nodeID(id) <= accept || name[id] == 0 {
 			continue
 		}
-		n := old[id]
 		n.t, n.f = name[n.t], name[n.f]
 		if n.op == jmpIn {
 			name[id] = g.search(n.a, g.sets[n.k], 0, 0xffffffff, n.t, n.f)

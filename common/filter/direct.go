@@ -50,6 +50,7 @@ const (
 	testReturn  testKind = 5 // returns a sum
 	testResult  testKind = 6 // returns is[0].val
 	testLeave   testKind = 7 // the other engine has to answer
+	testPrepare testKind = 8 // the tests have to be made
 )
 
 // sum is a number that a program computes: the sum of terms, modulo 2^32.
@@ -84,10 +85,11 @@ const (
 
 // run runs the program from a test on. nil is that of the zero VM.
 //
-// It is what [VM.Run] and its sisters call themselves, so that they are inlined:
-// there is one call for a packet. Nothing that it calls comes back into the
-// loop, so that all it needs stays in registers. A test is found by a pointer,
-// not by a number, because the time goes into waiting for where the next one is.
+// It is what [Filter.Match], [VM.Run] and its sisters call themselves, so that
+// they are inlined: there is one call for a packet. Nothing that it calls comes
+// back into the loop, so that all it needs stays in registers. A test is found
+// by a pointer, not by a number, because the time goes into waiting for where the
+// next one is.
 func (v *VM) run(t *test, b []byte, wireLen int, info *link.Info) uint32 {
 	size := uint64(len(b))
 	for t != nil {
@@ -144,8 +146,11 @@ func (v *VM) run(t *test, b []byte, wireLen int, info *link.Info) uint32 {
 // runOther runs the program from a test on that is rare. It calls run, which
 // calls it again for the next such test: see maxSums.
 func (v *VM) runOther(t *test, b []byte, wireLen int, info *link.Info) uint32 {
-	if t.kind == testLeave {
+	switch t.kind {
+	case testLeave:
 		return v.steps(b, wireLen, info)
+	case testPrepare:
+		return v.run(v.prepare(), b, wireLen, info)
 	}
 	n, ok := v.sum(uint32(t.head), b, wireLen)
 	switch {

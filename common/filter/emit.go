@@ -43,26 +43,26 @@ func (s regState) meet(o regState) regState {
 // emitter turns a graph into instructions.
 type emitter struct {
 	g     *graph
-	code  []bpf.RawInstruction
 	st    regState
 	phys  [64]int8 // the scratch register of each of the graph's registers, plus 1
 	inUse uint32   // scratch registers that are taken
-	err   error
+	full  bool     // there were not enough of them
 }
 
 // emit returns the program of a graph. snap is what the program returns for a
 // packet that matches.
 func (g *graph) emit(root nodeID, snap uint32) ([]bpf.RawInstruction, error) {
-	order := g.order(root)
+	var room [few]nodeID
+	order := g.order(root, room[:])
 	e := emitter{g: g}
-	e.code = g.room.code[:0]
+	g.code.reset()
 	for _, id := range order {
-		n := &g.nodes[id]
+		n := g.nodes.at(id)
 		regs := uint64(0)
 		if n.kind != nodeRet {
-			regs = g.vals[n.a].regs
+			regs = g.vals.at(n.a).regs
 			if n.x != 0 {
-				regs |= g.vals[n.x].regs
+				regs |= g.vals.at(n.x).regs
 			}
 			if n.kind == nodeStore {
 				regs |= 1 << n.k
@@ -77,8 +77,8 @@ func (g *graph) emit(root nodeID, snap uint32) ([]bpf.RawInstruction, error) {
 
 	// The instructions of each node, which depend on what the registers hold
 	// after all nodes that lead to it.
-	slots := resize(g.room.slots[:0], len(g.nodes))
-	clear(slots)
+	var slotRoom [few]slot
+	slots := resize(slotRoom[:], int(g.nodes.n))
 	arrive := func(to nodeID, st regState) {
 		if s := &slots[to]; s.seen {
 			s.in = s.in.meet(st)
@@ -87,12 +87,12 @@ func (g *graph) emit(root nodeID, snap uint32) ([]bpf.RawInstruction, error) {
 		}
 	}
 	for _, id := range order {
-		n := &g.nodes[id]
+		n := g.nodes.at(id)
 		if n.kind == nodeRet {
 			continue
 		}
 		e.st = slots[id].in
-		slots[id].from = int32(len(e.code))
+		slots[id].from = g.code.n
 		switch n.kind {
 		case nodeTest:
 			if n.x != 0 {
@@ -111,16 +111,16 @@ func (g *graph) emit(root nodeID, snap uint32) ([]bpf.RawInstruction, error) {
 		case nodeTouch:
 			e.loadA(n.a)
 		}
-		slots[id].to = int32(len(e.code))
+		slots[id].to = g.code.n
 		arrive(n.t, e.st)
 		if n.kind == nodeTest {
 			arrive(n.f, e.st)
 		}
 	}
-	if e.err != nil {
-		return nil, e.err
+	if e.full {
+		return nil, errTooManyRegisters
 	}
-	return g.layout(order, snap, slots, e.code)
+	return g.layout(order, snap, slots, g.code.all())
 }
 
 // slot is what is known of a node while its instructions are made.
@@ -172,12 +172,13 @@ func (g *graph) layout(order []nodeID, snap uint32, slots []slot, code []bpf.Raw
 		near(reject)
 	}
 	// Nodes with the same instructions and the same ways out are one.
-	twins := resize(g.above, 2<<bits.Len(uint(len(order))))
-	clear(twins)
-	same := g.names()
+	var twinRoom [2 * few]nodeID
+	twins := resize(twinRoom[:], 2<<bits.Len(uint(len(order))))
+	var sameRoom [few]nodeID
+	same := resize(sameRoom[:], int(g.nodes.n))
 	for i := len(order) - 1; i >= 0; i-- {
 		id := order[i]
-		n := &g.nodes[id]
+		n := g.nodes.at(id)
 		ok := true
 		same[id] = id
 		now = reject // what is not of a node: returns and jumps
@@ -193,16 +194,16 @@ func (g *graph) layout(order []nodeID, snap uint32, slots []slot, code []bpf.Raw
 			mask := uint32(len(twins) - 1)
 			slot := h & mask
 			for ; twins[slot] != 0; slot = (slot + 1) & mask {
-				o := &g.nodes[twins[slot]]
-				if o.op == n.op && o.k == n.k && o.t == n.t && o.f == n.f && (o.x != 0) == (n.x != 0) && slices.Equal(p, piece(nodeID(twins[slot]))) {
+				o := g.nodes.at(twins[slot])
+				if o.op == n.op && o.k == n.k && o.t == n.t && o.f == n.f && (o.x != 0) == (n.x != 0) && slices.Equal(p, piece(twins[slot])) {
 					break
 				}
 			}
 			if twins[slot] != 0 {
-				same[id] = nodeID(twins[slot])
+				same[id] = twins[slot]
 				continue
 			}
-			twins[slot] = int32(id)
+			twins[slot] = id
 		}
 		switch n.kind {
 		case nodeRet:
@@ -253,7 +254,7 @@ func (g *graph) leaves(order []nodeID) (used [2]bool) {
 }
 
 func (e *emitter) op(code uint16, k uint32) {
-	e.code = append(e.code, bpf.RawInstruction{Op: code, K: k})
+	e.g.code.add(bpf.RawInstruction{Op: code, K: k})
 }
 
 // scratch takes a free scratch register.
@@ -264,20 +265,20 @@ func (e *emitter) scratch() int {
 			return r
 		}
 	}
-	e.err = errTooManyRegisters
+	e.full = true
 	return 0
 }
 
 // forget drops what is known by way of a register that changes.
 func (e *emitter) forget(reg int) {
 	bit := uint64(1) << reg
-	if e.g.vals[e.st.a].regs&bit != 0 {
+	if e.g.vals.at(e.st.a).regs&bit != 0 {
 		e.st.a = 0
 	}
-	if e.g.vals[e.st.a2].regs&bit != 0 {
+	if e.g.vals.at(e.st.a2).regs&bit != 0 {
 		e.st.a2 = 0
 	}
-	if e.g.vals[e.st.x].regs&bit != 0 {
+	if e.g.vals.at(e.st.x).regs&bit != 0 {
 		e.st.x = 0
 	}
 	if e.st.a == 0 {
@@ -299,7 +300,7 @@ func sizeBits(size uint8) uint16 {
 
 // loadsX reports whether one instruction loads v into the index register.
 func (e *emitter) loadsX(v valID) bool {
-	switch e.g.vals[v].op {
+	switch e.g.vals.at(v).op {
 	case valConst, valLen, valMsh, valMem:
 		return true
 	}
@@ -312,7 +313,7 @@ func (e *emitter) usesX(v valID) bool {
 	if v == e.st.a || v == e.st.a2 || v == e.st.x {
 		return false
 	}
-	switch n := &e.g.vals[v]; n.op {
+	switch n := e.g.vals.at(v); n.op {
 	case valInd:
 		return n.a != e.st.x
 	case valMsh:
@@ -320,7 +321,7 @@ func (e *emitter) usesX(v valID) bool {
 	case valNeg:
 		return e.usesX(n.a)
 	case valAlu:
-		if e.g.vals[n.b].op == valConst {
+		if e.g.vals.at(n.b).op == valConst {
 			return e.usesX(n.a)
 		}
 		return n.b != e.st.x || e.usesX(n.a)
@@ -338,7 +339,7 @@ func (e *emitter) loadA(v valID) {
 		e.setA(v)
 		return
 	}
-	n := e.g.vals[v]
+	n := *e.g.vals.at(v)
 	switch n.op {
 	case valConst:
 		e.op(0x00, n.k)
@@ -358,9 +359,9 @@ func (e *emitter) loadA(v valID) {
 		e.loadA(n.a)
 		e.op(0x84, 0)
 	case valAlu:
-		if e.g.vals[n.b].op == valConst {
+		if e.g.vals.at(n.b).op == valConst {
 			e.loadA(n.a)
-			e.op(0x04|uint16(n.alu), e.g.vals[n.b].k)
+			e.op(0x04|uint16(n.alu), e.g.vals.at(n.b).k)
 			break
 		}
 		e.pair(n.a, n.b, commutes(n.alu))
@@ -377,7 +378,7 @@ func (e *emitter) loadX(v valID) {
 	case v == e.st.a || v == e.st.a2:
 		e.op(0x07, 0) // tax
 	case e.loadsX(v):
-		n := &e.g.vals[v]
+		n := e.g.vals.at(v)
 		switch n.op {
 		case valConst:
 			e.op(0x01, n.k)

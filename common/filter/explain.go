@@ -17,7 +17,7 @@ func (f *Filter) Explain(ctx context.Context) string {
 	if f.node == nil {
 		return plain()
 	}
-	c := &compiler{ctx: ctx, expr: f.expr, opts: &f.opts, notes: make(map[valID]string)}
+	c := compiler{ctx: ctx, expr: f.expr, opts: &f.opts, notes: make(map[valID]string)}
 	c.owned = true
 	code, err := c.compile(f.node, f.opts.snapLen())
 	if err != nil || len(code) != len(f.program) {
@@ -33,7 +33,7 @@ func (f *Filter) Explain(ctx context.Context) string {
 				b.WriteByte(' ')
 			}
 			b.WriteString(" ; ")
-			b.WriteString(c.describe(&c.nodes[id]))
+			b.WriteString(c.describe(c.nodes.at(id)))
 		} else if in.Op == 0x06 {
 			for n := len(line); n < 48; n++ {
 				b.WriteByte(' ')
@@ -74,7 +74,7 @@ func (c *compiler) describe(n *node) string {
 			if p := protoName(n.k); p != "" {
 				right += ", " + p
 			}
-		} else if strings.HasSuffix(name, " address") && c.vals[n.a].size == 4 {
+		} else if strings.HasSuffix(name, " address") && c.vals.at(n.a).size == 4 {
 			right = addr4(n.k).String()
 		}
 	}
@@ -94,7 +94,7 @@ func (c *compiler) describeVal(v valID) string {
 	if name := c.notes[v]; name != "" {
 		return name
 	}
-	x := &c.vals[v]
+	x := c.vals.at(v)
 	bytes := "byte"
 	if x.size > 1 {
 		bytes = strconv.Itoa(int(x.size)) + " bytes at"

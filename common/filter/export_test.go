@@ -7,7 +7,7 @@ func (v *VM) Steps(data []byte, wireLen int) uint32 { return v.steps(data, wireL
 // the other one, whatever its length.
 func (v *VM) Leaves() bool {
 	seen := make(map[*test]bool)
-	todo := []*test{v.first}
+	todo := []*test{v.first.Load()}
 	for len(todo) > 0 {
 		t := todo[len(todo)-1]
 		todo = todo[:len(todo)-1]

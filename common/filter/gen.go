@@ -70,6 +70,7 @@ const (
 // compiler makes the condition of an expression.
 type compiler struct {
 	conds
+	makers []maker
 	linkState
 	ctx  context.Context
 	expr string
@@ -129,7 +130,7 @@ func (c *compiler) newReg(n Node) int {
 
 func (c *compiler) loadAt(o offset, size uint8, extra uint32) valID {
 	if o.base != 0 {
-		c.used |= c.vals[o.base].regs
+		c.used |= c.vals.at(o.base).regs
 	}
 	return c.load(size, o.base, o.k+extra)
 }
@@ -167,7 +168,7 @@ func (c *compiler) ip4Len() valID {
 	if c.payload.base == 0 {
 		return c.val(val{op: valMsh, k: k})
 	}
-	c.used |= c.vals[c.payload.base].regs
+	c.used |= c.vals.at(c.payload.base).regs
 	v := c.alu(aluLsh, c.alu(aluAnd, c.load(1, c.payload.base, k), c.constant(15)), c.constant(2))
 	return c.alu(aluAdd, v, c.payload.base)
 }
@@ -221,7 +222,8 @@ func (c *compiler) gen(n Node) condID {
 // genLogic makes a chain of one operator. Alternatives that look for different
 // addresses or ports in one place become one search.
 func (c *compiler) genLogic(n *Logic) condID {
-	var chain []Node
+	var room [8]Node
+	chain := room[:0]
 	var flatten func(x Node)
 	flatten = func(x Node) {
 		if l, ok := x.(*Logic); ok && l.Or == n.Or {
@@ -471,21 +473,17 @@ func (c *compiler) genHosts4(m *Match, s *matchSet) condID {
 			set[i].hi = set[i].lo
 		}
 	}
-	masked := func(v valID) valID { return c.alu(aluAnd, v, c.constant(mask)) }
-	place := func(typ uint32, srcOff, dstOff uint32) (t condID, src, dst func() valID) {
-		t = c.linkType(m, typ)
-		return t, func() valID { return masked(c.loadPayload(4, srcOff)) }, func() valID { return masked(c.loadPayload(4, dstOff)) }
-	}
 	type proto struct {
 		typ      condID
-		src, dst func() valID
+		src, dst uint32 // offsets of the addresses
 	}
 	var protos []proto
-	add := func(typ uint32, srcOff, dstOff uint32) {
-		if t, src, dst := place(typ, srcOff, dstOff); t != condFalse {
+	add := func(typ, src, dst uint32) {
+		if t := c.linkType(m, typ); t != condFalse {
 			protos = append(protos, proto{t, src, dst})
 		}
 	}
+	at := func(off uint32) valID { return c.alu(aluAnd, c.loadPayload(4, off), c.constant(mask)) }
 	switch m.Proto {
 	case ProtoNone:
 		add(etherIP, 12, 16)
@@ -504,30 +502,31 @@ func (c *compiler) genHosts4(m *Match, s *matchSet) condID {
 	if len(set) <= sharedSearch || len(protos) < 2 {
 		out := condFalse
 		for _, p := range protos {
-			out = c.or(out, c.and(p.typ, c.either(dir, p.src, p.dst, set, hasRanges(s.v4))))
+			src, dst := func() valID { return at(p.src) }, func() valID { return at(p.dst) }
+			out = c.or(out, c.and(p.typ, c.either(dir, src, dst, set, hasRanges(s.v4))))
 		}
 		return out
 	}
 	// Each protocol stores its address in the same register and goes to the
 	// same search.
 	keep := func(r int, v valID) condID { return c.add(cond{kind: condStore, k: uint32(r), a: v}) }
-	search := func(get func(p proto) valID, set []span32) condID {
+	search := func(off func(p proto) uint32) condID {
 		r := c.newReg(m)
 		out := condFalse
 		for _, p := range protos {
-			out = c.or(out, c.and(p.typ, keep(r, get(p))))
+			out = c.or(out, c.and(p.typ, keep(r, at(off(p)))))
 		}
 		return c.and(out, c.in(c.mem(r), normal(set)))
 	}
-	src := func(p proto) valID { return p.src() }
-	dst := func(p proto) valID { return p.dst() }
+	src := func(p proto) uint32 { return p.src }
+	dst := func(p proto) uint32 { return p.dst }
 	switch dir {
 	case DirSrc:
-		return search(src, set)
+		return search(src)
 	case DirDst:
-		return search(dst, set)
+		return search(dst)
 	}
-	return c.or(search(src, set), search(dst, set))
+	return c.or(search(src), search(dst))
 }
 
 // words6 returns an IPv6 address as four words.
@@ -587,7 +586,13 @@ func (c *compiler) inTuples(vals []valID, tuples [][]uint32) condID {
 	}
 	tuples = slices.Clone(tuples)
 	slices.SortFunc(tuples, slices.Compare)
-	return c.made(func(t, f nodeID) nodeID { return c.searchTuples(vals, tuples, t, f) })
+	return c.made(&tupleSearch{vals, tuples})
+}
+
+// tupleSearch makes the nodes of [compiler.inTuples].
+type tupleSearch struct {
+	vals   []valID
+	tuples [][]uint32 // sorted
 }
 
 // searchTuples searches by the first value, and in what is left by the next.
@@ -942,7 +947,7 @@ func (c *compiler) prevCheck() condID {
 	}
 	if c.encap {
 		// Without an inner Ethernet header its two ends are one place.
-		c.used |= c.vals[c.hdr.base].regs | c.vals[c.payload.base].regs
+		c.used |= c.vals.at(c.hdr.base).regs | c.vals.at(c.payload.base).regs
 		return c.not(c.add(cond{kind: condTestX, op: jmpJEQ, a: c.hdr.base, x: c.payload.base}))
 	}
 	if c.prev == link.TypeSunATM && c.link == link.TypeEthernet {
@@ -1595,35 +1600,45 @@ func (c *compiler) genProtoChain(n Node, v uint32, proto Proto) condID {
 		start = c.ip4Len()
 	}
 	regs := [2]int{c.newReg(n), c.newReg(n)}
-	at := c.payload.k + c.nl
-	chain := func(t, f nodeID) nodeID {
-		// From the last header to the first. In register regs[i%2] is where
-		// header i begins; its protocol is in the header before it.
-		next := f
-		for i := chainSteps - 1; i >= 0; i-- {
-			here := c.mem(regs[i%2])
-			kind := first
-			if i > 0 {
-				kind = c.load(1, c.mem(regs[(i+1)%2]), at)
-			}
-			skip := func(extra, unit uint32) nodeID {
-				length := c.alu(aluMul, c.alu(aluAdd, c.load(1, here, at+1), c.constant(extra)), c.constant(unit))
-				return c.store(regs[(i+1)%2], c.alu(aluAdd, length, here), next)
-			}
-			if i == chainSteps-1 {
-				next = c.test(jmpJEQ, kind, v, t, f)
-				continue
-			}
-			step := c.test(jmpJEQ, kind, ipAH, skip(2, 4), f)
-			if six {
-				header := skip(1, 8)
-				for _, k := range []uint32{ipFragment, ipRouting, ipDstOpts, ipHopOpts} {
-					step = c.test(jmpJEQ, kind, k, header, step)
-				}
-			}
-			next = c.test(jmpJEQ, kind, v, t, c.test(jmpJEQ, kind, ipNoNext, f, step))
-		}
-		return c.store(regs[0], start, next)
-	}
+	chain := &headerChain{regs: regs, first: first, start: start, at: c.payload.k + c.nl, proto: v, six: six}
 	return c.and(c.linkType(n, typ), c.made(chain))
+}
+
+// headerChain makes the nodes of [compiler.genProtoChain].
+type headerChain struct {
+	regs  [2]int // in regs[i%2] is where header i begins; its protocol is in the header before it
+	first valID  // the first header's protocol
+	start valID  // and where it begins
+	at    uint32 // what is added to these places
+	proto uint32 // what is looked for
+	six   bool   // in IPv6
+}
+
+// followChain makes the nodes from the last header to the first.
+func (c *compiler) followChain(m *headerChain, t, f nodeID) nodeID {
+	next := f
+	for i := chainSteps - 1; i >= 0; i-- {
+		here, after := c.mem(m.regs[i%2]), m.regs[(i+1)%2]
+		kind := m.first
+		if i > 0 {
+			kind = c.load(1, c.mem(after), m.at)
+		}
+		skip := func(extra, unit uint32) nodeID {
+			length := c.alu(aluMul, c.alu(aluAdd, c.load(1, here, m.at+1), c.constant(extra)), c.constant(unit))
+			return c.store(after, c.alu(aluAdd, length, here), next)
+		}
+		if i == chainSteps-1 {
+			next = c.test(jmpJEQ, kind, m.proto, t, f)
+			continue
+		}
+		step := c.test(jmpJEQ, kind, ipAH, skip(2, 4), f)
+		if m.six {
+			header := skip(1, 8)
+			for _, k := range []uint32{ipFragment, ipRouting, ipDstOpts, ipHopOpts} {
+				step = c.test(jmpJEQ, kind, k, header, step)
+			}
+		}
+		next = c.test(jmpJEQ, kind, m.proto, t, c.test(jmpJEQ, kind, ipNoNext, f, step))
+	}
+	return c.store(m.regs[0], m.start, next)
 }

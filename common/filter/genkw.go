@@ -364,7 +364,7 @@ func (c *compiler) ip6End() valID {
 	if c.payload.base == 0 {
 		return c.constant(ip6HeaderLen)
 	}
-	c.used |= c.vals[c.payload.base].regs
+	c.used |= c.vals.at(c.payload.base).regs
 	return c.alu(aluAdd, c.payload.base, c.constant(ip6HeaderLen))
 }
 
@@ -794,7 +794,7 @@ func (c *compiler) index(a *Index) (v valID, need condID, regs int) {
 		return fail(ErrMeaning, quote(a.Proto.String())+" has no bytes that could be taken by an index")
 	}
 	if place.base != 0 {
-		c.used |= c.vals[place.base].regs
+		c.used |= c.vals.at(place.base).regs
 		off = c.alu(aluAdd, place.base, off)
 	}
 	v = c.load(uint8(a.Size), off, place.k)

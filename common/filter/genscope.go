@@ -75,7 +75,7 @@ func (c *compiler) place(o offset) valID {
 	if o.base == 0 {
 		return c.constant(o.k - c.origin)
 	}
-	c.used |= c.vals[o.base].regs
+	c.used |= c.vals.at(o.base).regs
 	return c.plus(o.base, o.k-c.origin)
 }
 
@@ -99,18 +99,27 @@ func (c *compiler) openScope(n Node) condID {
 	s.proto, s.tran = c.newReg(n), c.newReg(n)
 	c.scope = s
 	state := c.linkState
-	return c.made(func(t, _ nodeID) nodeID {
-		outer := c.linkState
-		c.linkState = state
-		if s.transport {
-			t = c.findTransport(t)
-		}
-		if tags && c.used&(1<<s.skip) != 0 {
-			t = c.skipTags(t)
-		}
-		c.linkState = outer
-		return t
-	})
+	return c.made(&scopeStart{state, tags})
+}
+
+// scopeStart makes the nodes of [compiler.openScope].
+type scopeStart struct {
+	state linkState // where the headers are
+	tags  bool      // there may be VLAN tags
+}
+
+// findHeaders makes the nodes that find what the tests in a scope ask for.
+func (c *compiler) findHeaders(m *scopeStart, t nodeID) nodeID {
+	outer := c.linkState
+	c.linkState = m.state
+	if c.scope.transport {
+		t = c.findTransport(t)
+	}
+	if m.tags && c.used&(1<<c.scope.skip) != 0 {
+		t = c.skipTags(t)
+	}
+	c.linkState = outer
+	return t
 }
 
 // together reports whether an EtherType is right before the payload, as that of
@@ -151,13 +160,13 @@ func (c *compiler) skipTags(next nodeID) nodeID {
 	s := c.scope
 	base := c.constant(0)
 	if b := c.rawPayload.base; b != 0 {
-		c.used |= c.vals[b].regs
+		c.used |= c.vals.at(b).regs
 		base = b
 	}
 	found := func(n uint32) nodeID {
 		to := next
 		if s.typ != 0 {
-			to = c.store(int(c.vals[s.typ].k), c.tagType(n), to)
+			to = c.store(int(c.vals.at(s.typ).k), c.tagType(n), to)
 		}
 		return c.store(s.skip, c.plus(base, 4*n), to)
 	}
@@ -265,13 +274,24 @@ func (c *compiler) scopedProto6(n Node, v uint32) condID {
 	c.regs = regs
 	state := c.linkState
 	c.loadPayload(1, 6) // note that the payload is asked for
-	return c.and(typ, c.made(func(t, f nodeID) nodeID {
-		outer := c.linkState
-		c.linkState = state
-		to := c.walk6(proto, tran, int(v), t, f)
-		c.linkState = outer
-		return to
-	}))
+	return c.and(typ, c.made(&extensionSearch{state, proto, tran, int(v)}))
+}
+
+// extensionSearch makes the nodes of [compiler.scopedProto6] for a header that is
+// skipped otherwise.
+type extensionSearch struct {
+	state       linkState // where the headers are
+	proto, tran int       // registers
+	stop        int
+}
+
+// searchExtensions makes the nodes that find an extension header.
+func (c *compiler) searchExtensions(m *extensionSearch, t, f nodeID) nodeID {
+	outer := c.linkState
+	c.linkState = m.state
+	to := c.walk6(m.proto, m.tran, m.stop, t, f)
+	c.linkState = outer
+	return to
 }
 
 // inRanges is the condition that bits of a value, shifted to the right, are in a
@@ -342,10 +362,7 @@ func (c *compiler) scopedVLAN(k *Keyword, ids bool) condID {
 			c.typ.base = c.mem(reg)
 		} else {
 			r := c.newReg(k)
-			typ1 := c.tagType(1)
-			x = c.and(x, c.made(func(t, _ nodeID) nodeID {
-				return c.test(jmpJEQ, c.mem(reg), 0, c.store(r, typ, t), c.store(r, typ1, t))
-			}))
+			x = c.and(x, c.made(&typeChoice{reg: reg, to: r, zero: typ, other: c.tagType(1)}))
 			c.rawType = c.mem(r)
 		}
 		return c.and(x, c.openScope(k))
@@ -354,6 +371,13 @@ func (c *compiler) scopedVLAN(k *Keyword, ids bool) condID {
 	c.typ = offset{base: c.rawPayload.base, k: c.rawPayload.k + 2, known: true}
 	c.payload = offset{base: c.rawPayload.base, k: c.rawPayload.k + 4, known: true}
 	return c.and(x, c.openScope(k))
+}
+
+// typeChoice makes the nodes that store one of two values in a register, by
+// whether another register is zero.
+type typeChoice struct {
+	reg, to     int
+	zero, other valID
 }
 
 // UDP ports of tunnels, from IANA's Service Name and Transport Protocol Port
@@ -384,88 +408,7 @@ func (c *compiler) tunnel(n Node, k *Keyword, ids bool) condID {
 	// Where the packet's Ethernet header is, or 0 if it has none, its EtherType
 	// and its payload.
 	hdr, typ, payload := c.newReg(n), c.newReg(n), c.newReg(n)
-	proto, tran := c.mem(c.scope.proto), c.mem(c.scope.tran)
-	any := k == nil
-	x := c.made(func(t, f nodeID) nodeID {
-		load := func(size uint8, off uint32) valID { return c.load(size, tran, c.origin+off) }
-		here := c.mem(payload)
-
-		ethernet := t
-		h := c.mem(hdr)
-		for i := range uint32(maxTags + 1) {
-			tags := maxTags - i
-			v := c.load(2, h, c.origin+12+4*tags)
-			found := c.store(typ, v, c.store(payload, c.plus(h, 14+4*tags), t))
-			if i == 0 {
-				ethernet = found
-			} else {
-				ethernet = c.isTag(v, ethernet, found)
-			}
-		}
-		bare := c.store(hdr, c.constant(0), t)
-		// A packet whose EtherType is in its register already.
-		packet := c.test(jmpJEQ, c.mem(typ), etherTEB, c.store(hdr, here, ethernet), bare)
-		direct := func(v uint32) nodeID {
-			return c.store(payload, tran, c.store(typ, c.constant(v), bare))
-		}
-		vni := func(next nodeID) nodeID {
-			if !ids {
-				return next
-			}
-			return c.lower(c.inRanges(load(4, 12), 0xffffff00, 8, k), next, f)
-		}
-
-		// RFC 7348.
-		vxlan := c.test(jmpJSET, load(1, 8), 0x08, vni(c.store(hdr, c.plus(tran, 16), ethernet)), f)
-		// RFC 8926.
-		options := c.alu(aluLsh, c.alu(aluAnd, load(1, 8), c.constant(0x3f)), c.constant(2))
-		geneve := c.store(payload, c.plus(c.alu(aluAdd, options, tran), 16), c.store(typ, load(2, 10), packet))
-		geneve = c.test(jmpJSET, load(1, 8), 0xc0, f, vni(geneve))
-		port := load(2, 2)
-		switch {
-		case any:
-		case k.Name == "vxlan":
-			return c.test(jmpJEQ, proto, ipUDP, c.test(jmpJEQ, port, portVXLAN, vxlan, f), f)
-		default:
-			return c.test(jmpJEQ, proto, ipUDP, c.test(jmpJEQ, port, portGeneve, geneve, f), f)
-		}
-
-		// 3GPP TS 29.281, section 5: version 1, a G-PDU, and perhaps four more
-		// bytes and extension headers. What it carries says its first byte.
-		version := c.alu(aluAnd, c.load(1, here, c.origin), c.constant(0xf0))
-		ip := c.test(jmpJEQ, version, 0x40, c.store(typ, c.constant(etherIP), bare),
-			c.test(jmpJEQ, version, 0x60, c.store(typ, c.constant(etherIPv6), bare), f))
-		extensions := f
-		for i := range maxGTPExtensions + 1 {
-			more := f
-			if i > 0 {
-				more = c.store(payload, c.alu(aluAdd, c.alu(aluLsh, c.load(1, here, c.origin), c.constant(2)), here), extensions)
-			}
-			extensions = c.test(jmpJEQ, c.load(1, c.alu(aluSub, here, c.constant(1)), c.origin), 0, ip, more)
-		}
-		gtp := c.test(jmpJSET, load(1, 8), 0x07,
-			c.store(payload, c.plus(tran, 20), c.test(jmpJSET, load(1, 8), 0x04, extensions, ip)),
-			c.store(payload, c.plus(tran, 16), ip))
-		gtp = c.test(jmpJEQ, c.alu(aluAnd, load(1, 8), c.constant(0xf0)), 0x30, c.test(jmpJEQ, load(1, 9), 255, gtp, f), f)
-
-		// RFC 2784 and RFC 2890: four bytes each for a checksum, a key and a
-		// sequence number.
-		flags := load(2, 0)
-		option := func(shift uint32) valID {
-			return c.alu(aluAnd, c.alu(aluRsh, flags, c.constant(shift)), c.constant(4))
-		}
-		length := c.alu(aluAdd, c.alu(aluAdd, option(13), option(11)), option(10))
-		gre := c.store(payload, c.plus(c.alu(aluAdd, length, tran), 4), c.store(typ, load(2, 2), packet))
-		gre = c.test(jmpJSET, flags, 0x4007, f, gre)
-
-		udp := c.test(jmpJEQ, port, portVXLAN, vxlan, c.test(jmpJEQ, port, portGeneve, geneve, c.test(jmpJEQ, port, portGTPU, gtp, f)))
-		to := c.test(jmpJEQ, proto, ipEthernet, c.store(hdr, tran, ethernet), f) // RFC 8986
-		to = c.test(jmpJEQ, proto, ipMPLS, direct(etherMPLS), to)                // RFC 4023
-		to = c.test(jmpJEQ, proto, ipIPv6, direct(etherIPv6), to)                // RFC 2473, RFC 4213
-		to = c.test(jmpJEQ, proto, ipIPv4, direct(etherIP), to)                  // RFC 2003
-		to = c.test(jmpJEQ, proto, ipGRE, gre, to)
-		return c.test(jmpJEQ, proto, ipUDP, udp, to)
-	})
+	x := c.made(&tunnelSearch{proto: c.mem(c.scope.proto), tran: c.mem(c.scope.tran), hdr: hdr, typ: typ, payload: payload, keyword: k, ids: ids})
 	c.push(link.TypeEthernet, c.at(hdr))
 	c.rawTyp, c.rawPayload = c.at(hdr), c.at(hdr)
 	c.rawTyp.k += 12
@@ -477,4 +420,96 @@ func (c *compiler) tunnel(n Node, k *Keyword, ids bool) condID {
 	c.labels, c.vlans = 0, 0
 	c.encap = true
 	return c.and(x, c.openScope(n))
+}
+
+// tunnelSearch makes the nodes of [compiler.tunnel].
+type tunnelSearch struct {
+	proto, tran       valID // the transport protocol, and where its header is
+	hdr, typ, payload int   // registers for what is found
+	keyword           *Keyword
+	ids               bool // the keyword has numbers
+}
+
+// searchTunnel makes the nodes that find a packet in a tunnel.
+func (c *compiler) searchTunnel(m *tunnelSearch, t, f nodeID) nodeID {
+	proto, tran, k := m.proto, m.tran, m.keyword
+	hdr, typ, payload := m.hdr, m.typ, m.payload
+	load := func(size uint8, off uint32) valID { return c.load(size, tran, c.origin+off) }
+	here := c.mem(payload)
+
+	ethernet := t
+	h := c.mem(hdr)
+	for i := range uint32(maxTags + 1) {
+		tags := maxTags - i
+		v := c.load(2, h, c.origin+12+4*tags)
+		found := c.store(typ, v, c.store(payload, c.plus(h, 14+4*tags), t))
+		if i == 0 {
+			ethernet = found
+		} else {
+			ethernet = c.isTag(v, ethernet, found)
+		}
+	}
+	bare := c.store(hdr, c.constant(0), t)
+	// A packet whose EtherType is in its register already.
+	packet := c.test(jmpJEQ, c.mem(typ), etherTEB, c.store(hdr, here, ethernet), bare)
+	direct := func(v uint32) nodeID {
+		return c.store(payload, tran, c.store(typ, c.constant(v), bare))
+	}
+	vni := func(next nodeID) nodeID {
+		if !m.ids {
+			return next
+		}
+		return c.lower(c.inRanges(load(4, 12), 0xffffff00, 8, k), next, f)
+	}
+
+	// RFC 7348.
+	vxlan := c.test(jmpJSET, load(1, 8), 0x08, vni(c.store(hdr, c.plus(tran, 16), ethernet)), f)
+	// RFC 8926.
+	options := c.alu(aluLsh, c.alu(aluAnd, load(1, 8), c.constant(0x3f)), c.constant(2))
+	geneve := c.store(payload, c.plus(c.alu(aluAdd, options, tran), 16), c.store(typ, load(2, 10), packet))
+	geneve = c.test(jmpJSET, load(1, 8), 0xc0, f, vni(geneve))
+	port := load(2, 2)
+	switch {
+	case k == nil:
+	case k.Name == "vxlan":
+		return c.test(jmpJEQ, proto, ipUDP, c.test(jmpJEQ, port, portVXLAN, vxlan, f), f)
+	default:
+		return c.test(jmpJEQ, proto, ipUDP, c.test(jmpJEQ, port, portGeneve, geneve, f), f)
+	}
+
+	// 3GPP TS 29.281, section 5: version 1, a G-PDU, and perhaps four more
+	// bytes and extension headers. What it carries says its first byte.
+	version := c.alu(aluAnd, c.load(1, here, c.origin), c.constant(0xf0))
+	ip := c.test(jmpJEQ, version, 0x40, c.store(typ, c.constant(etherIP), bare),
+		c.test(jmpJEQ, version, 0x60, c.store(typ, c.constant(etherIPv6), bare), f))
+	extensions := f
+	for i := range maxGTPExtensions + 1 {
+		more := f
+		if i > 0 {
+			more = c.store(payload, c.alu(aluAdd, c.alu(aluLsh, c.load(1, here, c.origin), c.constant(2)), here), extensions)
+		}
+		extensions = c.test(jmpJEQ, c.load(1, c.alu(aluSub, here, c.constant(1)), c.origin), 0, ip, more)
+	}
+	gtp := c.test(jmpJSET, load(1, 8), 0x07,
+		c.store(payload, c.plus(tran, 20), c.test(jmpJSET, load(1, 8), 0x04, extensions, ip)),
+		c.store(payload, c.plus(tran, 16), ip))
+	gtp = c.test(jmpJEQ, c.alu(aluAnd, load(1, 8), c.constant(0xf0)), 0x30, c.test(jmpJEQ, load(1, 9), 255, gtp, f), f)
+
+	// RFC 2784 and RFC 2890: four bytes each for a checksum, a key and a
+	// sequence number.
+	flags := load(2, 0)
+	option := func(shift uint32) valID {
+		return c.alu(aluAnd, c.alu(aluRsh, flags, c.constant(shift)), c.constant(4))
+	}
+	length := c.alu(aluAdd, c.alu(aluAdd, option(13), option(11)), option(10))
+	gre := c.store(payload, c.plus(c.alu(aluAdd, length, tran), 4), c.store(typ, load(2, 2), packet))
+	gre = c.test(jmpJSET, flags, 0x4007, f, gre)
+
+	udp := c.test(jmpJEQ, port, portVXLAN, vxlan, c.test(jmpJEQ, port, portGeneve, geneve, c.test(jmpJEQ, port, portGTPU, gtp, f)))
+	to := c.test(jmpJEQ, proto, ipEthernet, c.store(hdr, tran, ethernet), f) // RFC 8986
+	to = c.test(jmpJEQ, proto, ipMPLS, direct(etherMPLS), to)                // RFC 4023
+	to = c.test(jmpJEQ, proto, ipIPv6, direct(etherIPv6), to)                // RFC 2473, RFC 4213
+	to = c.test(jmpJEQ, proto, ipIPv4, direct(etherIP), to)                  // RFC 2003
+	to = c.test(jmpJEQ, proto, ipGRE, gre, to)
+	return c.test(jmpJEQ, proto, ipUDP, udp, to)
 }

@@ -12,7 +12,7 @@ type tokenKind uint8
 const (
 	tokEOF     tokenKind = iota
 	tokKeyword           // word holds the canonical spelling
-	tokNum               // num holds the value
+	tokNum               // a number
 	tokName              // a name: host, service, protocol, interface
 	tokIPv4              // two to four dotted numbers
 	tokIPv6              // an IPv6 address
@@ -24,9 +24,9 @@ const (
 // token is one word of an expression.
 type token struct {
 	kind  tokenKind
-	start int // byte offset of the first character
-	end   int // byte offset after the last character
-	num   uint32
+	num   uint32 // of tokNum its value; of '(' the number of the token that is its ')'
+	start int    // byte offset of the first character
+	end   int    // byte offset after the last character
 	word  string // the canonical keyword or operator; the name without its backslash
 }
 
@@ -185,21 +185,21 @@ func isNameByte(c byte) bool {
 // lex splits an expression into tokens. At every place the longest word wins,
 // and of words of one length the first of: keyword, Ethernet address, number,
 // IPv4 address, IPv6 address, constant, name. So "80and" is a name, and twelve
-// hexadecimal digits are an Ethernet address.
-func lex(expr string) ([]token, error) {
-	tokens := make([]token, 0, 2+len(expr)/4)
+// hexadecimal digits are an Ethernet address. The last token is of kind tokEOF.
+func lex(expr string, tokens *table[int, token]) error {
 	for i := 0; ; {
 		for i < len(expr) && (expr[i] == ' ' || expr[i] == '\t' || expr[i] == '\n' || expr[i] == '\r') {
 			i++
 		}
 		if i >= len(expr) {
-			return append(tokens, token{kind: tokEOF, start: len(expr), end: len(expr)}), nil
+			tokens.add(token{kind: tokEOF, start: len(expr), end: len(expr)})
+			return nil
 		}
 		t, err := lexOne(expr, i)
 		if err != nil {
-			return nil, err
+			return err
 		}
-		tokens = append(tokens, t)
+		tokens.add(t)
 		i = t.end
 	}
 }

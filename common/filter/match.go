@@ -7,31 +7,16 @@ import (
 	"github.com/gopkts/gopkts/common/link"
 )
 
-// with returns the filter with what the expression was compiled to.
+// with returns the filter with what the expression was compiled to. The engine
+// is prepared for the first packet: many filters go to a kernel and never see
+// one.
 func (f *Filter) with(p Program) (*Filter, error) {
 	if err := p.Validate(); err != nil {
 		return nil, err
 	}
 	f.program = p
+	f.vm.init(p, VMOptions{Linux: f.opts.Target == TargetLinux})
 	return f, nil
-}
-
-// prepared returns the engine, which is made for the first packet: many filters
-// go to a kernel and never see one.
-func (f *Filter) prepared() *VM {
-	if vm := f.vm.Load(); vm != nil {
-		return vm
-	}
-	return f.prepare()
-}
-
-func (f *Filter) prepare() *VM {
-	vm := new(VM) // of the zero Filter, which rejects
-	if f.program != nil {
-		vm = newVM(f.program, VMOptions{Linux: f.opts.Target == TargetLinux})
-	}
-	f.vm.Store(vm) // or another of the same program, if several came at once
-	return vm
 }
 
 // Match reports whether the filter accepts a packet of the filter's link type.
@@ -42,15 +27,15 @@ func (f *Filter) prepare() *VM {
 // that are built or edited, have a method for it:
 // [github.com/gopkts/gopkts/pkts.Packet.Matches].
 //
-// Match allocates nothing.
+// Match allocates nothing, but for the first packet.
 func (f *Filter) Match(data []byte, wireLen int, info *link.Info) bool {
-	return f.prepared().RunInfo(data, wireLen, info) != 0
+	return f.vm.run(f.vm.first.Load(), data, wireLen, info) != 0
 }
 
 // MatchFrame is [Filter.Match] for a captured frame. A frame of another link
 // type than the filter's is not accepted.
 func (f *Filter) MatchFrame(frame *link.Frame) bool {
-	return frame.Link == f.opts.Link && f.prepared().RunFrame(frame) != 0
+	return frame.Link == f.opts.Link && f.vm.RunFrame(frame) != 0
 }
 
 // PerLink is an expression for frames of several link types, as a pcapng file
@@ -101,7 +86,7 @@ func (p *PerLink) Match(ctx context.Context, frame *link.Frame) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	return f.prepared().RunFrame(frame) != 0, nil
+	return f.vm.RunFrame(frame) != 0, nil
 }
 
 // Frames returns those of the frames that the expression accepts, and the errors

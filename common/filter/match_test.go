@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"testing"
 
 	"github.com/gopkts/gopkts/common/filter"
@@ -55,6 +56,28 @@ func TestMatch(t *testing.T) {
 	f := compile(t, "arp and greater 10", filter.Options{Link: link.TypeEthernet})
 	if n := testing.AllocsPerRun(100, func() { f.MatchFrame(&arp) }); n != 0 {
 		t.Errorf("MatchFrame allocates %v times, want 0", n)
+	}
+}
+
+// The engine is prepared for the first packet, which may come to several
+// goroutines at once.
+func TestMatchAtOnce(t *testing.T) {
+	packet := make([]byte, 60)
+	packet[12], packet[14], packet[17], packet[23], packet[37], packet[46] = 8, 0x45, 46, 6, 80, 0x50
+	expr := "tcp port 80 and (((ip[2:2] - ((ip[0]&0xf)<<2)) - ((tcp[12]&0xf0)>>2)) != 0)"
+	for range 20 {
+		f := compile(t, expr, filter.Options{Link: link.TypeEthernet})
+		var all sync.WaitGroup
+		for range 8 {
+			all.Go(func() {
+				for range 3 {
+					if !f.Match(packet, 60, nil) {
+						t.Errorf("%q does not match", expr)
+					}
+				}
+			})
+		}
+		all.Wait()
 	}
 }
 

@@ -11,9 +11,11 @@ import "slices"
 // known at its end. Skipping changes the chains, so it is done until nothing
 // changes any more.
 func (g *graph) optimize(root nodeID) nodeID {
+	var room [few]way
+	ways := room[:]
 	for range 24 {
-		var changed bool
-		if root, changed = g.thread(root); !changed {
+		ways = resize(ways, int(g.nodes.n))
+		if !g.thread(root, ways) {
 			break
 		}
 		root = g.rebuild(root)
@@ -33,23 +35,26 @@ type frame struct {
 }
 
 // order returns the nodes that root reaches, each before all it leads to. The
-// slice is valid until the next call.
-func (g *graph) order(root nodeID) []nodeID {
-	seen := g.names()
-	out := resize(g.list, len(g.nodes))[:0]
-	stack := append(g.stack[:0], frame{n: root})
-	seen[root] = 1
+// slice is in room, if that is enough.
+func (g *graph) order(root nodeID, room []nodeID) []nodeID {
+	var seenRoom [few]bool
+	seen := resize(seenRoom[:], int(g.nodes.n))
+	var stackRoom [few]frame
+	stack := append(stackRoom[:0], frame{n: root})
+	out := room[:0]
+	nodes := g.nodes.all()
+	seen[root] = true
 	for len(stack) > 0 {
 		top := &stack[len(stack)-1]
-		n := &g.nodes[top.n]
+		n := &nodes[top.n]
 		if n.kind != nodeRet && top.next < 2 {
 			to := n.t
 			if top.next == 1 {
 				to = n.f
 			}
 			top.next++
-			if seen[to] == 0 {
-				seen[to] = 1
+			if !seen[to] {
+				seen[to] = true
 				stack = append(stack, frame{n: to})
 			}
 			continue
@@ -58,7 +63,6 @@ func (g *graph) order(root nodeID) []nodeID {
 		stack = stack[:len(stack)-1]
 	}
 	slices.Reverse(out)
-	g.list, g.stack = out, stack
 	return out
 }
 
@@ -69,32 +73,41 @@ const maxFacts = 256
 // unseen is in place of an edge for a node that no path leads to.
 const unseen = -2
 
-// thread lets every edge skip the tests that it decides, and reports whether
-// one did.
-func (g *graph) thread(root nodeID) (nodeID, bool) {
-	// The last edge that every path to a node takes, and how many of them
-	// there are.
-	g.above = resize(g.above, len(g.nodes))
-	g.depth = resize(g.depth, len(g.nodes))
-	above, depth := g.above, g.depth
-	for i := range above {
-		above[i] = unseen
+// way is what is known of the paths to a node.
+type way struct {
+	above edge   // the last edge that all of them take
+	depth int32  // how many there are of such edges
+	kill  uint64 // the registers that are stored on some path from the end of above to the node
+	about uint64 // what the tests on the chain are about, see [graph.about]
+}
+
+// about is a set of one value, which some others share: what a test compares, or
+// what of it is masked. A test is decided only by tests about the same value.
+func (g *graph) about(n *node) uint64 {
+	about := n.a
+	if v := g.vals.at(about); v.op == valAlu && v.alu == aluAnd {
+		about = v.a
 	}
-	above[root], depth[root] = -1, 0
-	// The registers that are stored on some path from the end of a node's
-	// chain to the node: what was known of them before is not known any more.
-	g.kill = resize(g.kill, len(g.nodes))
-	clear(g.kill)
-	kill := g.kill
-	changed := false
+	return 1 << (about & 63)
+}
+
+// thread lets every edge skip the tests that it decides, and reports whether
+// one did. There are zeros in ways, one for each node.
+func (g *graph) thread(root nodeID, ways []way) (changed bool) {
+	nodes := g.nodes.all()
+	for i := range ways {
+		ways[i].above = unseen
+	}
+	ways[root].above = -1
 	arrive := func(e edge, to nodeID) {
-		from := nodeID(e >> 1)
-		if above[to] == unseen {
-			above[to], depth[to] = e, depth[from]+1
+		w := &ways[to]
+		depth := ways[e>>1].depth + 1
+		if w.above == unseen {
+			w.above, w.depth = e, depth
 			return
 		}
-		a, b := above[to], e
-		da, db := depth[to], depth[from]+1
+		a, b := w.above, e
+		da, db := w.depth, depth
 		for a != b {
 			up := &a
 			if da >= db {
@@ -104,18 +117,24 @@ func (g *graph) thread(root nodeID) (nodeID, bool) {
 				db--
 			}
 			n := *up >> 1
-			kill[to] |= kill[n]
-			if g.nodes[n].kind == nodeStore {
-				kill[to] |= 1 << g.nodes[n].k
+			w.kill |= ways[n].kill
+			if nodes[n].kind == nodeStore {
+				w.kill |= 1 << nodes[n].k
 			}
-			*up = above[n]
+			*up = ways[n].above
 		}
-		above[to], depth[to] = a, da
+		w.above, w.depth = a, da
 	}
 	for id := root; id > accept; id-- {
-		n := &g.nodes[id]
-		if above[id] == unseen {
+		n, w := &nodes[id], &ways[id]
+		if w.above == unseen {
 			continue
+		}
+		if w.above >= 0 {
+			w.about = ways[w.above>>1].about
+		}
+		if n.kind == nodeTest {
+			w.about |= g.about(n)
 		}
 		for side := range edge(2) {
 			e := 2*edge(id) + side
@@ -127,15 +146,19 @@ func (g *graph) thread(root nodeID) (nodeID, bool) {
 				to = n.f
 			}
 			next := to
-			for g.nodes[next].kind == nodeTest {
-				outcome, known := g.decide(next, e, above)
+			for {
+				test := &nodes[next]
+				if test.kind != nodeTest || w.about&g.about(test) == 0 {
+					break
+				}
+				outcome, known := g.decide(test, e, ways)
 				if !known {
 					break
 				}
 				if outcome {
-					next = g.nodes[next].t
+					next = test.t
 				} else {
-					next = g.nodes[next].f
+					next = test.f
 				}
 			}
 			if next != to {
@@ -152,19 +175,19 @@ func (g *graph) thread(root nodeID) (nodeID, bool) {
 			arrive(e, next)
 		}
 	}
-	return root, changed
+	return changed
 }
 
 // decide returns the outcome of a test at the end of a chain of edges.
-func (g *graph) decide(id nodeID, e edge, above []edge) (outcome, known bool) {
-	n := &g.nodes[id]
-	regs := g.vals[n.a].regs
+func (g *graph) decide(n *node, e edge, ways []way) (outcome, known bool) {
+	nodes := g.nodes.all()
+	regs := g.vals.at(n.a).regs
 	if n.x != 0 {
-		regs |= g.vals[n.x].regs
+		regs |= g.vals.at(n.x).regs
 	}
 	// A masked value is also known from what is masked.
 	base, mask := valID(0), uint32(0)
-	if v := &g.vals[n.a]; v.op == valAlu && v.alu == aluAnd {
+	if v := g.vals.at(n.a); v.op == valAlu && v.alu == aluAnd {
 		if c, ok := g.isConst(v.b); ok {
 			base, mask = v.a, c
 		}
@@ -173,10 +196,10 @@ func (g *graph) decide(id nodeID, e edge, above []edge) (outcome, known bool) {
 	ones, zeros := uint32(0), uint32(0) // bits known to be set and clear
 	killed := uint64(0)
 	for steps := 0; e >= 0 && steps < maxFacts && regs&killed == 0; steps++ {
-		f := &g.nodes[e>>1]
+		f, w := &nodes[e>>1], &ways[e>>1]
 		yes := e&1 == 0
-		killed |= g.kill[e>>1]
-		e = above[e>>1]
+		killed |= w.kill
+		e = w.above
 		if f.kind == nodeStore {
 			if regs&(1<<f.k) != 0 {
 				break
@@ -208,7 +231,7 @@ func (g *graph) decide(id nodeID, e edge, above []edge) (outcome, known bool) {
 				}
 				continue
 			}
-			if v := &g.vals[f.a]; f.op == jmpJEQ && yes && v.op == valAlu && v.alu == aluAnd {
+			if v := g.vals.at(f.a); f.op == jmpJEQ && yes && v.op == valAlu && v.alu == aluAnd {
 				if c, ok := g.isConst(v.b); ok {
 					switch {
 					case v.a == n.a: // n.a & c == f.k
@@ -331,13 +354,14 @@ func (g *graph) holds(n *node, v uint32) bool {
 }
 
 // reachable returns 1 for each node that root reaches, and the leaves' own
-// names for them.
-func (g *graph) reachable(root nodeID) []nodeID {
-	name := g.names()
+// names for them. The slice is in room, if that is enough.
+func (g *graph) reachable(root nodeID, room []nodeID) []nodeID {
+	nodes := g.nodes.all()
+	name := resize(room, len(nodes))
 	name[root] = 1
 	for id := root; id > accept; id-- {
 		if name[id] != 0 {
-			name[g.nodes[id].t], name[g.nodes[id].f] = 1, 1
+			name[nodes[id].t], name[nodes[id].f] = 1, 1
 		}
 	}
 	name[reject], name[accept] = reject, accept
@@ -346,13 +370,13 @@ func (g *graph) reachable(root nodeID) []nodeID {
 
 // rebuild makes the nodes that root reaches anew, so that equal nodes are one.
 func (g *graph) rebuild(root nodeID) nodeID {
-	name := g.reachable(root)
-	old := g.fresh()
-	for id := accept + 1; id <= root; id++ {
-		if name[id] == 0 {
+	var names [few]nodeID
+	name := g.reachable(root, names[:])
+	var nodes [few]node
+	for id, n := range g.fresh(nodes[:]) {
+		if nodeID(id) <= accept || name[id] == 0 {
 			continue
 		}
-		n := old[id]
 		n.t, n.f = name[n.t], name[n.f]
 		if n.kind == nodeTest && n.t == n.f {
 			to := n.t
@@ -371,53 +395,54 @@ func (g *graph) rebuild(root nodeID) nodeID {
 // its loads do, and a register that could be read before it is written begins
 // as zero. The kernel refuses a program that reads what it did not write.
 func (g *graph) finish(root nodeID) nodeID {
-	for i := range g.vals {
-		g.memory = g.memory || g.vals[i].op == valMem
+	for _, v := range g.vals.all() {
+		g.memory = g.memory || v.op == valMem
 	}
 	if !g.memory {
 		return root
 	}
-	order := g.order(root)
-	live := make([]uint64, len(g.nodes))
+	var room [few]nodeID
+	order := g.order(root, room[:])
+	live := make([]uint64, g.nodes.n)
 	for i := len(order) - 1; i >= 0; i-- {
 		id := order[i]
-		n := &g.nodes[id]
+		n := g.nodes.at(id)
 		switch n.kind {
 		case nodeTest:
-			live[id] = live[n.t] | live[n.f] | g.vals[n.a].regs
+			live[id] = live[n.t] | live[n.f] | g.vals.at(n.a).regs
 			if n.x != 0 {
-				live[id] |= g.vals[n.x].regs
+				live[id] |= g.vals.at(n.x).regs
 			}
 		case nodeTouch:
-			live[id] = live[n.t] | g.vals[n.a].regs
+			live[id] = live[n.t] | g.vals.at(n.a).regs
 		case nodeStore:
 			out := live[n.t]
 			if out&(1<<n.k) == 0 {
 				n.kind, n.k = nodeTouch, 0
-				live[id] = out | g.vals[n.a].regs
-				if !g.vals[n.a].load {
+				live[id] = out | g.vals.at(n.a).regs
+				if !g.vals.at(n.a).load {
 					live[id] = out
 				}
 				break
 			}
-			live[id] = out&^(1<<n.k) | g.vals[n.a].regs
+			live[id] = out&^(1<<n.k) | g.vals.at(n.a).regs
 		}
 	}
 	// Drop the touches of what needs no packet.
 	for _, id := range order {
-		n := &g.nodes[id]
+		n := g.nodes.at(id)
 		for n.kind != nodeRet && g.skippable(n.t) {
-			n.t = g.nodes[n.t].t
+			n.t = g.nodes.at(n.t).t
 			if n.kind != nodeTest {
 				n.f = n.t
 			}
 		}
 		for n.kind == nodeTest && g.skippable(n.f) {
-			n.f = g.nodes[n.f].t
+			n.f = g.nodes.at(n.f).t
 		}
 	}
 	for g.skippable(root) {
-		root = g.nodes[root].t
+		root = g.nodes.at(root).t
 	}
 	uninit := live[root]
 	root = g.rebuild(root)
@@ -432,14 +457,14 @@ func (g *graph) finish(root nodeID) nodeID {
 // writeAll stores a zero in every register that is read anywhere.
 func (g *graph) writeAll(root nodeID) nodeID {
 	regs := uint64(0)
-	for _, id := range g.order(root) {
-		n := &g.nodes[id]
+	for _, id := range g.order(root, nil) {
+		n := g.nodes.at(id)
 		if n.kind == nodeRet {
 			continue
 		}
-		regs |= g.vals[n.a].regs
+		regs |= g.vals.at(n.a).regs
 		if n.x != 0 {
-			regs |= g.vals[n.x].regs
+			regs |= g.vals.at(n.x).regs
 		}
 	}
 	for reg := range 64 {
@@ -451,6 +476,6 @@ func (g *graph) writeAll(root nodeID) nodeID {
 }
 
 func (g *graph) skippable(id nodeID) bool {
-	n := &g.nodes[id]
-	return n.kind == nodeTouch && !g.vals[n.a].load
+	n := g.nodes.at(id)
+	return n.kind == nodeTouch && !g.vals.at(n.a).load
 }

@@ -25,11 +25,10 @@ func parseDialect(expr string, d Dialect) (Node, error) {
 	if len(expr) > maxExprLen {
 		return nil, &Error{Expr: "", Msg: "expression longer than 1048576 bytes", Err: ErrTooLong}
 	}
-	tokens, err := lex(expr)
-	if err != nil {
+	p := parser{expr: expr, dialect: d}
+	if err := lex(expr, &p.tok); err != nil {
 		return nil, err
 	}
-	p := parser{expr: expr, tok: tokens, dialect: d}
 	if err := p.matchBrackets(); err != nil {
 		return nil, err
 	}
@@ -59,9 +58,8 @@ var noQuals = quals{}
 
 type parser struct {
 	expr  string
-	tok   []token
+	tok   table[int, token]
 	pos   int
-	close []int32 // for each '(' the index of its ')'
 	depth int
 
 	dialect Dialect
@@ -69,25 +67,21 @@ type parser struct {
 
 // matchBrackets pairs the parentheses.
 func (p *parser) matchBrackets() error {
-	var open []int
-	for i := range p.tok {
-		if p.tok[i].kind != tokOp {
-			continue
-		}
-		switch p.tok[i].word {
-		case "(":
-			if p.close == nil {
-				p.close = make([]int32, len(p.tok))
-			}
+	var room [few]int
+	open := room[:0]
+	for i := range p.tok.n {
+		t := p.tok.at(i)
+		switch {
+		case t.is("("):
 			open = append(open, i)
 			if len(open) > maxNesting {
 				return p.errorAt(i, "more than 500 parentheses within one another", "").sort(ErrTooLong)
 			}
-		case ")":
+		case t.is(")"):
 			if len(open) == 0 {
 				return p.errorAt(i, "')' without '('", "")
 			}
-			p.close[open[len(open)-1]] = int32(i)
+			p.tok.at(open[len(open)-1]).num = uint32(i)
 			open = open[:len(open)-1]
 		}
 	}
@@ -97,13 +91,13 @@ func (p *parser) matchBrackets() error {
 	return nil
 }
 
-func (p *parser) peek() *token { return &p.tok[p.pos] }
+// closing returns the number of the ')' of the '(' at i.
+func (p *parser) closing(i int) int { return int(p.tok.at(i).num) }
+
+func (p *parser) peek() *token { return p.tok.at(p.pos) }
 
 func (p *parser) at(i int) *token {
-	if i >= len(p.tok) {
-		return &p.tok[len(p.tok)-1]
-	}
-	return &p.tok[i]
+	return p.tok.at(min(i, p.tok.n-1))
 }
 
 func (t *token) is(word string) bool {
@@ -325,14 +319,14 @@ func (p *parser) parseTerm(q quals) (Node, quals, error) {
 		case "-":
 			return p.parseRelation()
 		case "(":
-			if p.isArithOp(int(p.close[p.pos]) + 1) {
+			if p.isArithOp(p.closing(p.pos) + 1) {
 				return p.parseRelation()
 			}
 			if err := p.enter(); err != nil {
 				return nil, noQuals, err
 			}
 			defer func() { p.depth-- }()
-			end := int(p.close[p.pos])
+			end := p.closing(p.pos)
 			p.pos++
 			if p.pos == end {
 				return nil, noQuals, p.errorAt(p.pos, "nothing between the parentheses", "an expression")
@@ -517,7 +511,7 @@ func (p *parser) parseID(q quals) (Node, error) {
 			}
 			return &Not{X: x, at: Span{t.start, x.Span().End}}, nil
 		}
-		end := int(p.close[p.pos-1])
+		end := p.closing(p.pos - 1)
 		x, err := p.parseID(q)
 		if err != nil {
 			return nil, err
@@ -767,7 +761,7 @@ func (p *parser) parseField(k *Keyword) error {
 	t := p.peek()
 	what := "a number, or numbers joined by 'or' in parentheses"
 	if t.is("(") {
-		end := int(p.close[p.pos])
+		end := p.closing(p.pos)
 		p.pos++
 		for {
 			v, err := p.plainNumber("a number")
@@ -958,7 +952,7 @@ func (p *parser) parseOperand() (Arith, error) {
 		}
 		return &Neg{X: x, at: Span{t.start, x.Span().End}}, nil
 	case t.is("("):
-		end := int(p.close[p.pos])
+		end := p.closing(p.pos)
 		p.pos++
 		x, err := p.parseArith(0, false)
 		if err != nil {

@@ -10,20 +10,20 @@ import "math/bits"
 // to the last load. Two registers that are needed at one place stay apart, and so
 // do a register that is stored and those that are needed then.
 func (g *graph) shareRegisters(root nodeID) (nodeID, []valID) {
-	order := g.order(root)
+	order := g.order(root, nil)
 	reads := func(n *node) uint64 {
-		regs := g.vals[n.a].regs
+		regs := g.vals.at(n.a).regs
 		if n.x != 0 {
-			regs |= g.vals[n.x].regs
+			regs |= g.vals.at(n.x).regs
 		}
 		return regs
 	}
-	live := make([]uint64, len(g.nodes))
+	live := make([]uint64, g.nodes.n)
 	var apart [64]uint64
 	all := uint64(0)
 	for i := len(order) - 1; i >= 0; i-- {
 		id := order[i]
-		n := &g.nodes[id]
+		n := g.nodes.at(id)
 		if n.kind == nodeRet {
 			continue
 		}
@@ -63,14 +63,14 @@ func (g *graph) shareRegisters(root nodeID) (nodeID, []valID) {
 
 // renameRegisters makes the nodes anew with other registers.
 func (g *graph) renameRegisters(root nodeID, to *[64]uint32) (nodeID, []valID) {
-	renamed := make([]valID, len(g.vals))
+	renamed := make([]valID, g.vals.n)
 	var rename func(v valID) valID
 	rename = func(v valID) valID {
-		if v == 0 || g.vals[v].regs == 0 {
+		if v == 0 || g.vals.at(v).regs == 0 {
 			return v
 		}
 		if renamed[v] == 0 {
-			x := g.vals[v]
+			x := *g.vals.at(v)
 			if x.op == valMem {
 				x.k = to[x.k]
 			}
@@ -79,13 +79,11 @@ func (g *graph) renameRegisters(root nodeID, to *[64]uint32) (nodeID, []valID) {
 		}
 		return renamed[v]
 	}
-	name := g.reachable(root)
-	old := g.fresh()
-	for id := accept + 1; id <= root; id++ {
-		if name[id] == 0 {
+	name := g.reachable(root, nil)
+	for id, n := range g.fresh(nil) {
+		if nodeID(id) <= accept || name[id] == 0 {
 			continue
 		}
-		n := old[id]
 		n.a, n.x = rename(n.a), rename(n.x)
 		n.t, n.f = name[n.t], name[n.f]
 		if n.kind == nodeStore {

@@ -72,7 +72,7 @@ type comparing struct {
 }
 
 // branchAlways is the kind of a branch that only goes to no.
-const branchAlways testKind = 8
+const branchAlways testKind = 16
 
 // place is where a branch goes: to a variant, and later to the branch that
 // stands there; below 0 to one of these, or a result.
@@ -120,10 +120,9 @@ type tracer struct {
 	results  []uint32
 }
 
-// trace makes the tests of the program.
-func (v *VM) trace() {
-	p := v.code
-	t := tracer{linux: v.linux, names: make(map[sum]int32), live: liveness(p), target: make([]bool, len(p)), at: make([]place, len(p))}
+// trace makes the tests of a program, and the sums that they are of.
+func (p Program) trace(linux bool) (first *test, sums []sum) {
+	t := tracer{linux: linux, names: make(map[sum]int32), live: liveness(p), target: make([]bool, len(p)), at: make([]place, len(p))}
 	t.sum(sum{}) // zero
 	for i, in := range p {
 		t.at[i] = toNext
@@ -141,7 +140,7 @@ func (v *VM) trace() {
 		}
 	}
 	t.join()
-	v.first, v.sums = t.tests(), t.sums
+	return t.tests(), t.sums
 }
 
 // follow follows the program from an instruction to where a jump or a return

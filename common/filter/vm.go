@@ -2,6 +2,8 @@ package filter
 
 import (
 	"slices"
+	"sync"
+	"sync/atomic"
 
 	"github.com/gopkts/gopkts/common/link"
 )
@@ -28,9 +30,9 @@ type VMOptions struct {
 	Budget int
 }
 
-// VM runs one program. It is immutable, so that any number of goroutines can
-// use it at once, and running it allocates nothing. The zero value rejects every
-// packet.
+// VM runs one program. It does not change, so that any number of goroutines can
+// use it at once, and running it allocates nothing. Do not copy one. The zero
+// value rejects every packet.
 //
 // A load that reaches behind the last byte of the packet rejects the packet,
 // and so does a division by zero.
@@ -39,8 +41,9 @@ type VM struct {
 	linux  bool
 	budget int
 	// What the direct engine has made of the program.
-	first *test
+	first atomic.Pointer[test]
 	sums  []sum
+	once  sync.Once // for both
 }
 
 // NewVM prepares a program for being run. It keeps no reference to it. The
@@ -49,17 +52,35 @@ func NewVM(p Program, o VMOptions) (*VM, error) {
 	if err := p.Validate(); err != nil {
 		return nil, err
 	}
-	return newVM(slices.Clone(p), o), nil
+	v := new(VM)
+	v.init(slices.Clone(p), o)
+	v.prepare()
+	return v, nil
 }
 
-// newVM prepares a valid program, and keeps it.
-func newVM(p Program, o VMOptions) *VM {
-	v := &VM{code: p, linux: o.Linux, budget: o.Budget}
+// unprepared is the first test of a program for which the direct engine has no
+// tests yet.
+var unprepared = test{kind: testPrepare}
+
+// init sets a valid program. The direct engine is prepared for it when it first
+// runs.
+func (v *VM) init(p Program, o VMOptions) {
+	v.code, v.linux, v.budget = p, o.Linux, o.Budget
 	if v.budget <= 0 {
 		v.budget = DefaultBudget
 	}
-	v.trace()
-	return v
+	v.first.Store(&unprepared)
+}
+
+// prepare makes the tests of the program, if they are not there, and returns the
+// first.
+func (v *VM) prepare() *test {
+	v.once.Do(func() {
+		first, sums := v.code.trace(v.linux)
+		v.sums = sums
+		v.first.Store(first)
+	})
+	return v.first.Load()
 }
 
 // Run returns what the program returns for a packet: how many of its bytes to
@@ -70,7 +91,7 @@ func newVM(p Program, o VMOptions) *VM {
 // What the program asks about the packet besides, SKF_AD_OFF of
 // linux/filter.h, is not known, and rejects the packet; see [VM.RunFrame].
 func (v *VM) Run(data []byte, wireLen int) uint32 {
-	return v.run(v.first, data, wireLen, nil)
+	return v.run(v.first.Load(), data, wireLen, nil)
 }
 
 // RunFrame is [VM.Run] for a captured frame, whose Info answers what the
@@ -81,11 +102,11 @@ func (v *VM) Run(data []byte, wireLen int) uint32 {
 // offsets from the network header, SKF_NET_OFF: a load from one is out of the
 // packet.
 func (v *VM) RunFrame(f *link.Frame) uint32 {
-	return v.RunInfo(f.Data, f.WireLen, &f.Info)
+	return v.run(v.first.Load(), f.Data, f.WireLen, &f.Info)
 }
 
 // RunInfo is [VM.RunFrame] for a packet in parts. info may be nil; its WireLen
 // is not looked at.
 func (v *VM) RunInfo(data []byte, wireLen int, info *link.Info) uint32 {
-	return v.run(v.first, data, wireLen, info)
+	return v.run(v.first.Load(), data, wireLen, info)
 }

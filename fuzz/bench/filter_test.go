@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/gopkts/gopkts/common/filter"
+	"github.com/gopkts/gopkts/common/link"
 	"golang.org/x/net/bpf"
 )
 
@@ -60,7 +61,7 @@ func filterFrames() [][]byte {
 
 // BenchmarkFilter runs the same programs of libpcap on the same packets; an
 // operation is one packet. With -tags libpcap, libpcap's own engine runs beside
-// ours.
+// ours. "match" is the same expression as [filter.Compile] compiles it.
 func BenchmarkFilter(b *testing.B) {
 	frames := filterFrames()
 	for _, e := range filterBenchmarks {
@@ -92,6 +93,26 @@ func BenchmarkFilter(b *testing.B) {
 				sum += uint64(vm.Run(f, len(f)))
 			}
 			sink += sum
+		})
+		match, err := filter.Compile(e.expr, filter.Options{Link: link.TypeEthernet})
+		if err != nil {
+			b.Fatal(err)
+		}
+		for i, f := range frames {
+			if got, want := match.Match(f, len(f), nil), vm.Run(f, len(f)) != 0; got != want {
+				b.Fatalf("%s, frame %d: compiled here %t, by libpcap %t", e.expr, i, got, want)
+			}
+		}
+		b.Run(e.name+"/match", func(b *testing.B) {
+			b.ReportAllocs()
+			n := uint64(0)
+			for i := range b.N {
+				f := frames[i&15]
+				if match.Match(f, len(f), nil) {
+					n++
+				}
+			}
+			sink += n
 		})
 		b.Run(e.name+"/net", func(b *testing.B) {
 			sum := uint64(0)
