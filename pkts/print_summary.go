@@ -184,6 +184,8 @@ func (l *line) run(i int) {
 		case kindICMPv6:
 			l.icmp6(b)
 			next = -1
+		case kindGRE:
+			next = l.gre(next, b)
 		default:
 			next = l.other(i, next)
 		}
@@ -271,6 +273,8 @@ func lowerName(p *Protocol) string {
 		return "ip"
 	case kindIPv6:
 		return "ip6"
+	case kindGRE:
+		return "gre"
 	default:
 		return p.Name
 	}

@@ -70,7 +70,8 @@ func printGoldens() []golden {
 func allGoldens() []golden {
 	return slices.Concat(printGoldens(), arpGoldens(), ethernetGoldens(), icmpv4Goldens(), icmpv6Goldens(), ipsecGoldens(), ipv4Goldens(), ipv6Goldens(),
 		hopByHopGoldens(), destOptsGoldens(), routingGoldens(), fragmentGoldens(), llcGoldens(), loopbackGoldens(), loopGoldens(),
-		mldGoldens(), mobilityGoldens(), hipGoldens(), shim6Goldens(), ndpGoldens(), sllGoldens(), sll2Goldens(), tcpGoldens(), udpGoldens(), vlanGoldens())
+		mldGoldens(), mobilityGoldens(), hipGoldens(), shim6Goldens(), ndpGoldens(), sllGoldens(), sll2Goldens(), tcpGoldens(), udpGoldens(), vlanGoldens(),
+		greGoldens())
 }
 
 // fileName returns a name as one of a file.
@@ -271,7 +272,7 @@ func likeTcpdump(got, want string) string {
 		// Protocols over IP that are not layers of this package.
 		if m := regexp.MustCompile(`^ip-proto-(\d+) \d+$`).FindStringSubmatch(rest); m != nil {
 			switch m[1] {
-			case "2", "47", "88", "89", "103", "112":
+			case "2", "88", "89", "103", "112":
 				return "head"
 			}
 		}

@@ -61,6 +61,7 @@ const (
 	kindMLD
 	kindMLDv2Query
 	kindMLDv2Report
+	kindGRE
 	builtinKinds
 )
 
@@ -111,6 +112,8 @@ var builtin = [builtinKinds]*Protocol{
 	kindMLD:                      &mldProtocol,
 	kindMLDv2Query:               &mldv2QueryProtocol,
 	kindMLDv2Report:              &mldv2ReportProtocol,
+
+	kindGRE: &greProtocol,
 }
 
 // etherTypeKind is the built-in part of [EtherTypes].
@@ -124,6 +127,8 @@ func etherTypeKind(t EtherType) Kind {
 		return kindVLAN
 	case EtherTypeARP, EtherTypeRARP:
 		return kindARP
+	case EtherTypeBridged:
+		return kindEthernet
 	default:
 		return KindRaw
 	}
@@ -160,6 +165,8 @@ func ipProtoKind(p IPProto) Kind {
 		return kindHIP
 	case IPProtoShim6:
 		return kindShim6
+	case IPProtoGRE:
+		return kindGRE
 	case IPProtoICMPv4:
 		return kindICMPv4
 	case IPProtoICMPv6:
