@@ -186,6 +186,12 @@ func (l *line) run(i int) {
 			next = -1
 		case kindGRE:
 			next = l.gre(next, b)
+		case kindVXLAN:
+			next = l.vxlan(next, b)
+		case kindGeneve:
+			next = l.geneve(next, b)
+		case kindGTPU:
+			next = l.gtpu(next, b)
 		default:
 			next = l.other(i, next)
 		}

@@ -71,7 +71,7 @@ func allGoldens() []golden {
 	return slices.Concat(printGoldens(), arpGoldens(), ethernetGoldens(), icmpv4Goldens(), icmpv6Goldens(), ipsecGoldens(), ipv4Goldens(), ipv6Goldens(),
 		hopByHopGoldens(), destOptsGoldens(), routingGoldens(), fragmentGoldens(), llcGoldens(), loopbackGoldens(), loopGoldens(),
 		mldGoldens(), mobilityGoldens(), hipGoldens(), shim6Goldens(), ndpGoldens(), sllGoldens(), sll2Goldens(), tcpGoldens(), udpGoldens(), vlanGoldens(),
-		greGoldens())
+		greGoldens(), vxlanGoldens(), geneveGoldens(), gtpuGoldens())
 }
 
 // fileName returns a name as one of a file.

@@ -62,6 +62,9 @@ const (
 	kindMLDv2Query
 	kindMLDv2Report
 	kindGRE
+	kindVXLAN
+	kindGeneve
+	kindGTPU
 	builtinKinds
 )
 
@@ -113,7 +116,10 @@ var builtin = [builtinKinds]*Protocol{
 	kindMLDv2Query:               &mldv2QueryProtocol,
 	kindMLDv2Report:              &mldv2ReportProtocol,
 
-	kindGRE: &greProtocol,
+	kindGRE:    &greProtocol,
+	kindVXLAN:  &vxlanProtocol,
+	kindGeneve: &geneveProtocol,
+	kindGTPU:   &gtpuProtocol,
 }
 
 // etherTypeKind is the built-in part of [EtherTypes].

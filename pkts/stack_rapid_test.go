@@ -128,6 +128,12 @@ func draw(t *rapid.T, l Layer) {
 		l.Type, l.Specific, l.Data = Shim6Type(draw8(t, 0x7f)), draw8(t, 0xff), drawBytes(t, 2+8*drawInt(t, 3))
 	case *GRE:
 		drawGRE(t, l)
+	case *VXLAN:
+		l.Flags, l.Reserved, l.VNI, l.Reserved2 = Pin(VXLANFlags(draw8(t, 0xff))), draw32(t, 1<<24-1), draw32(t, 1<<24-1), draw8(t, 0xff)
+	case *Geneve:
+		l.Flags, l.VNI, l.Reserved, l.Options = GeneveFlags(draw8(t, 0xff)), draw32(t, 1<<24-1), draw8(t, 0xff), drawBytes(t, 4*drawInt(t, 63))
+	case *GTPU:
+		drawGTPU(t, l)
 	case *UDP:
 		l.SrcPort, l.DstPort = draw16(t, 0xffff), draw16(t, 0xffff)
 	case *TCP:
@@ -156,6 +162,23 @@ func drawGRE(t *rapid.T, l *GRE) {
 	if l.Flags.Has(GRERouting) {
 		l.Routing = append([]byte{8, 0, 0, 5}, drawBytes(t, 5)...)
 		l.Routing = append(l.Routing, 0, 0, 0, 0)
+	}
+}
+
+// drawGTPU draws the fields of a header that carries a packet.
+func drawGTPU(t *rapid.T, l *GTPU) {
+	l.Flags, l.TEID = GTPUFlags(draw8(t, 0xf)), draw32(t, 0xffffffff)
+	l.Seq, l.NPDU, l.NextType, l.Extensions = 0, 0, 0, nil
+	if l.Flags&gtpuOptional == 0 {
+		return
+	}
+	l.Seq, l.NPDU = draw16(t, 0xffff), draw8(t, 0xff)
+	if !l.Flags.Has(GTPUExtension) {
+		l.NextType = draw8(t, 0xff)
+		return
+	}
+	for range drawInt(t, 3) {
+		l.Extensions, _ = l.Extensions.Append(GTPUExtensionHeader{GTPUExtensionType(1 + draw8(t, 0xfe)), drawBytes(t, 2+4*drawInt(t, 9))})
 	}
 }
 
