@@ -12,7 +12,7 @@ var sharkProtocols = []string{
 	"frame", "eth", "ethertype", "ip", "ipv6", "tcp", "udp", "data",
 	"vlan", "ieee8021ad", "llc", "arp", "sll", "null", "loop", "raw",
 	"ipv6.dstopts", "ipv6.fraghdr", "ipv6.hopopts", "ipv6.routing", "ah", "esp", "icmp", "icmpv6", "mptcp",
-	"gre",
+	"gre", "vxlan", "geneve", "gtp",
 }
 
 // sharkFields are the fields that are compared.
