@@ -12,6 +12,7 @@ var sharkProtocols = []string{
 	"frame", "eth", "ethertype", "ip", "ipv6", "tcp", "udp", "data",
 	"vlan", "ieee8021ad", "llc", "arp", "sll", "null", "loop", "raw",
 	"ipv6.dstopts", "ipv6.fraghdr", "ipv6.hopopts", "ipv6.routing", "ah", "esp", "icmp", "icmpv6", "mptcp",
+	"gre", "vxlan", "geneve", "gtp",
 }
 
 // sharkFields are the fields that are compared.
@@ -185,7 +186,7 @@ func sharkFields() []field {
 			}
 		}),
 	)
-	return append(fs, icmpSharkFields()...)
+	return slices.Concat(fs, icmpSharkFields(), tunnelSharkFields())
 }
 
 // isQuery reports whether a message has an identifier and a sequence number.
@@ -219,7 +220,7 @@ type difference struct {
 
 // excuse returns why a difference is none of ours, "" for one that is.
 func (d *difference) excuse() string {
-	for _, x := range slices.Concat(deviations, icmpDeviations) {
+	for _, x := range slices.Concat(deviations, icmpDeviations, tunnelDeviations) {
 		if strings.HasPrefix(d.field, x.field) && x.applies(d) {
 			return x.field + ": " + x.reason
 		}

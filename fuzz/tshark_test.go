@@ -244,7 +244,7 @@ func TestAgainstTshark(t *testing.T) {
 			}
 			config := sharkConfig(t, sharkProtocols)
 			path, places := merged(t, files, 0)
-			var p pkts.Packet
+			p := pkts.Packet{Registry: pkts.Default.With(pkts.UDPTunnels()...)} // as tshark does
 			compared, packets, excused := map[string]int{}, 0, map[string]int{}
 			differ := map[string]int{}
 			var examples []string

@@ -51,6 +51,7 @@ var ethernetProtocol = Protocol{
 	At: []Selector{
 		{&linkTypesTable, uint64(link.TypeEthernet)},
 		{&ipProtosTable, uint64(IPProtoEthernet)},
+		{&etherTypesTable, uint64(EtherTypeBridged)},
 	},
 	Fields: []Field{
 		{"Dst", ethernetOffDst * 8, 48},

@@ -184,6 +184,14 @@ func (l *line) run(i int) {
 		case kindICMPv6:
 			l.icmp6(b)
 			next = -1
+		case kindGRE:
+			next = l.gre(next, b)
+		case kindVXLAN:
+			next = l.vxlan(next, b)
+		case kindGeneve:
+			next = l.geneve(next, b)
+		case kindGTPU:
+			next = l.gtpu(next, b)
 		default:
 			next = l.other(i, next)
 		}
@@ -271,6 +279,8 @@ func lowerName(p *Protocol) string {
 		return "ip"
 	case kindIPv6:
 		return "ip6"
+	case kindGRE:
+		return "gre"
 	default:
 		return p.Name
 	}

@@ -61,6 +61,10 @@ const (
 	kindMLD
 	kindMLDv2Query
 	kindMLDv2Report
+	kindGRE
+	kindVXLAN
+	kindGeneve
+	kindGTPU
 	builtinKinds
 )
 
@@ -111,6 +115,11 @@ var builtin = [builtinKinds]*Protocol{
 	kindMLD:                      &mldProtocol,
 	kindMLDv2Query:               &mldv2QueryProtocol,
 	kindMLDv2Report:              &mldv2ReportProtocol,
+
+	kindGRE:    &greProtocol,
+	kindVXLAN:  &vxlanProtocol,
+	kindGeneve: &geneveProtocol,
+	kindGTPU:   &gtpuProtocol,
 }
 
 // etherTypeKind is the built-in part of [EtherTypes].
@@ -124,6 +133,8 @@ func etherTypeKind(t EtherType) Kind {
 		return kindVLAN
 	case EtherTypeARP, EtherTypeRARP:
 		return kindARP
+	case EtherTypeBridged:
+		return kindEthernet
 	default:
 		return KindRaw
 	}
@@ -160,6 +171,8 @@ func ipProtoKind(p IPProto) Kind {
 		return kindHIP
 	case IPProtoShim6:
 		return kindShim6
+	case IPProtoGRE:
+		return kindGRE
 	case IPProtoICMPv4:
 		return kindICMPv4
 	case IPProtoICMPv6:

@@ -114,8 +114,12 @@ func (c *checker) run(ctx context.Context, files []string) error {
 	return nil
 }
 
+// registry returns what the program knows: every protocol, and the tunnels over
+// UDP at the ports that are theirs, as tcpdump has it.
+func registry() *pkts.Registry { return all.Registry().With(pkts.UDPTunnels()...) }
+
 // newPacket returns a packet that knows every protocol.
-func newPacket() *pkts.Packet { return &pkts.Packet{Registry: all.Registry()} }
+func newPacket() *pkts.Packet { return &pkts.Packet{Registry: registry()} }
 
 // file checks one file. A panic, which is what check is there to find, ends the
 // file and not the program.

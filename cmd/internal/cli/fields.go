@@ -6,8 +6,6 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
-
-	"github.com/gopkts/gopkts/pkts/all"
 )
 
 func (a *app) fieldsCommand() *cobra.Command {
@@ -30,7 +28,7 @@ tcp.options.kind leads into options; layers of the same name give several values
 				}
 			}
 			found := map[string]bool{}
-			for _, f := range all.Registry().FieldPaths() {
+			for _, f := range registry().FieldPaths() {
 				layer, _, _ := strings.Cut(f, ".")
 				found[layer] = true
 				if len(layers) == 0 || slices.Contains(layers, layer) {
@@ -51,7 +49,7 @@ tcp.options.kind leads into options; layers of the same name give several values
 // layerNames returns the names of the layers.
 func layerNames() []string {
 	var names []string
-	for _, f := range all.Registry().FieldPaths() {
+	for _, f := range registry().FieldPaths() {
 		if layer, _, _ := strings.Cut(f, "."); len(names) == 0 || names[len(names)-1] != layer {
 			names = append(names, layer)
 		}

@@ -17,7 +17,6 @@ import (
 	"github.com/gopkts/gopkts/common/link"
 	"github.com/gopkts/gopkts/common/pcap"
 	"github.com/gopkts/gopkts/pkts"
-	"github.com/gopkts/gopkts/pkts/all"
 )
 
 // outputFlags are the options of the commands that print packets.
@@ -64,7 +63,7 @@ func (o *outputFlags) register(cmd *cobra.Command) {
 	completeValues(cmd, "time", timeStyles[:]...)
 	completeValues(cmd, "color", "auto", "always", "never")
 	completeValues(cmd, "write-format", "pcapng", "pcap", "pcap-nano")
-	completeValues(cmd, "field", append(slices.Clone(frameFields), all.Registry().FieldPaths()...)...)
+	completeValues(cmd, "field", append(slices.Clone(frameFields), registry().FieldPaths()...)...)
 }
 
 // withPrefix returns the values that begin with start.
@@ -119,7 +118,7 @@ const outputSize = 64 << 10
 
 // newOutput checks the flags. The file of -w is created with the first packet.
 func (a *app) newOutput(cmd *cobra.Command, flags outputFlags) (*output, error) {
-	o := &output{flags: flags, out: a.out, buf: make([]byte, 0, 2*outputSize), pkt: pkts.Packet{Registry: all.Registry()}}
+	o := &output{flags: flags, out: a.out, buf: make([]byte, 0, 2*outputSize), pkt: pkts.Packet{Registry: registry()}}
 	if len(flags.fields) > 0 && !cmd.Flags().Changed("type") {
 		o.flags.format = "fields"
 	}

@@ -17,7 +17,6 @@ import (
 
 	"github.com/gopkts/gopkts/common/filter"
 	"github.com/gopkts/gopkts/common/link"
-	"github.com/gopkts/gopkts/pkts/all"
 	"github.com/gopkts/gopkts/pkts/sequence"
 )
 
@@ -158,8 +157,8 @@ func (a *app) streamsOf(ctx context.Context, name string, bar *progress, expr *f
 				bar.step(name, n)
 			}
 		}
-		s := sequence.Then(sequence.Sequence[sequence.Datagram, sequence.Datagram](&sequence.Fragments{Tunnels: tunnelsOpened, Registry: all.Registry()}), tcp)
-		for c, err := range sequence.All(s, sequence.Datagrams(frames, all.Registry())) {
+		s := sequence.Then(sequence.Sequence[sequence.Datagram, sequence.Datagram](&sequence.Fragments{Tunnels: tunnelsOpened, Registry: registry()}), tcp)
+		for c, err := range sequence.All(s, sequence.Datagrams(frames, registry())) {
 			if err != nil {
 				continue
 			}
