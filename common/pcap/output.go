@@ -1,6 +1,9 @@
 package pcap
 
-import "io"
+import (
+	"io"
+	"slices"
+)
 
 // writeBuffer is how many bytes a writer collects before it writes them.
 const writeBuffer = 64 << 10
@@ -10,6 +13,7 @@ const writeBuffer = 64 << 10
 type output struct {
 	w     io.Writer
 	buf   []byte
+	grows bool  // buf does, and nothing is written
 	bytes int64 // accepted so far, written or not
 	err   error
 }
@@ -21,10 +25,21 @@ func newOutput(w io.Writer) output {
 // reserve returns the place for the next n bytes, for the caller to fill all of
 // it at once, or nil if there is an error or n is more than the buffer holds.
 func (o *output) reserve(n int) []byte {
+	if o.grows {
+		o.buf = slices.Grow(o.buf, n)
+	}
 	if len(o.buf)+n > cap(o.buf) && (n > cap(o.buf) || o.flush() != nil) || o.err != nil {
 		return nil
 	}
+	return o.room(n)
+}
+
+// room is reserve for what fits into what is left of the buffer.
+func (o *output) room(n int) []byte {
 	at := len(o.buf)
+	if n > cap(o.buf)-at || o.err != nil {
+		return nil
+	}
 	o.buf = o.buf[:at+n]
 	o.bytes += int64(n)
 	return o.buf[at:]

@@ -45,9 +45,10 @@ type Writer struct {
 	ifaces    map[ifaceKey]uint32
 	lastKey   ifaceKey
 	lastID    uint32
+	lastLimit int // of the captured length
 	haveLast  bool
 	described map[int]Interface
-	head      [8 + enhancedBodyLen]byte
+	head      [enhancedHeadLen]byte
 	tag       [4]byte
 	tail      []byte // encoded options
 }
@@ -134,7 +135,7 @@ func (w *Writer) fileHeader(t link.Type) error {
 	b = o.appendU32(b, 0)
 	b = o.appendU32(b, uint32(w.snapFor(t)))
 	b = o.appendU32(b, uint32(t))
-	w.header = true
+	w.header, w.lastLimit = true, w.snapFor(t)
 	return w.out.write(b)
 }
 
@@ -189,7 +190,7 @@ func (w *Writer) interfaceFor(f *link.Frame) (uint32, error) {
 			return 0, err
 		}
 	}
-	w.lastKey, w.lastID, w.haveLast = key, id, true
+	w.lastKey, w.lastID, w.lastLimit, w.haveLast = key, id, w.snapFor(f.Link), true
 	return id, nil
 }
 
@@ -206,7 +207,25 @@ func (w *Writer) Write(f link.Frame) error { return w.WriteFrame(&f) }
 // [ErrInvalidFrame], and nothing is written; later frames may still be. An
 // error of the underlying writer is final.
 func (w *Writer) WriteFrame(f *link.Frame) error {
+	if w.writePlain(f) {
+		return nil
+	}
 	return w.WritePacket(f, nil)
+}
+
+// AppendFrame is WriteFrame to the end of b, which it returns: nothing is
+// copied twice, nor written anywhere. What was written before must have been
+// flushed, because AppendFrame does not put it first. When f is refused, there
+// may be the header of the file or the description of f's interface in b.
+func (w *Writer) AppendFrame(b []byte, f *link.Frame) ([]byte, error) {
+	own := w.out.buf
+	if len(own) > 0 {
+		return b, invalid("frame to be appended while %d bytes wait for Flush", len(own))
+	}
+	w.out.buf, w.out.grows = b, true
+	err := w.WriteFrame(f)
+	b, w.out.buf, w.out.grows = w.out.buf, own, false
+	return b, err
 }
 
 // WritePacket is WriteFrame with options for the packet block of a pcapng
@@ -300,11 +319,7 @@ func (w *Writer) writeRecord(f *link.Frame, opts PacketOptions, capLen, wireLen 
 	if !whole {
 		b = w.head[:recordLen]
 	}
-	o := w.cfg.Order
-	o.putU32(b[0:], uint32(sec))
-	o.putU32(b[4:], uint32(frac))
-	o.putU32(b[8:], uint32(capLen))
-	o.putU32(b[12:], uint32(wireLen))
+	putRecord((*[recordLen]byte)(b), w.cfg.Order, uint32(sec), uint32(frac), capLen, wireLen)
 	if whole {
 		copyParts(b[recordLen:], data)
 		return nil
@@ -337,6 +352,89 @@ func (w *Writer) writeParts(head []byte, data *[3][]byte, tail []byte) error {
 // seconds.
 const maxNano = (1<<64 - 1) / 1_000_000_000
 
+// Of an enhanced packet block with the option that says the direction: what
+// goes before the data, and what the option takes, and the end of the options.
+const (
+	enhancedHeadLen = 8 + enhancedBodyLen
+	flagsLen        = 12
+)
+
+// putEnhanced puts what goes before the data of an enhanced packet block.
+func putEnhanced(b *[enhancedHeadLen]byte, o ByteOrder, size int, id uint32, ts uint64, capLen, wireLen int) {
+	o.putU32(b[0:], uint32(BlockEnhancedPacket))
+	o.putU32(b[4:], uint32(size))
+	o.putU32(b[8:], id)
+	o.putU32(b[12:], uint32(ts>>32))
+	o.putU32(b[16:], uint32(ts))
+	o.putU32(b[20:], uint32(capLen))
+	o.putU32(b[24:], uint32(wireLen))
+}
+
+// putRecord puts what goes before the data of a record of a classic file.
+func putRecord(b *[recordLen]byte, o ByteOrder, sec, frac uint32, capLen, wireLen int) {
+	o.putU32(b[0:], sec)
+	o.putU32(b[4:], frac)
+	o.putU32(b[8:], uint32(capLen))
+	o.putU32(b[12:], uint32(wireLen))
+}
+
+// writePlain writes a frame such as nearly all are: of the link type and the
+// interface of the one before it, whole, without a tag, in a little-endian file
+// whose buffer has room. Of any other it reports false, and writes nothing. It
+// takes a third of the time of WritePacket, which looks at everything.
+func (w *Writer) writePlain(f *link.Frame) bool {
+	n := len(f.Data)
+	if w.cfg.Order != LittleEndian || f.Flags.Has(link.InfoVLAN) || n > w.lastLimit || f.WireLen < n || int64(f.WireLen) > 1<<32-1 {
+		return false
+	}
+	sec := uint64(f.Time.Unix()) // a great number before 1970
+	if w.ng == nil {
+		return w.header && f.Link == w.cfg.Link && sec <= 1<<32-1 && w.plainRecord(f, sec)
+	}
+	return w.haveLast && w.lastKey == ifaceKey{f.Interface, f.Link} && sec < maxNano && w.plainEnhanced(f, sec)
+}
+
+func (w *Writer) plainRecord(f *link.Frame, sec uint64) bool {
+	b := w.out.room(recordLen + len(f.Data))
+	if b == nil {
+		return false
+	}
+	frac := f.Time.Nanosecond()
+	if w.cfg.Format == FormatPcap {
+		frac /= 1000
+	}
+	putRecord((*[recordLen]byte)(b), LittleEndian, uint32(sec), uint32(frac), len(f.Data), f.WireLen)
+	copy(b[recordLen:], f.Data)
+	w.frames++
+	return true
+}
+
+func (w *Writer) plainEnhanced(f *link.Frame, sec uint64) bool {
+	const o = LittleEndian
+	flags := DirectionFlags(f.Direction)
+	end := enhancedHeadLen + (len(f.Data)+3)&^3
+	size := end + 4
+	if flags != 0 {
+		size += flagsLen
+	}
+	b := w.out.room(size)
+	if b == nil {
+		return false
+	}
+	o.putU32(b[end-4:], 0) // the padding; where there is none, it is written over
+	putEnhanced((*[enhancedHeadLen]byte)(b), o, size, w.lastID, sec*1e9+uint64(f.Time.Nanosecond()), len(f.Data), f.WireLen)
+	copy(b[enhancedHeadLen:], f.Data)
+	tail := b[end:]
+	if flags != 0 {
+		o.putU32(tail[0:], uint32(OptPacketFlags)|4<<16)
+		o.putU32(tail[4:], uint32(flags))
+		o.putU32(tail[8:], 0) // opt_endofopt
+	}
+	o.putU32(tail[len(tail)-4:], uint32(size))
+	w.frames++
+	return true
+}
+
 func (w *Writer) writeEnhanced(f *link.Frame, opts PacketOptions, capLen, wireLen int, data *[3][]byte) error {
 	var ts uint64
 	if !f.Time.IsZero() {
@@ -362,7 +460,7 @@ func (w *Writer) writeEnhanced(f *link.Frame, opts PacketOptions, capLen, wireLe
 			return err
 		}
 	}
-	const head = 8 + enhancedBodyLen
+	const head = enhancedHeadLen
 	pad := -capLen & 3
 	size := head + capLen + pad + len(w.tail) + 4
 	if size > maxBlockLen {
@@ -377,13 +475,7 @@ func (w *Writer) writeEnhanced(f *link.Frame, opts PacketOptions, capLen, wireLe
 	if !whole {
 		b = w.head[:]
 	}
-	o.putU32(b[0:], uint32(BlockEnhancedPacket))
-	o.putU32(b[4:], uint32(size))
-	o.putU32(b[8:], id)
-	o.putU32(b[12:], uint32(ts>>32))
-	o.putU32(b[16:], uint32(ts))
-	o.putU32(b[20:], uint32(capLen))
-	o.putU32(b[24:], uint32(wireLen))
+	putEnhanced((*[head]byte)(b), o, size, id, ts, capLen, wireLen)
 	if whole {
 		copyParts(b[head:], data)
 		clear(b[head+capLen : head+capLen+pad])

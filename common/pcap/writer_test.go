@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"io"
 	"math"
 	"net/netip"
@@ -557,5 +558,120 @@ func TestCreateErrors(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "bad")
 	if _, err := pcap.Create(path, pcap.WriterConfig{SnapLen: -1}); !errors.Is(err, pcap.ErrInvalidFrame) {
 		t.Errorf("error is %v", err)
+	}
+}
+
+// TestWriteFrameShortWay compares the ways in which a frame gets into a file:
+// the long one with every check, the short one for plain frames, and the one
+// that appends to the caller's buffer.
+func TestWriteFrameShortWay(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		one := func(name string, of ...int) int { return rapid.SampledFrom(of).Draw(t, name) }
+		cfg := pcap.WriterConfig{
+			Format:  pcap.Format(one("format", int(pcap.FormatPcapng), int(pcap.FormatPcap), int(pcap.FormatPcapNano))),
+			Order:   pcap.ByteOrder(one("order", 0, 0, 1)),
+			Link:    link.Type(one("link", 0, int(link.TypeEthernet))),
+			SnapLen: one("snap", 0, 0, 20),
+		}
+		var long, short bytes.Buffer
+		var appended []byte
+		open := func(to io.Writer) *pcap.Writer {
+			w, err := pcap.NewWriter(to, cfg)
+			if err == nil {
+				err = w.Flush()
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			return w
+		}
+		a, b := open(&long), open(&short)
+		var head bytes.Buffer
+		c := open(&head)
+		appended = append(appended, head.Bytes()...)
+		for range one("frames", 1, 5, 40) {
+			n := rapid.IntRange(0, 70).Draw(t, "bytes")
+			if one("size", 0, 0, 0, 0, 0, 0, 1) == 1 {
+				n = one("many", 65500, 70000, 300000)
+			}
+			f := link.Frame{Data: bytes.Repeat([]byte{0xa5}, n), Info: link.Info{
+				WireLen:   n + one("cut", 0, 0, 0, 9, -1),
+				Link:      link.Type(one("type", int(link.TypeEthernet), int(link.TypeEthernet), int(link.TypeRaw))),
+				Interface: one("interface", 0, 0, 1),
+				Direction: link.Direction(one("direction", 0, 1, 2, 3, 4, 5)),
+				Flags:     link.InfoFlags(one("flags", 0, 0, 0, int(link.InfoVLAN), int(link.InfoHash))),
+				VLANTCI:   5,
+			}}
+			switch one("time", 0, 0, 0, 1, 2, 3) {
+			case 0:
+				f.Time = time.Unix(rapid.Int64Range(0, 1<<32).Draw(t, "sec"), rapid.Int64Range(0, 999_999_999).Draw(t, "nsec"))
+			case 1:
+				f.Time = time.Unix(-1, 0)
+			case 2:
+				f.Time = time.Unix(1<<40, 0)
+			}
+			errs := []error{a.WritePacket(&f, nil), b.WriteFrame(&f), nil}
+			appended, errs[2] = c.AppendFrame(appended, &f)
+			if want := fmt.Sprint(errs[0]); fmt.Sprint(errs[1]) != want || fmt.Sprint(errs[2]) != want {
+				t.Fatalf("errors %q", errs)
+			}
+		}
+		if err := errors.Join(a.Flush(), b.Flush(), c.Flush()); err != nil {
+			t.Fatal(err)
+		}
+		if a.Frames() != b.Frames() || a.Frames() != c.Frames() || a.Bytes() != b.Bytes() || a.Bytes() != c.Bytes() {
+			t.Errorf("%d, %d and %d frames, %d, %d and %d bytes", a.Frames(), b.Frames(), c.Frames(), a.Bytes(), b.Bytes(), c.Bytes())
+		}
+		if head.Len() > 0 && !bytes.Equal(appended[:head.Len()], head.Bytes()) {
+			t.Errorf("AppendFrame has written to the file")
+		}
+		if !bytes.Equal(long.Bytes(), short.Bytes()) || !bytes.Equal(long.Bytes(), appended) {
+			t.Errorf("%d bytes the long way, %d the short one, %d appended", long.Len(), short.Len(), len(appended))
+		}
+	})
+}
+
+// TestAppendFrameBehind refuses to put a frame before one that waits.
+func TestAppendFrameBehind(t *testing.T) {
+	var file bytes.Buffer
+	w, err := pcap.NewWriter(&file, pcap.WriterConfig{Link: link.TypeEthernet})
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := link.Frame{Data: make([]byte, 60), Info: link.Info{WireLen: 60, Link: link.TypeEthernet}}
+	if b, err := w.AppendFrame(nil, &f); b != nil || !errors.Is(err, pcap.ErrInvalidFrame) {
+		t.Errorf("AppendFrame = %d bytes, %v, want ErrInvalidFrame", len(b), err)
+	}
+	if err := w.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	written := file.Len()
+	b, err := w.AppendFrame([]byte("before"), &f)
+	if err != nil || !bytes.HasPrefix(b, []byte("before")) || len(b) != len("before")+92 {
+		t.Errorf("AppendFrame = % x, %v", b, err)
+	}
+	if err := w.Close(); err != nil || file.Len() != written {
+		t.Errorf("Close = %v, and the file has %d bytes, want %d", err, file.Len(), written)
+	}
+}
+
+// BenchmarkWriteFrame encodes frames of 60 bytes.
+func BenchmarkWriteFrame(b *testing.B) {
+	for _, format := range []pcap.Format{pcap.FormatPcapng, pcap.FormatPcapNano} {
+		b.Run(format.String(), func(b *testing.B) {
+			w, err := pcap.NewWriter(io.Discard, pcap.WriterConfig{Format: format, Link: link.TypeEthernet})
+			if err != nil {
+				b.Fatal(err)
+			}
+			f := link.Frame{Data: make([]byte, 60), Info: link.Info{
+				Time: time.Unix(1, 2), WireLen: 60, Link: link.TypeEthernet, Direction: link.DirectionIn,
+			}}
+			b.ReportAllocs()
+			for b.Loop() {
+				if err := w.WriteFrame(&f); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
 	}
 }

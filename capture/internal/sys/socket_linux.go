@@ -329,21 +329,39 @@ func (s *Socket) Next(f *link.Frame) error {
 // NextBatch is Next for as many frames as are left of a block, up to
 // len(frames), which is at least 1: it returns how many they are.
 func (s *Socket) NextBatch(frames []link.Frame) (int, error) {
-	if err := s.Next(&frames[0]); err != nil {
+	n, err := s.nextOfBlock(frames)
+	if n == 0 && err == nil {
+		if err := s.Next(&frames[0]); err != nil {
+			return 0, err
+		}
+		n, err = s.nextOfBlock(frames[1:])
+		n++
+	}
+	if n == 0 {
 		return 0, err
 	}
-	for n := 1; n < len(frames); n++ {
+	s.damage = err // said when it is the first thing to say
+	return n, nil
+}
+
+// nextOfBlock fills frames with what is left of a block that was begun, and
+// returns how many they are, also with an error.
+func (s *Socket) nextOfBlock(frames []link.Frame) (n int, err error) {
+	if s.cooked == 0 {
+		return s.ring.cur.NextBatch(frames)
+	}
+	for n < len(frames) {
 		f := &frames[n]
 		ok, err := s.ring.cur.Next(f)
-		if ok && s.cooked != 0 {
+		if ok {
 			err = s.cook(f)
 		}
 		if !ok || err != nil {
-			s.damage = err // said when it is the first thing to say
-			return n, nil
+			return n, err
 		}
+		n++
 	}
-	return len(frames), nil
+	return n, nil
 }
 
 // Cursor returns where Next has got to in the block that it reads, and nil when

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"time"
+	"unsafe"
 
 	"github.com/gopkts/gopkts/common/link"
 )
@@ -110,9 +111,9 @@ type Cursor struct {
 	left  int // packets not yet returned
 	lossy bool
 
-	// At is where the packet that was returned last begins, and From and To
-	// bound its data, all from the block's start.
-	At, From, To int
+	// At is where the packet that was returned last begins, and To where its
+	// data end, both from the block's start.
+	At, To int
 }
 
 // Reset puts c at the first packet of block. With lossy set, the first frame is
@@ -163,65 +164,80 @@ func (c *Cursor) Drop(n uint32) error {
 // aliases the block. f.Link is not touched. After an error, which is a
 // [*BlockError], c is at the end of the block.
 func (c *Cursor) Next(f *link.Frame) (bool, error) {
-	if c.left == 0 {
-		return false, nil
-	}
-	off := c.off
-	if off > len(c.block)-PacketHeaderLen {
-		return false, c.fail("tp_next_offset", uint64(off), len(c.block)-PacketHeaderLen)
-	}
-	p := c.block[off:]
-	// An array: that its fields are inside is known to the compiler.
-	h := (*[PacketHeaderLen]byte)(p)
-	snap := binary.NativeEndian.Uint32(h[packetOffSnapLen:])
-	wire := binary.NativeEndian.Uint32(h[packetOffLen:])
-	mac := int(binary.NativeEndian.Uint16(h[packetOffMac:]))
-	if mac < PacketHeaderLen || mac > len(p) {
-		return false, c.fail("tp_mac", uint64(mac), len(p))
-	}
-	if uint64(snap) > uint64(len(p)-mac) {
-		return false, c.fail("tp_snaplen", uint64(snap), len(p)-mac)
-	}
-	if wire < snap || wire > 1<<31-1 {
-		return false, c.fail("tp_len", uint64(wire), int(snap))
-	}
-	end := mac + int(snap)
+	n, err := c.NextBatch(unsafe.Slice(f, 1))
+	return n > 0, err
+}
 
-	f.Data = p[mac:end:end]
-	f.WireLen = int(wire)
-	f.Time = time.Unix(int64(binary.NativeEndian.Uint32(h[packetOffSec:])),
-		int64(binary.NativeEndian.Uint32(h[packetOffNsec:])))
-	f.Interface = int(int32(binary.NativeEndian.Uint32(h[packetOffIfindex:])))
-	f.Direction = direction(h[packetOffPktType])
-	f.Hash = binary.NativeEndian.Uint32(h[packetOffHash:])
-	f.Flags = 0
-	if f.Hash != 0 {
-		f.Flags = link.InfoHash
-	}
-	f.VLANTCI, f.VLANTPID = 0, 0
-	f.Checksum = link.ChecksumUnknown
-	f.TimeSource = link.TimeSoftware
-	if status := binary.NativeEndian.Uint32(h[packetOffStatus:]); status&statusUnusual != 0 {
-		describe(f, h, status)
-	}
-	if c.lossy {
-		c.lossy = false
-		f.Flags |= link.InfoLossBefore
-	}
-	c.At, c.From, c.To = off, off+mac, off+end
+// NextBatch is Next for as many packets as there are, up to len(frames). It
+// returns how many frames it has filled, also with an error, which is about the
+// packet behind them.
+func (c *Cursor) NextBatch(frames []link.Frame) (n int, err error) {
+	block, off := c.block, c.off
+	frames = frames[:min(len(frames), c.left)]
+	n = len(frames)
+	for i := range frames {
+		if off > len(block)-PacketHeaderLen {
+			n, err = i, &BlockError{Field: "tp_next_offset", Offset: off, Value: uint64(off), Limit: len(block) - PacketHeaderLen}
+			break
+		}
+		p := block[off:]
+		// An array: that its fields are inside is known to the compiler.
+		h := (*[PacketHeaderLen]byte)(p)
+		snap := binary.NativeEndian.Uint32(h[packetOffSnapLen:])
+		wire := binary.NativeEndian.Uint32(h[packetOffLen:])
+		mac := int(binary.NativeEndian.Uint16(h[packetOffMac:]))
+		if mac < PacketHeaderLen || mac > len(p) {
+			n, err = i, &BlockError{Field: "tp_mac", Offset: off, Value: uint64(mac), Limit: len(p)}
+			break
+		}
+		if uint64(snap) > uint64(len(p)-mac) {
+			n, err = i, &BlockError{Field: "tp_snaplen", Offset: off, Value: uint64(snap), Limit: len(p) - mac}
+			break
+		}
+		if wire < snap || wire > 1<<31-1 {
+			n, err = i, &BlockError{Field: "tp_len", Offset: off, Value: uint64(wire), Limit: int(snap)}
+			break
+		}
+		end := mac + int(snap)
 
-	c.left--
-	if c.left > 0 {
+		f := &frames[i]
+		f.Data = p[mac:end:end]
+		f.WireLen = int(wire)
+		f.Time = time.Unix(int64(binary.NativeEndian.Uint32(h[packetOffSec:])),
+			int64(binary.NativeEndian.Uint32(h[packetOffNsec:])))
+		f.Interface = int(int32(binary.NativeEndian.Uint32(h[packetOffIfindex:])))
+		f.Direction = direction(h[packetOffPktType])
+		f.Hash = binary.NativeEndian.Uint32(h[packetOffHash:])
+		f.Flags = 0
+		if f.Hash != 0 {
+			f.Flags = link.InfoHash
+		}
+		f.VLANTCI, f.VLANTPID = 0, 0
+		f.Checksum = link.ChecksumUnknown
+		f.TimeSource = link.TimeSoftware
+		if status := binary.NativeEndian.Uint32(h[packetOffStatus:]); status&statusUnusual != 0 {
+			describe(f, h, status)
+		}
+		c.At, c.To = off, off+end
+
 		next := binary.NativeEndian.Uint32(h[packetOffNext:])
 		if next < PacketHeaderLen || uint64(next) > uint64(len(p)) {
-			// The packet in hand is good: the chain ends behind it, and the
-			// next call says so.
-			c.off = len(c.block)
-			return true, nil
+			// The packet in hand is good: the chain ends behind it, and who
+			// wants the next one learns so.
+			off = len(block)
+			continue
 		}
-		c.off = off + int(next)
+		off += int(next)
 	}
-	return true, nil
+	if n > 0 && c.lossy {
+		c.lossy = false
+		frames[0].Flags |= link.InfoLossBefore
+	}
+	c.off, c.left = off, c.left-n
+	if err != nil {
+		c.left = 0
+	}
+	return n, err
 }
 
 // statusUnusual are the bits of a packet's status that say more than that there
@@ -250,13 +266,6 @@ func describe(f *link.Frame, h *[PacketHeaderLen]byte, status uint32) {
 	case status&statusTSSysHardware != 0:
 		f.TimeSource = link.TimeHardwareSynced
 	}
-}
-
-// fail puts c at the end of the block and returns the error.
-func (c *Cursor) fail(field string, value uint64, limit int) error {
-	e := &BlockError{Field: field, Offset: c.off, Value: value, Limit: limit}
-	c.left = 0
-	return e
 }
 
 // direction translates sll_pkttype.

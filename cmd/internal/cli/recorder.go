@@ -33,12 +33,11 @@ type recorder struct {
 	lossy   bool // loses frames rather than let the kernel wait
 	eager   bool // hands over every frame as soon as the output is idle
 
-	stream    io.Writer   // where encoded chunks go; nil when chunks hold frames
-	full      chan *chunk // to the output
-	free      chan *chunk // from the output
-	made      atomic.Int64
-	limit     int64 // of made
-	chunkData int
+	stream io.Writer   // where encoded chunks go; nil when chunks hold frames
+	full   chan *chunk // to the output
+	free   chan *chunk // from the output
+	made   atomic.Int64
+	limit  int64 // of made
 
 	ended   atomic.Bool // nothing more is put out
 	written atomic.Int64
@@ -52,8 +51,8 @@ type source struct {
 	index int            // in the output
 	match *filter.Filter // of what the kernel does not filter, or nil
 
-	enc  *pcap.Writer // encodes for the recorder's stream, by way of sink
-	sink sink
+	enc  *pcap.Writer // encodes for the recorder's stream
+	sink sink         // takes what enc writes that is no frame
 
 	// What was read so far, and what there was no room for, as of the last
 	// hand-over.
@@ -77,22 +76,21 @@ func (s *sink) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// Sizes of a chunk. Its data has room for a frame of any length.
+// Sizes of a chunk. A frame that is longer makes its data grow.
 const (
-	chunkData   = 2 * capture.DefaultSnapLen
+	chunkData   = 512 << 10
 	chunkFrames = 2048
 	frameSize   = 112 // of link.Frame in memory, roughly
-	// An encoder holds up to 64 KiB back: a chunk of a file that has less room
-	// than that is handed over.
-	chunkFull = chunkData - 64<<10
+	// encodedRoom is more than a file takes for a frame besides its bytes.
+	encodedRoom = 256
 	// defaultMemory is how much chunks may take altogether when nobody says.
 	defaultMemory = 64 << 20
 )
 
 // newRecorder returns a recorder whose chunks take about so many bytes.
 func newRecorder(a *app, out *output, sources []*source, memory, snapLen int) *recorder {
-	r := &recorder{app: a, out: out, sources: sources, chunkData: max(chunkData, snapLen)}
-	size := r.chunkData
+	r := &recorder{app: a, out: out, sources: sources}
+	size := max(chunkData, snapLen)
 	if sources[0].enc != nil {
 		r.stream = out.stream
 	} else {
@@ -157,36 +155,13 @@ func (r *recorder) read(src *source) (err error) {
 			c = nil
 		}
 	}
-	// flush hands over what the encoder holds back, too. At the end it waits
-	// for a chunk if there is none.
-	flush := func(last bool) error {
-		if src.enc != nil && c == nil {
-			if c = r.take(); c == nil && last {
-				c = <-r.free
-			}
-		}
-		if src.enc != nil && c != nil {
-			src.sink.c = c
-			if err := src.enc.Flush(); err != nil {
-				return err
-			}
-		}
-		handOver()
-		return nil
-	}
-	defer func() {
-		if ferr := flush(true); err == nil {
-			err = ferr
-		}
-	}()
+	defer handOver()
 	for !r.ended.Load() {
 		n, err := src.s.NextBatch(frames[:])
 		switch {
 		case err == nil:
 		case errors.Is(err, os.ErrDeadlineExceeded):
-			if err := flush(false); err != nil {
-				return err
-			}
+			handOver()
 			waiting = false
 			if err := src.s.SetReadDeadline(time.Time{}); err != nil {
 				return err
@@ -214,7 +189,7 @@ func (r *recorder) read(src *source) (err error) {
 					return err
 				}
 			}
-			if c != nil && !c.fits(src.enc != nil, len(f.Data)) {
+			if c != nil && !c.fits(len(f.Data)) {
 				handOver()
 			}
 			if c == nil {
@@ -226,11 +201,10 @@ func (r *recorder) read(src *source) (err error) {
 			}
 			f.Interface = src.index
 			if src.enc != nil {
-				src.sink.c = c
-				c.encoded++
-				if err := src.enc.WriteFrame(f); err != nil {
+				if c.data, err = src.enc.AppendFrame(c.data, f); err != nil {
 					return err
 				}
+				c.encoded++
 				continue
 			}
 			if lossMet {
@@ -263,7 +237,7 @@ func (r *recorder) take() *chunk {
 	}
 	if r.made.Load() < r.limit {
 		if r.made.Add(1) <= r.limit {
-			c := &chunk{data: make([]byte, 0, r.chunkData)}
+			c := &chunk{data: make([]byte, 0, chunkData)}
 			if r.stream == nil {
 				c.frames = make([]link.Frame, 0, chunkFrames)
 			}
@@ -277,13 +251,14 @@ func (r *recorder) take() *chunk {
 	return <-r.free // the output gives every chunk back
 }
 
-// fits reports whether there is room for a frame of n bytes. A frame that is
-// encoded always has room, and is the last one if it takes more.
-func (c *chunk) fits(encoded bool, n int) bool {
-	if encoded {
-		return len(c.data) < chunkFull
+// fits reports whether there is room for a frame of n bytes. In an empty chunk,
+// there is.
+func (c *chunk) fits(n int) bool {
+	room := cap(c.data) - len(c.data)
+	if c.encoded > 0 {
+		return n <= room-encodedRoom
 	}
-	return len(c.frames) < cap(c.frames) && (n <= cap(c.data)-len(c.data) || len(c.frames) == 0)
+	return len(c.frames) == 0 || len(c.frames) < cap(c.frames) && n <= room
 }
 
 // add copies a frame.
