@@ -7,6 +7,8 @@ import (
 	"io"
 	"net"
 	"net/netip"
+	"os"
+	"syscall"
 	"testing"
 	"time"
 
@@ -323,12 +325,34 @@ func TestGroupDown(t *testing.T) {
 	}
 }
 
-// TestGroupOpenDown opens a group on an interface that is down.
+// TestGroupOpenDown opens a group on an interface that is down, which older
+// kernels do not allow.
 func TestGroupOpenDown(t *testing.T) {
 	here, there := netns.New(t), netns.New(t)
 	netns.Connect(t, here, "veth0", there, "veth0")
 	peer := openPeer(t, there, "veth0")
 	here.SetUp(t, "veth0", false)
+	if !kernelAtLeast(t, 6, 13) {
+		err := here.Do(func() error {
+			g, err := capture.OpenGroup("veth0", 2, nil)
+			if err == nil {
+				err = g.Close()
+			}
+			return err
+		})
+		if !errors.Is(err, capture.ErrInterfaceDown) || !errors.Is(err, syscall.EINVAL) {
+			t.Errorf("OpenGroup = %v, want ErrInterfaceDown", err)
+		}
+		// One that does not share may be opened.
+		s, err := openIn(here, "veth0", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+		return
+	}
 	g := openGroupIn(t, here, "veth0", 2, &capture.Config{Fanout: capture.FanoutRoundRobin})
 	if err := g.Activate(nil); err != nil {
 		t.Fatal(err)
@@ -361,6 +385,20 @@ func TestGroupOpenDown(t *testing.T) {
 	if total != 20 {
 		t.Errorf("%d frames, want 20", total)
 	}
+}
+
+// kernelAtLeast reports whether the running kernel is of a version or newer.
+func kernelAtLeast(t *testing.T, major, minor int) bool {
+	t.Helper()
+	b, err := os.ReadFile("/proc/sys/kernel/osrelease")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var x, y int
+	if _, err := fmt.Sscanf(string(b), "%d.%d", &x, &y); err != nil {
+		t.Fatalf("%q: %v", b, err)
+	}
+	return x > major || x == major && y >= minor
 }
 
 func TestOpenGroupErrors(t *testing.T) {

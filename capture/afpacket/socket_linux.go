@@ -351,7 +351,7 @@ func (s *Socket) bindPacket(b *binding) error {
 		}
 	}
 	if s.cfg.Fanout != nil {
-		return s.cfg.Fanout.join(s)
+		return s.cfg.Fanout.join(s, b.index)
 	}
 	return nil
 }
