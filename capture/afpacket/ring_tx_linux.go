@@ -76,9 +76,10 @@ type TxStatus struct {
 	Data []byte
 	// Err is why the frame was rejected. It wraps [capture.ErrFrameSize].
 	Err error
-	// Time is when a sent frame left, by the device's clock, with
-	// [Config.HardwareTime] and a device that has one; TimeSource says so. The
-	// kernel's own stamps come out of [Socket.TxTimestamp].
+	// Time is when a sent frame left, by the device's clock, if the device
+	// stamped it; TimeSource says so. The socket needs [Config.HardwareTime], and
+	// TxHardware among its TxStamps. [Socket.TxTimestamp] has it, too, and the
+	// kernel's own stamps; it should be called, or else they fill the read buffer.
 	Time       time.Time
 	TimeSource link.TimeSource
 }

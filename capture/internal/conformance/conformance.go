@@ -723,7 +723,9 @@ func testReadInto(t *testing.T, x *Fixture) {
 // testNextBatch reads many frames at once, of which all are to be there at the
 // same time, also behind Activate and Close.
 func testNextBatch(t *testing.T, x *Fixture) {
-	s := x.openActive(t, &capture.Config{SnapLen: 1000})
+	cfg := slow()
+	cfg.SnapLen = 1000
+	s := x.openActive(t, cfg)
 	deadline(t, s, patience)
 	if n, err := s.NextBatch(nil); n != 0 || err != nil {
 		t.Errorf("NextBatch of nothing = %d, %v", n, err)
@@ -937,8 +939,14 @@ func (x *Fixture) lossUnseen(t *testing.T, size, behind int) bool {
 }
 
 // slow is a configuration for tests that capture a lot before they read: blocks
-// of a ring that are handed over early, when the machine is busy, use it up.
-func slow() *capture.Config { return &capture.Config{Timeout: 100 * time.Millisecond} }
+// of a ring that are handed over early, when the machine is busy, use it up. It
+// takes this one more than six seconds.
+func slow() *capture.Config {
+	return &capture.Config{
+		Timeout: 100 * time.Millisecond,
+		Ring:    &capture.Ring{BlockSize: 256 << 10, BlockCount: 64},
+	}
+}
 
 func testStats(t *testing.T, x *Fixture) {
 	s := x.openActive(t, slow())
@@ -1661,9 +1669,10 @@ func testIdle(t *testing.T, x *Fixture) {
 // not each time.
 func expectIdle(t *testing.T, s *capture.Sniffer) {
 	t.Helper()
-	const wait = 200 * time.Millisecond
+	const first, last = 200 * time.Millisecond, 2 * time.Second
 	var took []time.Duration
-	for range 3 {
+	// What is in the way does not grow with the wait; what waits in a loop does.
+	for wait := first; wait < last; wait = wait * 3 / 2 {
 		deadline(t, s, wait)
 		before, ok := cpuTime()
 		var f link.Frame
@@ -1677,7 +1686,7 @@ func expectIdle(t *testing.T, s *capture.Sniffer) {
 		}
 		took = append(took, after-before)
 	}
-	t.Errorf("waiting for %v used the processor for %v", wait, took)
+	t.Errorf("waiting for %v, and half as long again each time, used the processor for %v", first, took)
 }
 
 // testSendBatch sends many frames at once, and finds out how far it came when
