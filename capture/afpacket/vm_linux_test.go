@@ -296,9 +296,15 @@ func TestVMStampsSent(t *testing.T) {
 }
 
 // TestVMStampsSentRing takes the card's stamps of PTP messages that it sends
-// from the slots of a transmit ring, and from the error queue as well.
+// from the slots of a transmit ring, and from the error queue as well. Linux 6.12
+// has the stamp when it gives the slot back; 7.3 has not, with this card.
 func TestVMStampsSentRing(t *testing.T) {
 	here, _ := clockCards(t)
+	release, err := os.ReadFile("/proc/sys/kernel/osrelease")
+	if err != nil {
+		t.Fatal(err)
+	}
+	inSlot := release[0] < '7'
 	s, r := onCard(t, here, afpacket.Config{HardwareTime: true, TxStamps: afpacket.TxSched | afpacket.TxSoftware | afpacket.TxHardware},
 		&afpacket.RingConfig{Tx: &afpacket.TxConfig{Status: true}}, afpacket.EtherTypeNone)
 	sendStamped(t, s, func(b []byte) error {
@@ -307,11 +313,12 @@ func TestVMStampsSentRing(t *testing.T) {
 		}
 		return r.Flush()
 	}, func(n int, at time.Time) {
+		st := r.TxStatus()
 		want := link.TimeHardware
-		if at.IsZero() {
-			want = link.TimeUnknown
+		if at.IsZero() || !inSlot && st.TimeSource == link.TimeUnknown {
+			want, at = link.TimeUnknown, time.Time{}
 		}
-		if st := r.TxStatus(); st.State != afpacket.TxSent || st.TimeSource != want || !st.Time.Equal(at) {
+		if st.State != afpacket.TxSent || st.TimeSource != want || !st.Time.Equal(at) {
 			t.Errorf("message %d: %v at %v, %v, want it sent at %v, %v", n, st.State, st.Time, st.TimeSource, at, want)
 		}
 	})
