@@ -47,7 +47,7 @@ func newPair(t *testing.T) *pair {
 // sniff opens an active Sniffer at the client's end.
 func (p *pair) sniff(t *testing.T, cfg *capture.Config) *capture.Sniffer {
 	t.Helper()
-	s, err := openIn(p.client, "veth0", cfg)
+	s, err := openIn(p.client, "veth0", manyBlocks(cfg))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -56,6 +56,19 @@ func (p *pair) sniff(t *testing.T, cfg *capture.Config) *capture.Sniffer {
 		t.Fatal(err)
 	}
 	return s
+}
+
+// manyBlocks returns cfg with a ring of many blocks, if it does not say how large
+// the buffer is: a slow machine puts few frames into each.
+func manyBlocks(cfg *capture.Config) *capture.Config {
+	var c capture.Config
+	if cfg != nil {
+		c = *cfg
+	}
+	if c.Ring == nil && c.BufferSize == 0 {
+		c.Ring = &capture.Ring{BlockSize: 256 << 10, BlockCount: 64}
+	}
+	return &c
 }
 
 // eachBackend runs a test on every backend that reads an AF_PACKET socket.

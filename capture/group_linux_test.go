@@ -21,9 +21,15 @@ import (
 // interface.
 var groupBackends = []capture.BackendType{capture.BackendRing, capture.BackendMessages}
 
-// openGroupIn opens a group on an interface of a namespace.
+// openGroupIn opens a group on an interface of a namespace. Where cfg does not
+// say otherwise, it may capture for seconds before anybody reads: a slow machine
+// has few frames in a block when the kernel hands it over.
 func openGroupIn(t *testing.T, ns *netns.NS, name string, n int, cfg *capture.Config) *capture.Group {
 	t.Helper()
+	cfg = manyBlocks(cfg)
+	if cfg.Timeout == 0 {
+		cfg.Timeout = 100 * time.Millisecond
+	}
 	var g *capture.Group
 	err := ns.Do(func() (err error) {
 		g, err = capture.OpenGroup(name, n, cfg)
@@ -139,9 +145,8 @@ func TestGroupFlows(t *testing.T) {
 			const members, connections, rounds = 4, 32, 5
 			g := openGroupIn(t, p.client, "veth0", members, &capture.Config{
 				Backend: backend,
-				// Nobody reads meanwhile, and a slow exchange has few frames in
-				// a block when the kernel closes it.
-				BufferSize: 64 << 20,
+				// Nobody reads meanwhile, which may be for a minute.
+				Ring: &capture.Ring{BlockSize: 64 << 10, BlockCount: 640},
 			})
 			if g.Backend().Type != backend || g.Interface().Name != "veth0" || g.Link() != link.TypeEthernet {
 				t.Errorf("group of %v on %v, link %v", g.Backend(), g.Interface(), g.Link())

@@ -480,6 +480,9 @@ func TestFanout(t *testing.T) {
 		{afpacket.Fanout{Mode: afpacket.FanoutHash, Defrag: true, Rollover: true, IgnoreOutgoing: true, Members: 300}, nil},
 	} {
 		c.f.Group = 7
+		if err := a.SetDeadline(time.Now().Add(patience)); err != nil {
+			t.Fatal(err)
+		}
 		cfg := &afpacket.Config{Fanout: &c.f, ReadBuffer: 1 << 20}
 		m1 := bind(t, p.b, afpacket.KindL2, cfg, "veth0", afpacket.EtherTypeIPv4)
 		m2 := bind(t, p.b, afpacket.KindL2, cfg, "veth0", afpacket.EtherTypeIPv4)
