@@ -114,7 +114,7 @@ func (p *pair) exchange(t *testing.T, connections, rounds int) {
 				if err != nil {
 					return err
 				}
-				c.SetDeadline(time.Now().Add(20 * time.Second))
+				c.SetDeadline(time.Now().Add(time.Minute))
 				b := make([]byte, 4)
 				for i := range rounds {
 					binary.BigEndian.PutUint32(b, uint32(i))
@@ -306,7 +306,7 @@ func TestGroupDown(t *testing.T) {
 			here.SetUp(t, "veth0", false)
 			var f link.Frame
 			for i, s := range g.Sniffers() {
-				if err := s.SetReadDeadline(time.Now().Add(20 * time.Second)); err != nil {
+				if err := s.SetReadDeadline(time.Now().Add(time.Minute)); err != nil {
 					t.Fatal(err)
 				}
 				if err := s.Next(&f); !errors.Is(err, capture.ErrInterfaceDown) {

@@ -332,7 +332,7 @@ func soakFilters(t *testing.T, backend capture.BackendType, span time.Duration) 
 		first := uint32(rounds * each)
 		c.send(t, kind, first, each)
 		st := stats()
-		for wait := time.Now().Add(20 * time.Second); st.Received+st.Dropped-last.Received-last.Dropped != each; st = stats() {
+		for wait := time.Now().Add(time.Minute); st.Received+st.Dropped-last.Received-last.Dropped != each; st = stats() {
 			// Frames may still be on their way, or lost there, the noise among
 			// them.
 			if now := c.lostOnTheWay(t); now != lost {
@@ -344,7 +344,7 @@ func soakFilters(t *testing.T, backend capture.BackendType, span time.Duration) 
 			}
 		}
 		got := tally{next: first}
-		if err := s.SetReadDeadline(time.Now().Add(20 * time.Second)); err != nil {
+		if err := s.SetReadDeadline(time.Now().Add(time.Minute)); err != nil {
 			t.Fatal(err)
 		}
 		for got.read < st.Received-last.Received {

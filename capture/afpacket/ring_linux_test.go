@@ -22,8 +22,8 @@ import (
 )
 
 const (
-	patience  = 20 * time.Second // for what should take no time
-	etherType = 0x88b5           // for local experiments, IEEE 802
+	patience  = time.Minute // for what should take no time
+	etherType = 0x88b5      // for local experiments, IEEE 802
 )
 
 // A wire is a cable between two namespaces.
@@ -309,6 +309,7 @@ func TestRingDiscard(t *testing.T) {
 	var f RingFrame
 	n := 0
 	for range 6 {
+		soon(t, r)
 		for range 100 {
 			p.send(frame(n, 200))
 			n++

@@ -64,7 +64,7 @@ type Fixture struct {
 
 // patience is how long a test waits for what must happen. Nothing takes that
 // long unless it is broken.
-const patience = 20 * time.Second
+const patience = time.Minute
 
 // quiet is how long a test waits for what must not happen.
 const quiet = 100 * time.Millisecond
