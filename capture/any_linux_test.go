@@ -225,7 +225,11 @@ func TestAny(t *testing.T) {
 			file, stop := tcpdump(t, s.here, "-i", "any")
 			openAny := func(filter []bpf.RawInstruction, snap int) *capture.Sniffer {
 				t.Helper()
-				c, err := openIn(s.here, "any", &capture.Config{Backend: backend, SnapLen: snap, BufferSize: 4 << 20, Promiscuous: true})
+				c, err := openIn(s.here, "any", &capture.Config{
+					Backend: backend, SnapLen: snap, Promiscuous: true,
+					// It takes seconds to fill so many blocks, however slowly frames come.
+					Ring: &capture.Ring{BlockSize: 64 << 10, BlockCount: 64}, Timeout: 100 * time.Millisecond,
+				})
 				if err != nil {
 					t.Fatal(err)
 				}

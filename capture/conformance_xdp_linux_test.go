@@ -1,8 +1,10 @@
 package capture_test
 
 import (
+	"errors"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -31,6 +33,11 @@ func xdpOpener(t *testing.T, ns *netns.NS, name, want string) func(*capture.Conf
 		}
 		c.Backend = capture.BackendXDP
 		s, err := openIn(ns, name, &c)
+		// Open waits for the queue, but not as long as a busy machine may take to
+		// give it back.
+		for end := time.Now().Add(time.Minute); errors.Is(err, syscall.EBUSY) && time.Now().Before(end); {
+			s, err = openIn(ns, name, &c)
+		}
 		if err != nil {
 			return nil, err
 		}

@@ -96,7 +96,9 @@ type Group struct {
 //	}
 //
 // The error is that of [Open]. It wraps [errors.ErrUnsupported] for n above 1
-// where the platform, or the backend that cfg asks for, cannot share.
+// where the platform, or the backend that cfg asks for, cannot share, and
+// [ErrInterfaceDown] where sockets cannot share an interface that is down:
+// Linux before 6.13.
 func OpenGroup(name string, n int, cfg *Config) (*Group, error) {
 	c, err := cfg.Normalize()
 	if err == nil && (n < 0 || n > maxGroup) {

@@ -7,6 +7,8 @@ import (
 	"io"
 	"net"
 	"net/netip"
+	"os"
+	"syscall"
 	"testing"
 	"time"
 
@@ -19,9 +21,15 @@ import (
 // interface.
 var groupBackends = []capture.BackendType{capture.BackendRing, capture.BackendMessages}
 
-// openGroupIn opens a group on an interface of a namespace.
+// openGroupIn opens a group on an interface of a namespace. Where cfg does not
+// say otherwise, it may capture for seconds before anybody reads: a slow machine
+// has few frames in a block when the kernel hands it over.
 func openGroupIn(t *testing.T, ns *netns.NS, name string, n int, cfg *capture.Config) *capture.Group {
 	t.Helper()
+	cfg = manyBlocks(cfg)
+	if cfg.Timeout == 0 {
+		cfg.Timeout = 100 * time.Millisecond
+	}
 	var g *capture.Group
 	err := ns.Do(func() (err error) {
 		g, err = capture.OpenGroup(name, n, cfg)
@@ -106,7 +114,7 @@ func (p *pair) exchange(t *testing.T, connections, rounds int) {
 				if err != nil {
 					return err
 				}
-				c.SetDeadline(time.Now().Add(20 * time.Second))
+				c.SetDeadline(time.Now().Add(time.Minute))
 				b := make([]byte, 4)
 				for i := range rounds {
 					binary.BigEndian.PutUint32(b, uint32(i))
@@ -137,9 +145,8 @@ func TestGroupFlows(t *testing.T) {
 			const members, connections, rounds = 4, 32, 5
 			g := openGroupIn(t, p.client, "veth0", members, &capture.Config{
 				Backend: backend,
-				// Nobody reads meanwhile, and a slow exchange has few frames in
-				// a block when the kernel closes it.
-				BufferSize: 64 << 20,
+				// Nobody reads meanwhile, which may be for a minute.
+				Ring: &capture.Ring{BlockSize: 64 << 10, BlockCount: 640},
 			})
 			if g.Backend().Type != backend || g.Interface().Name != "veth0" || g.Link() != link.TypeEthernet {
 				t.Errorf("group of %v on %v, link %v", g.Backend(), g.Interface(), g.Link())
@@ -299,7 +306,7 @@ func TestGroupDown(t *testing.T) {
 			here.SetUp(t, "veth0", false)
 			var f link.Frame
 			for i, s := range g.Sniffers() {
-				if err := s.SetReadDeadline(time.Now().Add(20 * time.Second)); err != nil {
+				if err := s.SetReadDeadline(time.Now().Add(time.Minute)); err != nil {
 					t.Fatal(err)
 				}
 				if err := s.Next(&f); !errors.Is(err, capture.ErrInterfaceDown) {
@@ -323,12 +330,34 @@ func TestGroupDown(t *testing.T) {
 	}
 }
 
-// TestGroupOpenDown opens a group on an interface that is down.
+// TestGroupOpenDown opens a group on an interface that is down, which older
+// kernels do not allow.
 func TestGroupOpenDown(t *testing.T) {
 	here, there := netns.New(t), netns.New(t)
 	netns.Connect(t, here, "veth0", there, "veth0")
 	peer := openPeer(t, there, "veth0")
 	here.SetUp(t, "veth0", false)
+	if !kernelAtLeast(t, 6, 13) {
+		err := here.Do(func() error {
+			g, err := capture.OpenGroup("veth0", 2, nil)
+			if err == nil {
+				err = g.Close()
+			}
+			return err
+		})
+		if !errors.Is(err, capture.ErrInterfaceDown) || !errors.Is(err, syscall.EINVAL) {
+			t.Errorf("OpenGroup = %v, want ErrInterfaceDown", err)
+		}
+		// One that does not share may be opened.
+		s, err := openIn(here, "veth0", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+		return
+	}
 	g := openGroupIn(t, here, "veth0", 2, &capture.Config{Fanout: capture.FanoutRoundRobin})
 	if err := g.Activate(nil); err != nil {
 		t.Fatal(err)
@@ -361,6 +390,20 @@ func TestGroupOpenDown(t *testing.T) {
 	if total != 20 {
 		t.Errorf("%d frames, want 20", total)
 	}
+}
+
+// kernelAtLeast reports whether the running kernel is of a version or newer.
+func kernelAtLeast(t *testing.T, major, minor int) bool {
+	t.Helper()
+	b, err := os.ReadFile("/proc/sys/kernel/osrelease")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var x, y int
+	if _, err := fmt.Sscanf(string(b), "%d.%d", &x, &y); err != nil {
+		t.Fatalf("%q: %v", b, err)
+	}
+	return x > major || x == major && y >= minor
 }
 
 func TestOpenGroupErrors(t *testing.T) {

@@ -82,10 +82,28 @@ func openShared(ifi link.Interface, n int, cfg *Config) (all []Backend, err erro
 			err = sys.JoinFanout(conn, group, mode)
 		}
 		if err != nil {
-			return all, err
+			return all, fanoutError(err, ifi)
 		}
 	}
 	return all, nil
+}
+
+// fanoutError translates an error of founding or joining a group. Before Linux
+// 6.13, fanout_add of net/packet/af_packet.c wants a socket that receives, which
+// none does that was bound to an interface that is down.
+func fanoutError(err error, ifi link.Interface) error {
+	if !errors.Is(err, syscall.EINVAL) || ifi.Index == 0 {
+		return err
+	}
+	now, lookErr := link.InterfaceByIndex(ifi.Index)
+	switch {
+	case errors.Is(lookErr, link.ErrNoInterface):
+		return fmt.Errorf("%w: %w", ErrInterfaceGone, err)
+	case lookErr == nil && !now.Flags.Has(link.FlagUp):
+		return &advice{fmt.Errorf("%w: %w", ErrInterfaceDown, err),
+			"before Linux 6.13 a group needs one that is up: ip link set " + now.Name + " up"}
+	}
+	return err
 }
 
 // fanoutMode translates f.

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -101,6 +102,30 @@ func exchange(t *testing.T, from, to *capture.Sniffer) {
 		}
 		if string(f.Data) != string(b) {
 			t.Fatalf("frame %d: got %d bytes, % x, want %d, % x", n, len(f.Data), f.Data[:18], len(b), b[:18])
+		}
+	}
+}
+
+// TestVMStampsOffered asks a card that has a clock, but one that stamps messages
+// of PTP only, for its stamps of all frames: they are neither offered nor given,
+// though package afpacket gets those that there are.
+func TestVMStampsOffered(t *testing.T) {
+	card, _, ok := strings.Cut(os.Getenv("GOPKTS_VM_STAMPS"), ",")
+	if !ok {
+		t.Skip("GOPKTS_VM_STAMPS does not name two cards that stamp frames: .ci/vm/run does in its guests")
+	}
+	offered := []capture.TimestampType{capture.TimestampHost, capture.TimestampHostHiPrec}
+	if types, err := capture.TimestampTypes(card); err != nil || !slices.Equal(types, offered) {
+		t.Errorf("TimestampTypes = %v, %v, want %v", types, err, offered)
+	}
+	for _, typ := range []capture.TimestampType{capture.TimestampAdapter, capture.TimestampAdapterUnsynced} {
+		s, err := capture.Open(card, &capture.Config{Timestamp: typ})
+		var te *capture.TimestampError
+		if !errors.As(err, &te) || te.Type != typ || !slices.Equal(te.Offered, offered) {
+			t.Errorf("Open with %v = %v, want a TimestampError", typ, err)
+		}
+		if err == nil {
+			s.Close()
 		}
 	}
 }

@@ -42,7 +42,7 @@ func openXDPOn(t *testing.T, ns *netns.NS, cfg capture.Config) *capture.Sniffer 
 // nextNumber reads a frame and returns the number in it.
 func nextNumber(t *testing.T, s *capture.Sniffer) (int, link.Frame) {
 	t.Helper()
-	if err := s.SetReadDeadline(time.Now().Add(20 * time.Second)); err != nil {
+	if err := s.SetReadDeadline(time.Now().Add(time.Minute)); err != nil {
 		t.Fatal(err)
 	}
 	var f link.Frame
@@ -65,7 +65,7 @@ func TestXDPDown(t *testing.T) {
 		x, here, there := xdpFixture(t, mtu)
 		expectDown := func(s *capture.Sniffer) {
 			t.Helper()
-			s.SetReadDeadline(time.Now().Add(20 * time.Second))
+			s.SetReadDeadline(time.Now().Add(time.Minute))
 			var f link.Frame
 			if err := s.Next(&f); !errors.Is(err, capture.ErrInterfaceDown) {
 				t.Fatalf("Next = %v, want ErrInterfaceDown", err)
@@ -274,7 +274,7 @@ func TestXDPWakesReader(t *testing.T) {
 			if n != int(i) {
 				t.Errorf("frame %d, want %d", n, i)
 			}
-		case <-time.After(20 * time.Second):
+		case <-time.After(time.Minute):
 			t.Fatal("the reader sleeps on")
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"syscall"
 
+	"github.com/gopkts/gopkts/capture"
 	"golang.org/x/net/bpf"
 )
 
@@ -59,7 +60,8 @@ func (m FanoutMode) String() string {
 // Fanout is a group of sockets that share the frames of an interface: each
 // frame goes to one member. The first socket founds the group; the others must
 // be bound to the same interface and [EtherType], in the same network
-// namespace, and say the same.
+// namespace, and say the same. Before Linux 6.13 the interface must be up as
+// well, or the error of [Socket.Bind] wraps [capture.ErrInterfaceDown].
 type Fanout struct {
 	// Group is the number of the group.
 	Group uint16
@@ -118,8 +120,9 @@ func (f *Fanout) check() error {
 	return nil
 }
 
-// join makes a bound socket a member.
-func (f *Fanout) join(s *Socket) error {
+// join makes a socket a member that is bound to the interface with the index,
+// or to all of them with 0.
+func (f *Fanout) join(s *Socket, index int) error {
 	typ := uint16(f.Mode)
 	for _, b := range []struct {
 		set bool
@@ -137,6 +140,8 @@ func (f *Fanout) join(s *Socket) error {
 		members = 0
 	}
 	switch err := s.ps.Fanout(f.Group, typ, members); {
+	case errors.Is(err, syscall.EINVAL) && s.isDown(index):
+		return &advice{fmt.Errorf("%w: %w", capture.ErrInterfaceDown, err), "before Linux 6.13 a fanout group needs one that is up"}
 	case errors.Is(err, syscall.EINVAL):
 		return &advice{err, fmt.Sprintf("fanout group %d has another mode, interface, EtherType or size, or the kernel does not know the mode or a flag", f.Group)}
 	case errors.Is(err, syscall.ENOSPC):
@@ -152,6 +157,15 @@ func (f *Fanout) join(s *Socket) error {
 		err = s.ps.FanoutBPF(f.Program)
 	}
 	return explainFilter(err)
+}
+
+// isDown reports whether the interface with the index is known to be down.
+func (s *Socket) isDown(index int) bool {
+	if index == 0 {
+		return false
+	}
+	l, err := s.rtnl.Link(index)
+	return err == nil && !l.Up()
 }
 
 // FanoutGroup returns the number of the group that the socket has joined. The

@@ -16,7 +16,7 @@ import (
 )
 
 // patience is how long a test waits for what must come.
-const patience = 20 * time.Second
+const patience = time.Minute
 
 // silence is how long a test waits for what must not come.
 const silence = 50 * time.Millisecond

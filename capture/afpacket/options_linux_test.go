@@ -480,6 +480,9 @@ func TestFanout(t *testing.T) {
 		{afpacket.Fanout{Mode: afpacket.FanoutHash, Defrag: true, Rollover: true, IgnoreOutgoing: true, Members: 300}, nil},
 	} {
 		c.f.Group = 7
+		if err := a.SetDeadline(time.Now().Add(patience)); err != nil {
+			t.Fatal(err)
+		}
 		cfg := &afpacket.Config{Fanout: &c.f, ReadBuffer: 1 << 20}
 		m1 := bind(t, p.b, afpacket.KindL2, cfg, "veth0", afpacket.EtherTypeIPv4)
 		m2 := bind(t, p.b, afpacket.KindL2, cfg, "veth0", afpacket.EtherTypeIPv4)
@@ -554,6 +557,15 @@ func TestFanoutFlags(t *testing.T) {
 	}
 	s = open(t, p.b, afpacket.KindL2, &afpacket.Config{Fanout: &afpacket.Fanout{Group: 99, Members: 2}})
 	wantErr(t, "a full group", s.Bind("veth0", afpacket.EtherTypeAll), syscall.ENOSPC)
+
+	// An interface that is down, of which older kernels have no group.
+	down := newPair(t)
+	down.a.SetUp(t, "veth0", false)
+	s = open(t, down.a, afpacket.KindL2, &afpacket.Config{Fanout: &afpacket.Fanout{UniqueID: true}})
+	if err := s.Bind("veth0", afpacket.EtherTypeAll); err != nil {
+		wantErr(t, "an interface that is down", err, capture.ErrInterfaceDown)
+		wantErr(t, "an interface that is down", err, syscall.EINVAL)
+	}
 
 	// What the host sends.
 	for _, ignore := range []bool{false, true} {

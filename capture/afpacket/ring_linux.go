@@ -192,6 +192,13 @@ func (s *Socket) makeRing(cfg *RingConfig) (*Ring, error) {
 	if err != nil {
 		return nil, err
 	}
+	if cfg.Tx != nil && cfg.Tx.Status && s.cfg.HardwareTime && s.cfg.TxStamps&TxHardware != 0 {
+		stamps := s.cfg.sysStamps()
+		stamps.TxRing = true
+		if err := s.ps.SetStamps(stamps); err != nil {
+			return nil, err
+		}
+	}
 	rings, err := s.ps.OpenRings(rx, tx)
 	if errors.Is(err, syscall.ENOMEM) {
 		err = &advice{err, "no memory for the ring: ask for a smaller one, or for smaller blocks"}

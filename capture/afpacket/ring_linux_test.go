@@ -22,8 +22,8 @@ import (
 )
 
 const (
-	patience  = 20 * time.Second // for what should take no time
-	etherType = 0x88b5           // for local experiments, IEEE 802
+	patience  = time.Minute // for what should take no time
+	etherType = 0x88b5      // for local experiments, IEEE 802
 )
 
 // A wire is a cable between two namespaces.
@@ -309,6 +309,7 @@ func TestRingDiscard(t *testing.T) {
 	var f RingFrame
 	n := 0
 	for range 6 {
+		soon(t, r)
 		for range 100 {
 			p.send(frame(n, 200))
 			n++
@@ -542,7 +543,7 @@ func TestRingBlocks(t *testing.T) {
 	n := 0
 	for lap := range 3 {
 		for i := range 4 {
-			const frames = 5
+			const frames = 3 // each may have a block of its own, beside the one in hand
 			for j := range frames {
 				p.send(frame(n+j, 60+j))
 			}
@@ -588,7 +589,8 @@ func TestRingBlocks(t *testing.T) {
 					if f.EtherType() != etherType || f.Link != link.TypeEthernet {
 						t.Errorf("EtherType %v, link %v", f.EtherType(), f.Link)
 					}
-					if f.Time.Before(b.First()) || f.Time.After(b.Last()) {
+					// A frame may have been stamped when its block was not open yet.
+					if f.Time.Before(b.First().Add(-patience)) || f.Time.After(b.Last()) {
 						t.Errorf("frame at %v, block from %v to %v", f.Time, b.First(), b.Last())
 					}
 					got++

@@ -373,8 +373,8 @@ func (b *Block) Left() int { return b.cursor.Left() }
 // its private area: blk_len.
 func (b *Block) Bytes() int { return int(b.header.Len()) }
 
-// First returns when the kernel began to fill the block, which in spite of its
-// name is before the first frame: ts_first_pkt.
+// First returns when the kernel opened the block, in spite of its name:
+// ts_first_pkt. A frame that came by then, and waited for that, is older.
 func (b *Block) First() time.Time { return b.header.First() }
 
 // Last returns when the last frame came, or when the block was handed over if

@@ -76,9 +76,12 @@ type TxStatus struct {
 	Data []byte
 	// Err is why the frame was rejected. It wraps [capture.ErrFrameSize].
 	Err error
-	// Time is when a sent frame left, by the device's clock, with
-	// [Config.HardwareTime] and a device that has one; TimeSource says so. The
-	// kernel's own stamps come out of [Socket.TxTimestamp].
+	// Time is when a sent frame left, by the device's clock; TimeSource says so.
+	// The socket needs [Config.HardwareTime], and TxHardware among its TxStamps.
+	// It depends on the driver whether the stamp is there when the slot comes
+	// back: with Intel's igb it is on Linux 6.12, and is not on 7.3.
+	// [Socket.TxTimestamp] has it in any case, and the kernel's own stamps as
+	// well; it should be called, or else they fill the read buffer.
 	Time       time.Time
 	TimeSource link.TimeSource
 }

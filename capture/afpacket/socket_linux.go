@@ -157,15 +157,20 @@ func (s *Socket) openIP() error {
 	})
 }
 
-// openCommon applies what every socket has.
-func (s *Socket) openCommon() error {
-	c := &s.cfg
-	if err := s.ps.SetStamps(sys.Stamps{
+// sysStamps returns the timestamps that c asks for.
+func (c *Config) sysStamps() sys.Stamps {
+	return sys.Stamps{
 		RxHardware: c.HardwareTime,
 		TxSched:    c.TxStamps&TxSched != 0,
 		TxSoftware: c.TxStamps&TxSoftware != 0,
 		TxHardware: c.TxStamps&TxHardware != 0,
-	}); err != nil {
+	}
+}
+
+// openCommon applies what every socket has.
+func (s *Socket) openCommon() error {
+	c := &s.cfg
+	if err := s.ps.SetStamps(c.sysStamps()); err != nil {
 		return err
 	}
 	if c.TxStamps != 0 {
@@ -351,7 +356,7 @@ func (s *Socket) bindPacket(b *binding) error {
 		}
 	}
 	if s.cfg.Fanout != nil {
-		return s.cfg.Fanout.join(s)
+		return s.cfg.Fanout.join(s, b.index)
 	}
 	return nil
 }

@@ -17,7 +17,8 @@ type TxStage uint8
 const (
 	// TxSched is when the frame enters the queueing discipline.
 	TxSched TxStage = 1 << iota
-	// TxSoftware is when the driver gets it.
+	// TxSoftware is when the driver gets it. Before Linux 4.13, a frame that has
+	// a TxHardware stamp does not have this one.
 	TxSoftware
 	// TxHardware is when the device puts it on the wire, by the device's clock.
 	TxHardware

@@ -24,7 +24,7 @@ import (
 )
 
 // patience is how long a test waits for what must happen.
-const patience = 20 * time.Second
+const patience = time.Minute
 
 // cable makes veth0 in a namespace and veth1 in another, with some queues.
 func cable(t testing.TB, queues int) (here, there *netns.NS) {

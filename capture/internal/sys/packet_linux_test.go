@@ -67,7 +67,7 @@ const (
 )
 
 // patience is how long to wait for what must come.
-const patience = 20 * time.Second
+const patience = time.Minute
 
 // openPacket opens a socket on an interface of a namespace.
 func openPacket(t *testing.T, ns *netns.NS, cfg *afpacket.Config, name string, typ afpacket.EtherType) *afpacket.Socket {

@@ -131,6 +131,9 @@ func (s *PacketSocket) FanoutBPF(prog int) error {
 type Stamps struct {
 	RxHardware                      bool
 	TxSched, TxSoftware, TxHardware bool
+	// TxRing has the device's time of sent frames written into the transmit
+	// ring as well.
+	TxRing bool
 }
 
 // SetStamps asks for the kernel's time of every packet that is received, and
@@ -165,8 +168,21 @@ func (s *PacketSocket) SetStamps(st Stamps) error {
 		return nil
 	}
 	if st.TxSched || st.TxSoftware || st.TxHardware {
-		// Packets are numbered, and do not come back themselves.
-		flags |= unix.SOF_TIMESTAMPING_OPT_ID | unix.SOF_TIMESTAMPING_OPT_TSONLY
+		// Packets are numbered, and do not come back themselves. Where they do, it
+		// is a clone of what the ring takes its time from, and shares it with that:
+		// __skb_tstamp_tx of net/core/skbuff.c.
+		flags |= unix.SOF_TIMESTAMPING_OPT_ID
+		if !st.TxRing {
+			flags |= unix.SOF_TIMESTAMPING_OPT_TSONLY
+		}
+	}
+	if st.TxSoftware && st.TxHardware {
+		// Otherwise a packet that the device stamps has no other stamp of being
+		// sent. Linux 4.13.
+		err := s.setInt(unix.SOL_SOCKET, ing, flags|unix.SOF_TIMESTAMPING_OPT_TX_SWHW, "SO_TIMESTAMPING")
+		if !errors.Is(err, unix.EINVAL) {
+			return err
+		}
 	}
 	return s.setInt(unix.SOL_SOCKET, ing, flags, "SO_TIMESTAMPING")
 }

@@ -57,6 +57,9 @@ type Link struct {
 	Missed    uint64 // frames the device had no room for: rx_missed_errors and rx_fifo_errors
 }
 
+// Up reports whether somebody has set the interface up.
+func (l Link) Up() bool { return l.Flags&unix.IFF_UP != 0 }
+
 // Link returns the interface with the given index, or an error that wraps
 // ENODEV.
 func (r *Rtnl) Link(index int) (Link, error) {

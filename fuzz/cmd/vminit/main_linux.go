@@ -53,8 +53,11 @@ func run() error {
 		}
 	}
 	// What the kernel does not know of its command line comes here.
-	if cable := os.Getenv("GOPKTS_VM_CABLE"); cable != "" {
-		for name := range strings.SplitSeq(cable, ",") {
+	for _, cable := range []string{"GOPKTS_VM_CABLE", "GOPKTS_VM_STAMPS"} {
+		for name := range strings.SplitSeq(os.Getenv(cable), ",") {
+			if name == "" {
+				continue
+			}
 			if err := up(name); err != nil {
 				return err
 			}
