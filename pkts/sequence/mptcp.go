@@ -387,10 +387,8 @@ func (m *MPTCP) take(c *Chunk) bool {
 		m.keep(sub, d, c)
 		return false
 	}
-	if d.waits() {
+	if d.waits() || m.place(sub, c, false) {
 		m.keep(sub, d, c)
-	} else {
-		m.place(sub, c, false)
 	}
 	if c.Events.Has(End) {
 		m.replay(sub, c.Direction&1, true)

@@ -642,44 +642,42 @@ func (m *MPTCP) replay(sub *mptcpSub, dir Direction, force bool) {
 	if !d.waits() {
 		return
 	}
-	held := d.held
-	d.held, d.bytes = nil, 0
-	for i := range held {
-		x := &held[i]
-		m.stats.Waiting -= uint64(len(x.Data))
-		if d.waits() {
-			d.held = append(d.held, *x)
-			d.bytes += len(x.Data)
-			m.stats.Waiting += uint64(len(x.Data))
-		} else {
-			m.place(sub, x, force)
+	n := 0
+	for ; n < len(d.held); n++ {
+		x := &d.held[n]
+		size := len(x.Data)
+		waits := m.place(sub, x, force)
+		d.bytes -= size - len(x.Data)
+		m.stats.Waiting -= uint64(size - len(x.Data))
+		if waits {
+			break
 		}
+		*x = Chunk{}
+	}
+	if d.held = d.held[n:]; len(d.held) == 0 {
+		d.held = nil
 	}
 	m.hold.account(sub)
 }
 
 // place gives a chunk of a subflow to its connection, as far as there are
-// mappings, and keeps the rest; with force, it gives that up.
-func (m *MPTCP) place(sub *mptcpSub, c *Chunk, force bool) {
+// mappings, and leaves the rest in it; with force, it gives that up. It reports
+// whether there is a rest.
+func (m *MPTCP) place(sub *mptcpSub, c *Chunk, force bool) bool {
 	dir := c.Direction & 1
 	d := &sub.dirs[dir]
 	data, off := c.Data, c.Offset
 	if sub.conn.gone {
 		m.stats.Over += uint64(len(data))
 		d.off = off + uint64(len(data))
-		return
+		c.Data = nil
+		return false
 	}
 	if d.infinite && c.Lost > 0 && off >= d.last.off {
 		m.missed(sub.conn, dir^sub.flip, c.Seen, uint32(d.last.dsn+(off-d.last.off)))
 	}
 	for len(data) > 0 {
-		d.off = max(d.off, off)
-		for d.head < len(d.maps) && d.maps[d.head].end <= off {
-			d.head++
-		}
-		if d.head == len(d.maps) {
-			d.maps, d.head = d.maps[:0], 0
-		}
+		d.pass(off)
 		n := uint64(len(data))
 		var dsn uint64
 		switch {
@@ -697,10 +695,8 @@ func (m *MPTCP) place(sub *mptcpSub, c *Chunk, force bool) {
 				n = min(n, d.maps[d.head].off-off)
 			}
 			if !force {
-				x := *c
-				x.Data, x.Offset = data, off
-				m.keep(sub, d, &x)
-				return
+				c.Data, c.Offset, c.Lost = data, off, 0
+				return true
 			}
 			m.stats.Unmapped += n
 			data = data[n:]
@@ -711,7 +707,7 @@ func (m *MPTCP) place(sub *mptcpSub, c *Chunk, force bool) {
 		data = data[n:]
 		off += n
 	}
-	d.off = max(d.off, off)
+	d.pass(off)
 	if d.infinite && c.Events.Has(End) {
 		// There is no DATA_FIN any more.
 		s := &tcpSegment{seq: uint32(d.last.dsn + (off - d.last.off)), flags: pkts.TCPFin}
@@ -721,6 +717,19 @@ func (m *MPTCP) place(sub *mptcpSub, c *Chunk, force bool) {
 		if !c.Events.Has(Expired) {
 			m.bring(sub.conn, dir^sub.flip, c.Seen, s)
 		}
+	}
+	c.Data = nil
+	return false
+}
+
+// pass notes that all before off was placed or given up.
+func (d *mptcpDir) pass(off uint64) {
+	d.off = max(d.off, off)
+	for d.head < len(d.maps) && d.maps[d.head].end <= off {
+		d.head++
+	}
+	if d.head == len(d.maps) {
+		d.maps, d.head = d.maps[:0], 0
 	}
 }
 

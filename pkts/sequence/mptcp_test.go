@@ -573,3 +573,45 @@ func TestMPTCP(t *testing.T) {
 		})
 	}
 }
+
+// What waits for mappings, mappings, and subflows are bounded, and what that costs
+// is counted.
+func TestMPTCPLimits(t *testing.T) {
+	// Bytes without a mapping, one in each segment.
+	w := newWire(1, keyA, keyB)
+	s := w.subs[0]
+	s.data(0, 1, 0, "a")
+	for i := range 100 {
+		s.put(0, pkts.TCPAck, 2+i, 1, []byte("x"))
+	}
+	m := &MPTCP{TCP: TCP{Limits: Limits{FlowBytes: 10 * mptcpHeldCost}}}
+	runMPTCP(t, m, w.list, 1)
+	if x := m.Stats(); x.Unmapped != 100 || x.GivenUp < 10 || x.Data.Delivered != 1 {
+		t.Errorf("%+v", x)
+	}
+
+	// Mappings for every second byte, from behind.
+	w = newWire(1, keyA, keyB)
+	s = w.subs[0]
+	s.data(0, 1, 0, "a")
+	for i := range 2 * mptcpMaps {
+		n := 5 * (2*mptcpMaps - i)
+		s.put(0, pkts.TCPAck, 2, 1, nil, s.mapped(0, n, n, 1))
+	}
+	m = new(MPTCP)
+	runMPTCP(t, m, w.list, 1)
+	if x := m.Stats(); x.LimitedMaps != mptcpMaps || x.Conflicts+x.BadMappings > 0 {
+		t.Errorf("%+v", x)
+	}
+
+	// More subflows than one connection may have.
+	w = newWire(1, keyA, keyB)
+	for range mptcpSubflows + 9 {
+		w.joined(0)
+	}
+	m = new(MPTCP)
+	runMPTCP(t, m, w.list, 1)
+	if x := m.Stats(); x.Subflows != mptcpSubflows || x.BadJoins != 10 {
+		t.Errorf("%+v", x)
+	}
+}
