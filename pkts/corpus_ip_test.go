@@ -62,9 +62,9 @@ func TestCorpus(t *testing.T) {
 		}
 		_ = p.Decode(frame.Link, frame.Data)
 		interesting := false
-		for i := range p.nodes {
+		for i := range p.nodes() {
 			layers[p.protocol(i).Name]++
-			k := p.nodes[i].kind
+			k := p.nodes()[i].kind
 			interesting = interesting || k >= kindHopByHop && k <= kindShim6
 			_, _ = p.layer(i)
 		}

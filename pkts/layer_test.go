@@ -205,7 +205,7 @@ func noAllocs(t *testing.T, first *Protocol, b []byte) {
 		if err := p.DecodeAs(first, b); err != nil {
 			t.Fatal(err)
 		}
-		for i := range p.nodes {
+		for i := range p.nodes() {
 			if _, err := p.layer(i); err != nil {
 				t.Fatal(err)
 			}

@@ -235,9 +235,9 @@ func TestStackProperties(t *testing.T) {
 
 		// Make some checksums wrong.
 		wrong := map[int]uint16{}
-		for i := range p.nodes {
-			if off, ok := sumOffset(p.nodes[i].kind); ok && drawInt(t, 3) == 0 {
-				sum := b[int(p.nodes[i].off)+off:]
+		for i := range p.nodes() {
+			if off, ok := sumOffset(p.nodes()[i].kind); ok && drawInt(t, 3) == 0 {
+				sum := b[int(p.nodes()[i].off)+off:]
 				sum[0] ^= 1 + draw8(t, 0xfe)
 				if sum[0] == 0 && sum[1] == 0 {
 					sum[1] = 7 // no checksum is another matter
@@ -253,12 +253,12 @@ func TestStackProperties(t *testing.T) {
 		// business: only what is right now must stay so.
 		right := map[int]bool{}
 		for c := range q.Checks() {
-			if off, ok := sumOffset(q.nodes[c.Node.i].kind); ok && c.Offset == int(q.nodes[c.Node.i].off)+off {
+			if off, ok := sumOffset(q.nodes()[c.Node.i].kind); ok && c.Offset == int(q.nodes()[c.Node.i].off)+off {
 				right[c.Node.i] = c.Status == CheckGood
 			}
 		}
 		edited := 0
-		for i := range q.nodes {
+		for i := range q.nodes() {
 			if drawBool(t) {
 				l, err := q.layer(i)
 				if err != nil {
@@ -284,8 +284,8 @@ func TestStackProperties(t *testing.T) {
 		}
 		for c := range r.Checks() {
 			i := c.Node.i
-			off, isSum := sumOffset(r.nodes[i].kind)
-			isSum = isSum && c.Offset == int(r.nodes[i].off)+off
+			off, isSum := sumOffset(r.nodes()[i].kind)
+			isSum = isSum && c.Offset == int(r.nodes()[i].off)+off
 			switch {
 			case !isSum || right[i]:
 				if c.Status != CheckGood {
@@ -443,12 +443,12 @@ func TestDecodeCommon(t *testing.T) {
 		_ = p.Decode(link.TypeEthernet, make([]byte, EthernetLen)) // makes the table
 		err = p.Decode(link.TypeEthernet, b)
 		wantErr := q.decode(kindEthernet, b)
-		for _, nodes := range [][]node{p.nodes, q.nodes} {
+		for _, nodes := range [][]node{p.nodes(), q.nodes()} {
 			for i := range nodes {
 				nodes[i].flags &^= nodeWhole // only walk itself asks for it
 			}
 		}
-		if diff := cmp.Diff(q.nodes, p.nodes, cmp.AllowUnexported(node{}), cmpopts.EquateEmpty()); diff != "" {
+		if diff := cmp.Diff(q.nodes(), p.nodes(), cmp.AllowUnexported(node{}), cmpopts.EquateEmpty()); diff != "" {
 			t.Errorf("%x (-want +got):\n%s", b, diff)
 		}
 		if (err == nil) != (wantErr == nil) || err != nil && err.Error() != wantErr.Error() {
