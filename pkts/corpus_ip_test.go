@@ -69,7 +69,7 @@ func TestCorpus(t *testing.T) {
 			_, _ = p.layer(i)
 		}
 		p.unpack()
-		p.edited = true
+		p.noteEdit()
 		var err error
 		if buf, err = p.AppendBinary(buf[:0]); err != nil || !bytes.Equal(buf, frame.Data) {
 			t.Errorf("%s, frame %d: computed anew: %v\n got %x\nwant %x", file, n, err, buf, frame.Data)

@@ -259,12 +259,18 @@ func (p *Packet) unpack() []placed {
 	return t
 }
 
+// noteEdit notes that p was edited, so that the next decoding does not take over
+// its layers: some may be the caller's own.
+func (p *Packet) noteEdit() {
+	p.edited = true
+	p.simple = nil
+}
+
 // pack makes t the nodes of the packet.
 func (p *Packet) pack(t []placed) {
-	p.edited = true
+	p.noteEdit()
 	n := len(t)
 	p.table = slices.Grow(p.table[:0], n)[:n]
-	p.simple = nil
 	p.judged = slices.Grow(p.judged[:0], n)[:n]
 	p.slots = slices.Grow(p.slots[:0], n)[:n]
 	p.spare = nil

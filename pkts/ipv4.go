@@ -191,11 +191,13 @@ func (v IPv4View) problem() error {
 // Decode fills l from the header at the start of b, 20 to 60 bytes.
 func (l *IPv4) Decode(b []byte) (int, error) {
 	v := IPv4View(b)
-	n := v.header()
-	if n == 0 {
+	if len(v) < IPv4MinLen {
 		return 0, v.problem()
 	}
-	_ = v[IPv4MinLen-1] // the one bounds check
+	n := v.HeaderLen()
+	if v[ipv4OffVersion]>>4 != 4 || n < IPv4MinLen || n > len(v) {
+		return 0, v.problem()
+	}
 	fragment := be16(v, ipv4OffFragment)
 	l.IHL = Seen(v[ipv4OffVersion] & 0xf)
 	l.DSCP = v.DSCP()

@@ -82,6 +82,10 @@ func (p *Packet) firstView(v prototype) []byte {
 		if p.plain.ip == kindIPv4 {
 			return p.plainIP()
 		}
+	} else if _, ok := v.(*viewed[IPv6View]); ok {
+		if p.plain.ip == kindIPv6 {
+			return p.plainIP()
+		}
 	} else if _, ok := v.(*viewed[TCPView]); ok {
 		if p.plain.l4 == kindTCP {
 			return p.plainL4()
@@ -89,10 +93,6 @@ func (p *Packet) firstView(v prototype) []byte {
 	} else if _, ok := v.(*viewed[UDPView]); ok {
 		if p.plain.l4 == kindUDP {
 			return p.plainL4()
-		}
-	} else if _, ok := v.(*viewed[IPv6View]); ok {
-		if p.plain.ip == kindIPv6 {
-			return p.plainIP()
 		}
 	} else if _, ok := v.(*viewed[EthernetView]); ok {
 		if p.plain.ip != 0 {
@@ -110,57 +110,68 @@ func (p *Packet) plainIP() []byte { return p.data[EthernetLen:p.plain.end:p.plai
 func (p *Packet) plainL4() []byte { return p.data[p.plain.at:p.plain.end:p.plain.end] }
 
 // first returns the outermost layer of the protocol of l, filled in; nil for
-// none. l is nil but for its type.
+// none. l is nil but for its type. The slots of a packet usually fit the one
+// after it.
 func (p *Packet) first(l Layer) Layer {
 	if _, ok := l.(*IPv4); ok {
-		if l, ok := inSlot[*IPv4](p, 1); ok && p.plain.ip == kindIPv4 {
-			if p.plain.filled&filledIP == 0 {
-				if _, err := l.Decode(p.plainIP()); err != nil {
-					return nil
+		if p.plain.ip == kindIPv4 && len(p.slots) > 1 {
+			if l, ok := p.slots[1].layer.(*IPv4); ok {
+				if p.plain.filled&filledIP == 0 {
+					if _, err := l.Decode(p.plainIP()); err != nil {
+						return nil
+					}
+					p.fill(filledIP)
 				}
-				p.fill(filledIP)
+				return l
 			}
-			return l
-		}
-	} else if _, ok := l.(*TCP); ok {
-		if l, ok := inSlot[*TCP](p, p.upper()); ok && p.plain.l4 == kindTCP {
-			if p.plain.filled&filledL4 == 0 {
-				if _, err := l.Decode(p.plainL4()); err != nil {
-					return nil
-				}
-				p.fill(filledL4)
-			}
-			return l
-		}
-	} else if _, ok := l.(*UDP); ok {
-		if l, ok := inSlot[*UDP](p, p.upper()); ok && p.plain.l4 == kindUDP {
-			if p.plain.filled&filledL4 == 0 {
-				if _, err := l.Decode(p.plainL4()); err != nil {
-					return nil
-				}
-				p.fill(filledL4)
-			}
-			return l
 		}
 	} else if _, ok := l.(*IPv6); ok {
-		if l, ok := inSlot[*IPv6](p, 1); ok && p.plain.ip == kindIPv6 {
-			if p.plain.filled&filledIP == 0 {
-				if _, err := l.Decode(p.plainIP()); err != nil {
-					return nil
+		if p.plain.ip == kindIPv6 && len(p.slots) > 1 {
+			if l, ok := p.slots[1].layer.(*IPv6); ok {
+				if p.plain.filled&filledIP == 0 {
+					if _, err := l.Decode(p.plainIP()); err != nil {
+						return nil
+					}
+					p.fill(filledIP)
 				}
-				p.fill(filledIP)
+				return l
 			}
-			return l
+		}
+	} else if _, ok := l.(*TCP); ok {
+		if i := p.upper(); p.plain.l4 == kindTCP && i < len(p.slots) {
+			if l, ok := p.slots[i].layer.(*TCP); ok {
+				if p.plain.filled&filledL4 == 0 {
+					if _, err := l.Decode(p.plainL4()); err != nil {
+						return nil
+					}
+					p.fill(filledL4)
+				}
+				return l
+			}
+		}
+	} else if _, ok := l.(*UDP); ok {
+		if i := p.upper(); p.plain.l4 == kindUDP && i < len(p.slots) {
+			if l, ok := p.slots[i].layer.(*UDP); ok {
+				if p.plain.filled&filledL4 == 0 {
+					if _, err := l.Decode(p.plainL4()); err != nil {
+						return nil
+					}
+					p.fill(filledL4)
+				}
+				return l
+			}
 		}
 	} else if _, ok := l.(*Ethernet); ok {
-		if l, ok := inSlot[*Ethernet](p, 0); ok && p.plain.ip != 0 {
-			if p.plain.filled&filledEthernet == 0 {
-				if _, err := l.Decode(p.data); err != nil {
-					return nil
+		if p.plain.ip != 0 && len(p.slots) > 0 {
+			if l, ok := p.slots[0].layer.(*Ethernet); ok {
+				if p.plain.filled&filledEthernet == 0 {
+					if _, err := l.Decode(p.data); err != nil {
+						return nil
+					}
+					p.fill(filledEthernet)
 				}
-				p.fill(filledEthernet)
+				return l
 			}
-			return l
 		}
 	}
 	return p.layerOf(l)
@@ -168,15 +179,6 @@ func (p *Packet) first(l Layer) Layer {
 
 // layerOf is first for all packets.
 func (p *Packet) layerOf(l Layer) Layer { return p.find(l.Proto(), 0) }
-
-// inSlot returns the layer in slot i, if it is of type L: slots usually fit the
-// packet after theirs as well.
-func inSlot[L Layer](p *Packet, i int) (l L, ok bool) {
-	if i < len(p.slots) {
-		l, ok = p.slots[i].layer.(L)
-	}
-	return l, ok
-}
 
 // fill notes that a slot holds its layer.
 func (p *Packet) fill(bit uint8) {

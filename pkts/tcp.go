@@ -157,11 +157,13 @@ func (v TCPView) problem() error {
 // Decode fills l from the header at the start of b, 20 to 60 bytes.
 func (l *TCP) Decode(b []byte) (int, error) {
 	v := TCPView(b)
-	n := v.header()
-	if n == 0 {
+	if len(v) < TCPMinLen {
 		return 0, v.problem()
 	}
-	_ = v[TCPMinLen-1] // the one bounds check
+	n := v.HeaderLen()
+	if n < TCPMinLen || n > len(v) {
+		return 0, v.problem()
+	}
 	l.SrcPort = v.SrcPort()
 	l.DstPort = v.DstPort()
 	l.Seq = v.Seq()
