@@ -440,7 +440,7 @@ func TestDecodeCommon(t *testing.T) {
 		}
 		r := rapid.SampledFrom(registries).Draw(t, "registry")
 		p, q := Packet{Registry: r}, Packet{Registry: r}
-		_ = p.Decode(link.TypeEthernet, make([]byte, EthernetLen)) // makes the table
+		_ = p.Decode(link.TypeEthernet, make([]byte, EthernetLen))
 		err = p.Decode(link.TypeEthernet, b)
 		wantErr := q.decode(kindEthernet, b)
 		for _, nodes := range [][]node{p.nodes(), q.nodes()} {
