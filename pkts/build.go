@@ -77,8 +77,8 @@ func (p *Packet) encode(b []byte) ([]byte, error) {
 
 // layOut prepares what does not change from one encoding to the next.
 func (p *Packet) layOut() {
-	if p.outGen != p.gen || len(p.out) != len(p.nodes) {
-		p.out = append(p.out[:0], p.nodes...)
+	if p.outGen != p.gen || len(p.out) != len(p.nodes()) {
+		p.out = append(p.out[:0], p.nodes()...)
 		p.chain = p.isChain()
 		p.outGen = p.gen
 	}
@@ -90,7 +90,7 @@ func (p *Packet) layOut() {
 // packet is another, or has an error to report. What it knows of the layers,
 // encode knows better; it is here because it takes less than half the time.
 func (p *Packet) appendCommon(b []byte) ([]byte, bool) {
-	if !p.edited || p.data != nil || p.lost != nil || p.registry().overlaid != 0 || len(p.nodes) < 2 {
+	if !p.edited || p.data != nil || p.lost != nil || p.registry().overlaid != 0 || len(p.nodes()) < 2 {
 		return b, false
 	}
 	if p.layOut(); !p.chain {
@@ -98,7 +98,7 @@ func (p *Packet) appendCommon(b []byte) ([]byte, bool) {
 	}
 	// The types decide, not the kinds: one that embeds Raw has its protocol but
 	// may encode otherwise.
-	slots := p.slots[:len(p.nodes)]
+	slots := p.slots[:len(p.nodes())]
 	eth, _ := slots[0].layer.(*Ethernet)
 	if eth != nil {
 		slots = slots[1:]
@@ -165,8 +165,8 @@ func (p *Packet) emit(b []byte) (_ []byte, err error) {
 	if !p.chain {
 		return p.emitTree(b)
 	}
-	last := len(p.nodes) - 1
-	for i := range p.nodes {
+	last := len(p.nodes()) - 1
+	for i := range p.nodes() {
 		start := len(b)
 		if b, err = p.emitHeader(b, base, i); err != nil {
 			return b, err
@@ -204,8 +204,8 @@ func fits(n int) error {
 
 // isChain reports whether each node is the only one in the one before it.
 func (p *Packet) isChain() bool {
-	for i := range p.nodes {
-		if p.nodes[i].parent != uint16(i-1) {
+	for i := range p.nodes() {
+		if p.nodes()[i].parent != uint16(i-1) {
 			return false
 		}
 	}
@@ -244,7 +244,7 @@ func (p *Packet) emitTree(b []byte) (_ []byte, err error) {
 // emitHeader appends the header of node i, notes where in the packet, which
 // begins at base, it lies, and whether it is another than was decoded.
 func (p *Packet) emitHeader(b []byte, base, i int) (_ []byte, err error) {
-	n, start := &p.nodes[i], len(b)
+	n, start := &p.nodes()[i], len(b)
 	if n.flags&nodeFilled == 0 {
 		b = append(b, p.data[n.off:n.pay()]...)
 	} else {
@@ -274,9 +274,9 @@ func (p *Packet) complete(b []byte) error {
 	if !c.chain {
 		p.link()
 	}
-	for i := len(p.nodes) - 1; i >= 0; i-- {
+	for i := len(p.nodes()) - 1; i >= 0; i-- {
 		var l Completer
-		if p.nodes[i].flags&nodeFilled != 0 {
+		if p.nodes()[i].flags&nodeFilled != 0 {
 			l = p.slots[i].completer
 		} else {
 			l = p.completer(i)
@@ -308,7 +308,7 @@ func (p *Packet) encodeError(i int, err error) error {
 // not. One whose body cannot be decoded has none: its bytes stay. A layer that
 // nobody was given stays one: what a view changes in it later counts.
 func (p *Packet) completer(i int) Completer {
-	n := &p.nodes[i]
+	n := &p.nodes()[i]
 	if n.kind == KindRaw || n.kind == kindPadding {
 		return nil
 	}
@@ -344,18 +344,18 @@ func (p *Packet) judge() { p.verify(nil) }
 // verify judges all decoded layers and calls found, if not nil, for each field
 // until it returns false.
 func (p *Packet) verify(found func(Check) bool) {
-	p.judged = append(p.judged[:0], make([]judgement, len(p.nodes))...)
+	p.judged = append(p.judged[:0], make([]judgement, len(p.nodes()))...)
 	// found may encode, print, check, edit or decode the packet.
 	c := p.checking
 	if p.checking = nil; c == nil {
 		c = new(Completion)
 	}
-	*c = Completion{p: p, b: p.data, nodes: p.nodes, gen: p.gen, verifying: true, found: found, chain: p.isChain()}
+	*c = Completion{p: p, b: p.data, nodes: p.nodes(), gen: p.gen, verifying: true, found: found, chain: p.isChain()}
 	if !c.chain {
 		p.link()
 	}
-	for i := 0; i < len(p.nodes); i++ {
-		if p.nodes[i].flags&nodeBuilt != 0 {
+	for i := 0; i < len(p.nodes()); i++ {
+		if p.nodes()[i].flags&nodeBuilt != 0 {
 			continue
 		}
 		l := p.completer(i)

@@ -62,14 +62,14 @@ func TestCorpus(t *testing.T) {
 		}
 		_ = p.Decode(frame.Link, frame.Data)
 		interesting := false
-		for i := range p.nodes {
+		for i := range p.nodes() {
 			layers[p.protocol(i).Name]++
-			k := p.nodes[i].kind
+			k := p.nodes()[i].kind
 			interesting = interesting || k >= kindHopByHop && k <= kindShim6
 			_, _ = p.layer(i)
 		}
 		p.unpack()
-		p.edited = true
+		p.noteEdit()
 		var err error
 		if buf, err = p.AppendBinary(buf[:0]); err != nil || !bytes.Equal(buf, frame.Data) {
 			t.Errorf("%s, frame %d: computed anew: %v\n got %x\nwant %x", file, n, err, buf, frame.Data)

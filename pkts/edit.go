@@ -13,7 +13,7 @@ type links struct{ child, next uint16 }
 // The result is valid until it is called again.
 func (p *Packet) depthFirst() []uint16 {
 	p.link()
-	n := len(p.nodes)
+	n := len(p.nodes())
 	p.order = p.order[:0]
 	i := p.links[n].child
 	for i != noNode {
@@ -23,7 +23,7 @@ func (p *Packet) depthFirst() []uint16 {
 			continue
 		}
 		for i != noNode && p.links[i].next == noNode {
-			i = p.nodes[i].parent
+			i = p.nodes()[i].parent
 		}
 		if i != noNode {
 			i = p.links[i].next
@@ -34,14 +34,14 @@ func (p *Packet) depthFirst() []uint16 {
 
 // link makes the links of all nodes.
 func (p *Packet) link() {
-	n := len(p.nodes)
+	n := len(p.nodes())
 	// Entry n stands for the packet itself, whose children are at the top.
 	p.links = slices.Grow(p.links[:0], n+1)[:n+1]
 	for i := range p.links {
 		p.links[i] = links{noNode, noNode}
 	}
 	for i := n - 1; i >= 0; i-- {
-		up := int(p.nodes[i].parent)
+		up := int(p.nodes()[i].parent)
 		if up == noNode {
 			up = n
 		}
@@ -247,9 +247,9 @@ func (p *Packet) unpack() []placed {
 	if !p.edited {
 		p.judge()
 	}
-	t := make([]placed, 0, len(p.nodes)+4)
+	t := make([]placed, 0, len(p.nodes())+4)
 	for _, i := range p.depthFirst() {
-		n := p.nodes[i]
+		n := p.nodes()[i]
 		o := placed{node: n, judged: p.judged[i], depth: p.depth(int(i))}
 		if n.flags&nodeFilled != 0 {
 			o.slot = p.slots[i]
@@ -259,11 +259,18 @@ func (p *Packet) unpack() []placed {
 	return t
 }
 
+// noteEdit notes that p was edited, so that the next decoding does not take over
+// its layers: some may be the caller's own.
+func (p *Packet) noteEdit() {
+	p.edited = true
+	p.simple = nil
+}
+
 // pack makes t the nodes of the packet.
 func (p *Packet) pack(t []placed) {
-	p.edited = true
+	p.noteEdit()
 	n := len(t)
-	p.nodes = slices.Grow(p.nodes[:0], n)[:n]
+	p.table = slices.Grow(p.table[:0], n)[:n]
 	p.judged = slices.Grow(p.judged[:0], n)[:n]
 	p.slots = slices.Grow(p.slots[:0], n)[:n]
 	p.spare = nil
@@ -288,12 +295,12 @@ func (p *Packet) pack(t []placed) {
 			o.parent = path[len(path)-1]
 		}
 		at := place[i]
-		p.nodes[at], p.slots[at], p.judged[at] = o, t[i].slot, t[i].judged
+		p.table[at], p.slots[at], p.judged[at] = o, t[i].slot, t[i].judged
 		path = append(path, at)
 		if o.kind == kindPadding && o.flags&nodeBuilt != 0 && o.parent != noNode {
 			// No length counts it. Received padding may well lie within what the
 			// enclosing layer counts: then it is what a layer in it left over.
-			p.nodes[o.parent].flags |= nodeTrailer
+			p.table[o.parent].flags |= nodeTrailer
 		}
 	}
 }
@@ -305,19 +312,19 @@ func (p *Packet) Clone() *Packet {
 	c := &Packet{
 		Registry: p.Registry,
 		data:     slices.Clone(p.data),
-		nodes:    slices.Clone(p.nodes),
+		table:    slices.Clone(p.nodes()),
 		dirty:    p.dirty,
 		edited:   p.edited,
 		lost:     p.lost,
 		kinds:    p.kinds,
 		judged:   slices.Clone(p.judged),
 	}
-	for i := range c.nodes {
-		if c.nodes[i].flags&nodeFilled == 0 {
+	for i := range c.table {
+		if c.table[i].flags&nodeFilled == 0 {
 			continue
 		}
 		if c.slots == nil {
-			c.slots = make([]slot, len(c.nodes))
+			c.slots = make([]slot, len(c.table))
 		}
 		o := &p.slots[i]
 		c.slots[i] = newSlot(o.layer.Proto().Clone(o.layer), o.kind)
@@ -347,7 +354,7 @@ func (p *Packet) Nodes() iter.Seq[Node] {
 }
 
 // Len returns the number of layers.
-func (p *Packet) Len() int { return len(p.nodes) }
+func (p *Packet) Len() int { return len(p.nodes()) }
 
 // Data returns the bytes that were decoded, which the packet aliases; nil for a
 // packet that was built.
@@ -356,8 +363,8 @@ func (p *Packet) Data() []byte { return p.data }
 // Truncated reports whether a length field in the packet says that there are
 // more bytes than there are.
 func (p *Packet) Truncated() bool {
-	for i := range p.nodes {
-		if p.nodes[i].flags&(nodeTruncated|nodeQuote) == nodeTruncated {
+	for i := range p.nodes() {
+		if p.nodes()[i].flags&(nodeTruncated|nodeQuote) == nodeTruncated {
 			return true
 		}
 	}
@@ -377,12 +384,12 @@ func (n Node) Depth() int { return n.p.depth(n.i) }
 // depth returns how many nodes node i lies in. A node stands behind the one
 // that it lies in.
 func (p *Packet) depth(i int) int {
-	if p.depthsGen != p.gen || len(p.depths) != len(p.nodes) {
+	if p.depthsGen != p.gen || len(p.depths) != len(p.nodes()) {
 		p.depthsGen = p.gen
-		p.depths = slices.Grow(p.depths[:0], len(p.nodes))[:len(p.nodes)]
-		for j := range p.nodes {
+		p.depths = slices.Grow(p.depths[:0], len(p.nodes()))[:len(p.nodes())]
+		for j := range p.nodes() {
 			p.depths[j] = 0
-			if up := p.nodes[j].parent; up != noNode {
+			if up := p.nodes()[j].parent; up != noNode {
 				p.depths[j] = p.depths[up] + 1
 			}
 		}
@@ -392,23 +399,23 @@ func (p *Packet) depth(i int) int {
 
 // Built reports whether the layer was not decoded but added, so that it has no
 // place among the bytes yet.
-func (n Node) Built() bool { return n.p.nodes[n.i].flags&nodeBuilt != 0 }
+func (n Node) Built() bool { return n.p.nodes()[n.i].flags&nodeBuilt != 0 }
 
 // Offset returns where the layer begins among the bytes that were decoded; 0 for
 // a layer that was added.
-func (n Node) Offset() int { return int(n.p.nodes[n.i].off) }
+func (n Node) Offset() int { return int(n.p.nodes()[n.i].off) }
 
 // HeaderLen returns how long the layer's header was when it was decoded, in
 // bytes; 0 for a layer that was added.
 func (n Node) HeaderLen() int {
-	o := &n.p.nodes[n.i]
+	o := &n.p.nodes()[n.i]
 	return int(o.pay() - o.off)
 }
 
 // Bytes returns the layer as it was decoded, header and payload, with padding of
 // its own. It aliases the packet's bytes, and is nil for a layer that was added.
 func (n Node) Bytes() []byte {
-	o := &n.p.nodes[n.i]
+	o := &n.p.nodes()[n.i]
 	if n.Built() {
 		return nil
 	}
@@ -417,4 +424,4 @@ func (n Node) Bytes() []byte {
 
 // Truncated reports whether the layer's own header says that it is longer than
 // what is there.
-func (n Node) Truncated() bool { return n.p.nodes[n.i].flags&nodeTruncated != 0 }
+func (n Node) Truncated() bool { return n.p.nodes()[n.i].flags&nodeTruncated != 0 }

@@ -178,7 +178,7 @@ func (EthernetView) Proto() *Protocol { return &ethernetProtocol }
 func (v EthernetView) Dst() link.MacAddr { return link.MacAddr(v[ethernetOffDst:]) }
 func (v EthernetView) Src() link.MacAddr { return link.MacAddr(v[ethernetOffSrc:]) }
 func (v EthernetView) Type() EtherType {
-	return EtherType(binary.BigEndian.Uint16(v[ethernetOffType:]))
+	return EtherType(be16(v, ethernetOffType))
 }
 func (v EthernetView) Payload() []byte { return v[EthernetLen:] }
 

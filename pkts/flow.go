@@ -35,8 +35,8 @@ type Flow struct {
 // It reads a decoded packet's bytes, and the fields of the layers that [Get]
 // has handed out. It allocates nothing.
 func (p *Packet) Flow() Flow {
-	for i := range p.nodes {
-		if k := p.nodes[i].kind; k == kindIPv4 || k == kindIPv6 {
+	for i := range p.nodes() {
+		if k := p.nodes()[i].kind; k == kindIPv4 || k == kindIPv6 {
 			return p.flow(i)
 		}
 	}
@@ -46,8 +46,8 @@ func (p *Packet) Flow() Flow {
 // NthFlow is [Packet.Flow] for the n-th IP header, counted from 0: 1 is the
 // packet in a tunnel, and also the one that an ICMP error quotes.
 func (p *Packet) NthFlow(n int) (Flow, bool) {
-	for i := range p.nodes {
-		if k := p.nodes[i].kind; k == kindIPv4 || k == kindIPv6 {
+	for i := range p.nodes() {
+		if k := p.nodes()[i].kind; k == kindIPv4 || k == kindIPv6 {
 			if n == 0 {
 				return p.flow(i), true
 			}
@@ -60,8 +60,8 @@ func (p *Packet) NthFlow(n int) (Flow, bool) {
 // InnermostFlow is [Packet.Flow] for the last IP header that is not quoted by
 // an ICMP error: that of the packet in the innermost tunnel.
 func (p *Packet) InnermostFlow() Flow {
-	for i := len(p.nodes) - 1; i >= 0; i-- {
-		if n := &p.nodes[i]; (n.kind == kindIPv4 || n.kind == kindIPv6) && !p.quoted(i) {
+	for i := len(p.nodes()) - 1; i >= 0; i-- {
+		if n := &p.nodes()[i]; (n.kind == kindIPv4 || n.kind == kindIPv6) && !p.quoted(i) {
 			return p.flow(i)
 		}
 	}
@@ -71,8 +71,8 @@ func (p *Packet) InnermostFlow() Flow {
 // quoted reports whether node i lies in a quote. The layer that quotes has the
 // flag itself.
 func (p *Packet) quoted(i int) bool {
-	up := p.nodes[i].parent
-	return up != noNode && p.nodes[up].flags&nodeQuote != 0
+	up := p.nodes()[i].parent
+	return up != noNode && p.nodes()[up].flags&nodeQuote != 0
 }
 
 // Flows yields the flow of every IP header, outermost first. It ends when the
@@ -89,8 +89,8 @@ func (p *Packet) Flows() iter.Seq[Flow] {
 			return
 		}
 		gen := p.gen
-		for i := 0; p.gen == gen && i < len(p.nodes); i++ {
-			if k := p.nodes[i].kind; (k == kindIPv4 || k == kindIPv6) && !yield(p.flow(i)) {
+		for i := 0; p.gen == gen && i < len(p.nodes()); i++ {
+			if k := p.nodes()[i].kind; (k == kindIPv4 || k == kindIPv6) && !yield(p.flow(i)) {
 				return
 			}
 		}
@@ -105,8 +105,8 @@ func (p *Packet) flowsOfLayers() (fs []Flow) {
 		err     error
 		encoded bool
 	)
-	for i := range p.nodes {
-		k := p.nodes[i].kind
+	for i := range p.nodes() {
+		k := p.nodes()[i].kind
 		if k != kindIPv4 && k != kindIPv6 {
 			continue
 		}
@@ -139,7 +139,7 @@ func (p *Packet) flow(i int) (f Flow) {
 		}
 		return f
 	}
-	n := &p.nodes[i]
+	n := &p.nodes()[i]
 	f.set(n.kind, p.data[n.off:n.end], int(n.hdr))
 	return f
 }
@@ -267,9 +267,9 @@ func (p *Packet) flowOfLayers(i int) (f Flow, ok bool) {
 	var proto IPProto
 	b := p.current(i)
 	switch {
-	case p.nodes[i].kind == kindIPv4 && len(b) >= IPv4MinLen:
+	case p.nodes()[i].kind == kindIPv4 && len(b) >= IPv4MinLen:
 		proto = f.setIPv4(IPv4View(b))
-	case p.nodes[i].kind == kindIPv6 && len(b) >= IPv6Len:
+	case p.nodes()[i].kind == kindIPv6 && len(b) >= IPv6Len:
 		proto = f.setIPv6(IPv6View(b))
 	default:
 		return Flow{}, true // it cannot be encoded
@@ -280,7 +280,7 @@ func (p *Packet) flowOfLayers(i int) (f Flow, ok bool) {
 			return f, true
 		}
 		b = p.current(i)
-		switch k := p.nodes[i].kind; {
+		switch k := p.nodes()[i].kind; {
 		case k == KindRaw || f.Fragment:
 			f.setPayload(proto, b)
 			return f, true
@@ -309,8 +309,8 @@ func (p *Packet) flowOfEncoding(i int, b []byte) (f Flow) {
 
 // child returns the node of the payload of node i, -1 for none.
 func (p *Packet) child(i int) int {
-	for j := i + 1; j < len(p.nodes); j++ {
-		if n := &p.nodes[j]; n.parent == uint16(i) && n.kind != kindPadding {
+	for j := i + 1; j < len(p.nodes()); j++ {
+		if n := &p.nodes()[j]; n.parent == uint16(i) && n.kind != kindPadding {
 			return j
 		}
 	}
@@ -321,7 +321,7 @@ func (p *Packet) child(i int) int {
 // completed, nil when it cannot be. The result is valid until it is called
 // again.
 func (p *Packet) current(i int) []byte {
-	n := &p.nodes[i]
+	n := &p.nodes()[i]
 	if n.flags&nodeFilled == 0 {
 		return p.data[n.off:n.end]
 	}

@@ -377,7 +377,7 @@ func FuzzFlow(f *testing.F) {
 			t.Errorf("after filling in, got %v, want %v", got, want)
 		}
 		p.unpack()
-		p.edited = true
+		p.noteEdit()
 		if got := slices.Collect(p.Flows()); !slices.Equal(got, want) {
 			t.Errorf("encoded, got %v, want %v", got, want)
 		}

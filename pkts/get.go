@@ -20,30 +20,7 @@ type ViewOf interface {
 // It returns false when there is none, or its body could not be decoded; [Find]
 // tells why.
 func Get[T any, P LayerPtr[T]](p *Packet) (P, bool) {
-	proto := P(nil).Proto()
-	if k := proto.kind; k != KindRaw {
-		for i := range p.nodes {
-			n := &p.nodes[i]
-			if n.kind != k {
-				continue
-			}
-			// The slots of a packet usually fit those of the one before.
-			if i < len(p.slots) {
-				if l, ok := p.slots[i].layer.(P); ok {
-					if n.flags&nodeFilled == 0 {
-						if _, err := l.Decode(p.data[n.off:n.end]); err != nil {
-							return nil, false
-						}
-						n.flags |= nodeFilled
-						p.dirty = true
-					}
-					return l, true
-				}
-			}
-			break
-		}
-	}
-	l, ok := p.find(proto, 0).(P)
+	l, ok := p.first(P(nil)).(P)
 	return l, ok
 }
 
@@ -88,7 +65,7 @@ func All[T any, P LayerPtr[T]](p *Packet) iter.Seq[P] {
 		var few [8]P
 		ls, gen := few[:0], p.gen
 		proto := P(nil).Proto()
-		for i := range p.nodes {
+		for i := range p.nodes() {
 			if p.protocol(i) != proto {
 				continue
 			}
@@ -115,11 +92,7 @@ func All[T any, P LayerPtr[T]](p *Packet) iter.Seq[P] {
 // Changes made through a view after the same layer was handed out by [Get] are
 // lost when the packet is encoded.
 func View[V ViewOf](p *Packet) (V, bool) {
-	proto := V(nil).Proto()
-	if b := p.firstView(proto.kind); b != nil {
-		return V(b), true
-	}
-	b := p.view(proto, 0)
+	b := p.firstView((*viewed[V])(nil))
 	return V(b), b != nil
 }
 
@@ -133,7 +106,7 @@ func NthView[V ViewOf](p *Packet, n int) (V, bool) {
 func Has[T any, P LayerPtr[T]](p *Packet) bool { return p.index(P(nil).Proto(), 0) >= 0 }
 
 // protocol returns the protocol of node i.
-func (p *Packet) protocol(i int) *Protocol { return p.registry().protocol(p.nodes[i].kind) }
+func (p *Packet) protocol(i int) *Protocol { return p.registry().protocol(p.nodes()[i].kind) }
 
 // index returns the n-th node of a protocol, -1 for none.
 func (p *Packet) index(proto *Protocol, n int) int {
@@ -144,8 +117,8 @@ func (p *Packet) index(proto *Protocol, n int) int {
 			return -1
 		}
 	}
-	for i := range p.nodes {
-		if p.nodes[i].kind == k {
+	for i := range p.nodes() {
+		if p.nodes()[i].kind == k {
 			if n == 0 {
 				return i
 			}
@@ -168,35 +141,19 @@ func (p *Packet) find(proto *Protocol, n int) Layer {
 	return l
 }
 
-// firstView is view for n = 0 and the protocols of this package but Raw; nil
-// says that view is to be asked.
-func (p *Packet) firstView(k Kind) []byte {
-	for i := range p.nodes {
-		n := &p.nodes[i]
-		if n.kind != k {
-			continue
-		}
-		if off, end := uint(n.off), uint(n.end); off < end && end <= uint(len(p.data)) && k != KindRaw {
-			return p.data[off:end:end]
-		}
-		break
-	}
-	return nil
-}
-
 // view returns the bytes of the n-th node of a protocol, nil for none.
 func (p *Packet) view(proto *Protocol, n int) []byte {
 	i := p.index(proto, n)
-	if i < 0 || p.nodes[i].flags&nodeBuilt != 0 {
+	if i < 0 || p.nodes()[i].flags&nodeBuilt != 0 {
 		return nil
 	}
-	o := &p.nodes[i]
+	o := &p.nodes()[i]
 	return p.data[o.off:o.end:o.end]
 }
 
 // layer returns the layer of node i, filling it in the first time.
 func (p *Packet) layer(i int) (Layer, error) {
-	n := &p.nodes[i]
+	n := &p.nodes()[i]
 	if n.flags&nodeFilled != 0 {
 		return p.slots[i].layer, nil
 	}
@@ -214,13 +171,13 @@ func (p *Packet) layer(i int) (Layer, error) {
 // one that waits for reuse, if there is one.
 func (p *Packet) supply(i int) {
 	if i >= len(p.slots) {
-		p.slots = append(p.slots, make([]slot, len(p.nodes)-len(p.slots))...)
+		p.slots = append(p.slots, make([]slot, len(p.nodes())-len(p.slots))...)
 	}
 	if p.fitGen != p.gen {
 		p.fit, p.fitGen = 0, p.gen
 	}
 	for ; p.fit <= i; p.fit++ {
-		s, k := &p.slots[p.fit], p.nodes[p.fit].kind
+		s, k := &p.slots[p.fit], p.nodes()[p.fit].kind
 		if s.kind == k {
 			continue
 		}

@@ -191,12 +191,14 @@ func (v IPv4View) problem() error {
 // Decode fills l from the header at the start of b, 20 to 60 bytes.
 func (l *IPv4) Decode(b []byte) (int, error) {
 	v := IPv4View(b)
-	n := v.header()
-	if n == 0 {
+	if len(v) < IPv4MinLen {
 		return 0, v.problem()
 	}
-	_ = v[IPv4MinLen-1] // the one bounds check
-	fragment := binary.BigEndian.Uint16(v[ipv4OffFragment:])
+	n := v.HeaderLen()
+	if v[ipv4OffVersion]>>4 != 4 || n < IPv4MinLen || n > len(v) {
+		return 0, v.problem()
+	}
+	fragment := be16(v, ipv4OffFragment)
 	l.IHL = Seen(v[ipv4OffVersion] & 0xf)
 	l.DSCP = v.DSCP()
 	l.ECN = v.ECN()
@@ -323,20 +325,20 @@ func (IPv4View) Proto() *Protocol { return &ipv4Protocol }
 func (v IPv4View) HeaderLen() int { return int(v[ipv4OffVersion]&0xf) * 4 } // bytes
 func (v IPv4View) DSCP() uint8    { return v[ipv4OffTOS] >> 2 }
 func (v IPv4View) ECN() ECN       { return ECN(v[ipv4OffTOS] & 3) }
-func (v IPv4View) Length() uint16 { return binary.BigEndian.Uint16(v[ipv4OffLength:]) }
-func (v IPv4View) ID() uint16     { return binary.BigEndian.Uint16(v[ipv4OffID:]) }
+func (v IPv4View) Length() uint16 { return be16(v, ipv4OffLength) }
+func (v IPv4View) ID() uint16     { return be16(v, ipv4OffID) }
 func (v IPv4View) Flags() IPv4Flags {
 	return IPv4Flags(v[ipv4OffFragment] >> 5)
 }
 func (v IPv4View) FragmentOffset() uint16 {
-	return binary.BigEndian.Uint16(v[ipv4OffFragment:]) & 0x1fff
+	return be16(v, ipv4OffFragment) & 0x1fff
 }
 func (v IPv4View) isFragment() bool {
-	return binary.BigEndian.Uint16(v[ipv4OffFragment:])&(uint16(IPv4MoreFragments)<<13|0x1fff) != 0
+	return be16(v, ipv4OffFragment)&(uint16(IPv4MoreFragments)<<13|0x1fff) != 0
 }
 func (v IPv4View) TTL() uint8           { return v[ipv4OffTTL] }
 func (v IPv4View) Protocol() IPProto    { return IPProto(v[ipv4OffProtocol]) }
-func (v IPv4View) Checksum() uint16     { return binary.BigEndian.Uint16(v[ipv4OffChecksum:]) }
+func (v IPv4View) Checksum() uint16     { return be16(v, ipv4OffChecksum) }
 func (v IPv4View) Src() netip.Addr      { return netip.AddrFrom4([4]byte(v[ipv4OffSrc:])) }
 func (v IPv4View) Dst() netip.Addr      { return netip.AddrFrom4([4]byte(v[ipv4OffDst:])) }
 func (v IPv4View) Options() IPv4Options { return IPv4Options(v[IPv4MinLen:v.HeaderLen()]) }

@@ -182,7 +182,7 @@ func TestIPv4Lengths(t *testing.T) {
 		if len(view.Payload()) != test.payload || n != test.padding || p.Truncated() != test.truncated {
 			t.Errorf("%s: payload %d, padding %d, truncated %v", test.name, len(view.Payload()), n, p.Truncated())
 		}
-		if p.nodes[0].flags&nodeFragment != 0 {
+		if p.nodes()[0].flags&nodeFragment != 0 {
 			t.Errorf("%s: a fragment", test.name)
 		}
 		roundTrips(t, &ipv4Protocol, b)

@@ -226,14 +226,14 @@ type IPv6View []byte
 func (IPv6View) Proto() *Protocol { return &ipv6Protocol }
 
 func (v IPv6View) class() uint8 {
-	return uint8(binary.BigEndian.Uint16(v[ipv6OffVersion:]) >> 4)
+	return uint8(be16(v, ipv6OffVersion) >> 4)
 }
 func (v IPv6View) DSCP() uint8 { return v.class() >> 2 }
 func (v IPv6View) ECN() ECN    { return ECN(v.class() & 3) }
 func (v IPv6View) FlowLabel() uint32 {
 	return binary.BigEndian.Uint32(v[ipv6OffVersion:]) & 0xfffff
 }
-func (v IPv6View) PayloadLength() uint16 { return binary.BigEndian.Uint16(v[ipv6OffLength:]) }
+func (v IPv6View) PayloadLength() uint16 { return be16(v, ipv6OffLength) }
 func (v IPv6View) NextHeader() IPProto   { return IPProto(v[ipv6OffNextHeader]) }
 func (v IPv6View) HopLimit() uint8       { return v[ipv6OffHopLimit] }
 func (v IPv6View) Src() netip.Addr       { return netip.AddrFrom16([16]byte(v[ipv6OffSrc:])) }
@@ -246,7 +246,7 @@ func (v IPv6View) DstBytes() []byte { return v[ipv6OffDst : ipv6OffDst+16 : ipv6
 func (v IPv6View) Payload() []byte { return v[IPv6Len:] }
 
 func (v IPv6View) setClass(c uint8) {
-	binary.BigEndian.PutUint16(v[ipv6OffVersion:], binary.BigEndian.Uint16(v[ipv6OffVersion:])&^0x0ff0|uint16(c)<<4)
+	binary.BigEndian.PutUint16(v[ipv6OffVersion:], be16(v, ipv6OffVersion)&^0x0ff0|uint16(c)<<4)
 }
 
 // SetDSCP sets the low 6 bits of d, and SetECN the low 2 bits of e.

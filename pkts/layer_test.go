@@ -156,7 +156,7 @@ func roundTrips(t testing.TB, first *Protocol, b []byte) {
 	}
 	// Computing what is right again changes nothing, and what is wrong stays.
 	p.unpack()
-	p.edited = true
+	p.noteEdit()
 	got, err := p.AppendBinary(nil)
 	if err != nil {
 		t.Fatalf("AppendBinary of %x, computed anew: %v", b, err)
@@ -205,7 +205,7 @@ func noAllocs(t *testing.T, first *Protocol, b []byte) {
 		if err := p.DecodeAs(first, b); err != nil {
 			t.Fatal(err)
 		}
-		for i := range p.nodes {
+		for i := range p.nodes() {
 			if _, err := p.layer(i); err != nil {
 				t.Fatal(err)
 			}
@@ -240,7 +240,7 @@ func (g *golden) clones(t *testing.T, b []byte) {
 	}
 	g.decodes(t, c)
 	c.unpack()
-	c.edited = true
+	c.noteEdit()
 	got, err := c.AppendBinary(nil)
 	if err != nil || !bytes.Equal(got, b) {
 		t.Errorf("the copy, without the original's bytes: %v\n got %x\nwant %x", err, got, b)

@@ -46,10 +46,10 @@ func (p *Packet) Matches(m Matcher, info *link.Info) (bool, error) {
 // beginsAs reports whether the first layer is one that packets of a link type
 // begin with.
 func (p *Packet) beginsAs(t link.Type) bool {
-	if len(p.nodes) == 0 {
+	if len(p.nodes()) == 0 {
 		return false
 	}
-	first := p.nodes[0].kind
+	first := p.nodes()[0].kind
 	if t == link.TypeRaw {
 		return first == kindIPv4 || first == kindIPv6
 	}

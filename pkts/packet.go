@@ -28,20 +28,22 @@ type Packet struct {
 	Registry *Registry
 
 	noCopy noCopy
+	simple *Registry   // the registry by which plain frames may be decoded as they are, nil for none
 	data   []byte      // what was decoded; nil in a built packet
-	nodes  []node      // breadth first, left to right
+	plain  plain       // the nodes, while table is not written
+	gen    uint64      // counts the changes to nodes
+	dirty  bool        // some node is filled in
+	edited bool        // nodes were added or removed since decoding
+	table  []node      // breadth first, left to right; it is read by way of nodes
 	slots  []slot      // of each node, its layer; those not in use wait for reuse
 	spare  []slot      // more layers that wait for reuse
 	kinds  *Registry   // whose numbers the slots' kinds are
-	dirty  bool        // some node is filled in
-	edited bool        // nodes were added or removed since decoding
 	judged []judgement // of each node; made when it is needed
 	lost   *Protocol   // of a layer that Append had no room for
 	depths []uint16    // of each node; made when they are needed
 	fit    int         // how many of the first slots are known to fit their nodes
 
 	depthsGen, fitGen, outGen uint64 // the gen that depths, fit and out are of
-	gen                       uint64 // counts the changes to nodes
 
 	// Scratch, kept for reuse.
 	out        []node // the nodes as they were encoded last
@@ -134,78 +136,58 @@ func newSlot(l Layer, k Kind) slot {
 // is [Raw]. Bytes whose protocol is not known are Raw without an error, and so
 // is the empty packet.
 func (p *Packet) Decode(t link.Type, data []byte) error {
-	if t != link.TypeEthernet || len(data) < EthernetLen || !p.ready(data) {
+	// These are the headers that nearly every packet has, in the form that they
+	// nearly always have. What is known of them here, walk knows better; it is
+	// here because it takes a tenth of the time. decodeLink empties p first.
+	if t != link.TypeEthernet || p.simple != p.registry() || len(data) <= EthernetLen+IPv4MinLen {
 		return p.decodeLink(t, data)
 	}
-	// These are the headers that nearly every packet has, in the form that they
-	// nearly always have: Ethernet, then IPv4 without options or IPv6, then TCP
-	// or UDP, all of it there. Where one is not plain, the nodes from there on
-	// are left for walk. What is known of the headers here, walk knows better;
-	// it is here because it takes a tenth of the time.
-	p.begin(data)
-	nodes, end := p.nodes[:commonNodes], len(data)
-	nodes[0].set(0, end, EthernetLen, kindEthernet, noNode, 0)
 	var (
-		l4, l4End int
-		proto     IPProto
+		at, end int
+		proto   IPProto
 	)
-	switch EthernetView(data).Type() {
+	switch EtherType(be16(data, ethernetOffType)) {
 	case EtherTypeIPv4:
-		if end <= EthernetLen+IPv4MinLen {
-			return p.walk(0, 1)
-		}
-		nodes[1].set(EthernetLen, end, IPv4MinLen, kindIPv4, 0, 0)
 		v := IPv4View(data[EthernetLen:])
-		l4, l4End = EthernetLen+IPv4MinLen, EthernetLen+int(v.Length())
-		if v[ipv4OffVersion] != 4<<4|IPv4MinLen/4 || v.isFragment() || l4End > end || l4End <= l4 {
-			return p.walk(1, 2)
+		if v[ipv4OffVersion] != 4<<4|IPv4MinLen/4 || v.isFragment() {
+			return p.decodeLink(t, data)
 		}
-		proto = v.Protocol()
+		at, end, proto = EthernetLen+IPv4MinLen, EthernetLen+int(v.Length()), v.Protocol()
+		p.plain.ip, p.plain.at = kindIPv4, EthernetLen+IPv4MinLen
 	case EtherTypeIPv6:
-		if end <= EthernetLen+IPv6Len {
-			return p.walk(0, 1)
-		}
-		nodes[1].set(EthernetLen, end, IPv6Len, kindIPv6, 0, 0)
 		v := IPv6View(data[EthernetLen:])
-		l4, l4End = EthernetLen+IPv6Len, EthernetLen+IPv6Len+int(v.PayloadLength())
-		if !v.isHeader() || l4End > end || l4End == l4 {
-			return p.walk(1, 2)
+		if !v.isHeader() {
+			return p.decodeLink(t, data)
 		}
-		proto = v.NextHeader()
+		at, end, proto = EthernetLen+IPv6Len, EthernetLen+IPv6Len+int(v.PayloadLength()), v.NextHeader()
+		p.plain.ip, p.plain.at = kindIPv6, EthernetLen+IPv6Len
 	default:
-		return p.walk(0, 1)
+		return p.decodeLink(t, data)
 	}
-	i := 2
-	if l4End < end {
-		nodes[1].end = uint32(l4End)
-		nodes[2].set(l4End, end, allHeader, kindPadding, 0, 0)
-		i = 3
+	if uint(len(data)-end) > maxPlainPadding {
+		return p.decodeLink(t, data)
 	}
-	b := data[l4:l4End]
-	var hdr int
 	switch proto {
 	case IPProtoTCP:
-		hdr = TCPView(b).header()
-		nodes[i].set(l4, l4End, hdr, kindTCP, 1, 0)
-		if hdr == 0 {
-			return p.walk(i, i+1)
+		if at+tcpOffFlags >= len(data) {
+			return p.decodeLink(t, data)
 		}
+		hdr := int(data[at+tcpOffFlags]>>4) * 4
+		if hdr < TCPMinLen || hdr > end-at {
+			return p.decodeLink(t, data)
+		}
+		p.plain.l4, p.plain.hdr = kindTCP, uint16(hdr)
 	case IPProtoUDP:
-		hdr = UDPLen
-		nodes[i].set(l4, l4End, UDPLen, kindUDP, 1, 0)
-		if len(b) < UDPLen || int(UDPView(b).Length()) != len(b) {
-			return p.walk(i, i+1)
+		if end-at < UDPLen || int(be16(data[at:], udpOffLength)) != end-at {
+			return p.decodeLink(t, data)
 		}
+		p.plain.l4, p.plain.hdr = kindUDP, UDPLen
 	default:
-		nodes[i].set(l4, l4End, 0, p.registry().ipProto(proto), 1, 0)
-		return p.walk(i, i+1)
+		return p.decodeLink(t, data)
 	}
-	n := i + 1
-	if hdr < len(b) {
-		nodes[n].set(l4+hdr, l4End, allHeader, KindRaw, i, 0)
-		n++
-	}
-	p.nodes = p.nodes[:n]
+	p.plain.end = uint32(end)
+	p.plain.filled = 0
+	p.begin(data)
 	return nil
 }
 
@@ -218,15 +200,13 @@ func (p *Packet) renew() {
 		p.spare = nil
 		p.kinds = p.Registry
 	}
-	if cap(p.nodes) < commonNodes {
-		p.nodes = make([]node, 0, commonNodes)
+	p.simple = nil
+	if r := p.registry(); !r.uncommon {
+		p.simple = r
 	}
-}
-
-// ready reports whether data may be decoded into p as it is: whether nothing is
-// to be made or thrown away before, nor any table to be asked.
-func (p *Packet) ready(data []byte) bool {
-	return !p.edited && p.kinds == p.Registry && !p.registry().uncommon && cap(p.nodes) >= commonNodes && uint64(len(data)) <= math.MaxUint32
+	if cap(p.table) < commonNodes {
+		p.table = make([]node, 0, commonNodes)
+	}
 }
 
 // begin empties p, which has not been edited, for data.
@@ -238,8 +218,8 @@ func (p *Packet) begin(data []byte) {
 
 // decodeLink is Decode for all packets.
 func (p *Packet) decodeLink(t link.Type, data []byte) error {
-	if t == link.TypeEthernet && len(data) >= EthernetLen && !p.ready(data) {
-		if p.renew(); p.ready(data) {
+	if t == link.TypeEthernet && p.simple != p.registry() {
+		if p.renew(); p.simple != nil {
 			return p.Decode(t, data)
 		}
 	}
@@ -275,7 +255,8 @@ func (p *Packet) Reset() {
 		p.lost = nil
 	}
 	p.begin(nil)
-	p.nodes = p.nodes[:0]
+	p.plain = plain{}
+	p.table = p.table[:0]
 }
 
 func (p *Packet) registry() *Registry {
@@ -298,14 +279,14 @@ func (p *Packet) decode(first Kind, data []byte) error {
 		return fmt.Errorf("pkts: %w: a packet of %d bytes", ErrTooLong, len(data))
 	}
 	p.data = data
-	p.nodes = append(p.nodes, node{end: uint32(len(data)), kind: first, parent: noNode})
+	p.table = append(p.table, node{end: uint32(len(data)), kind: first, parent: noNode})
 	return p.walk(0, 1)
 }
 
 // walk walks the nodes from index i on, of the first n that are there, appending
 // those that it finds.
 func (p *Packet) walk(i, n int) error {
-	r, nodes := p.registry(), p.nodes[:n]
+	r, nodes := p.registry(), p.table[:n]
 	var failed error
 	for ; i < len(nodes); i++ {
 		n := &nodes[i]
@@ -376,7 +357,7 @@ func (p *Packet) walk(i, n int) error {
 			nodes = append(nodes, left)
 		}
 	}
-	p.nodes = nodes
+	p.table = nodes
 	return failed
 }
 

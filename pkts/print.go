@@ -43,7 +43,7 @@ func (p *Packet) printer() *printer {
 // numbers in both.
 func (p *Packet) shownPacket() (*Packet, error) {
 	pr := p.printer()
-	data, nodes := p.data, p.nodes
+	data, nodes := p.data, p.nodes()
 	if p.dirty {
 		b, err := p.encode(pr.data[:0])
 		if err != nil {
@@ -59,9 +59,9 @@ func (p *Packet) shownPacket() (*Packet, error) {
 		q.Registry = p.Registry
 	}
 	q.data = data
-	q.nodes = append(q.nodes[:0], nodes...)
-	for i := range q.nodes {
-		q.nodes[i].flags &^= nodeBuilt | nodeFilled
+	q.table = append(q.table[:0], nodes...)
+	for i := range q.table {
+		q.table[i].flags &^= nodeBuilt | nodeFilled
 	}
 	return q, nil
 }
@@ -80,8 +80,8 @@ func checksOf(checks []Check, i int) []Check {
 // firstChild returns the first node that node i carries, Padding left aside,
 // and -1 for none.
 func (p *Packet) firstChild(i int) int {
-	for j := i + 1; j < len(p.nodes); j++ {
-		if n := &p.nodes[j]; n.parent == uint16(i) && n.kind != kindPadding {
+	for j := i + 1; j < len(p.nodes()); j++ {
+		if n := &p.nodes()[j]; n.parent == uint16(i) && n.kind != kindPadding {
 			return j
 		}
 	}

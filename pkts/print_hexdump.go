@@ -66,7 +66,7 @@ func (p *Packet) AppendFieldDump(b []byte) []byte {
 }
 
 func (p *Packet) appendLayerDump(b []byte, q *Packet, i int) []byte {
-	n := &q.nodes[i]
+	n := &q.nodes()[i]
 	proto := q.protocol(i)
 	b = append(append(b, proto.Name...), ", "...)
 	b = append(appendRange(b, int(n.off), int(n.pay())), '\n')

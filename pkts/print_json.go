@@ -88,7 +88,7 @@ func (p *Packet) appendLayers(b []byte, q *Packet) []byte {
 
 func (p *Packet) appendLayer(b []byte, q *Packet, i int, before uint16) []byte {
 	pr := p.printer()
-	n := &q.nodes[i]
+	n := &q.nodes()[i]
 	pl := pr.plan(q.protocol(i))
 	b = append(append(append(b, `{"name":"`...), pl.key...), `","offset":`...)
 	b = strconv.AppendUint(b, uint64(n.off), 10)

@@ -84,7 +84,7 @@ func (p *Packet) sourceLayers(q *Packet) []sourceLayer {
 	var ls []sourceLayer
 	place := map[uint16]int{noNode: -1}
 	for _, i := range slices.Clone(q.depthFirst()) {
-		n := &q.nodes[i]
+		n := &q.nodes()[i]
 		var l Layer = &Raw{}
 		if o, err := q.layer(int(i)); err == nil {
 			l = o.Proto().Clone(o)

@@ -36,13 +36,13 @@ func (p *Packet) AppendSummary(b []byte) []byte {
 			return p.appendNames(b, err)
 		}
 	}
-	if len(q.nodes) == 0 {
+	if len(q.nodes()) == 0 {
 		return append(b, "empty packet"...)
 	}
 	l := line{p: q, b: b, frag: -1, shown: q != p}
 	l.run(0)
-	for i := 1; i < len(q.nodes) && q.nodes[i].parent == noNode; i++ {
-		if q.nodes[i].kind == kindPadding {
+	for i := 1; i < len(q.nodes()) && q.nodes()[i].parent == noNode; i++ {
+		if q.nodes()[i].kind == kindPadding {
 			continue
 		}
 		l.b = append(l.b, "; "...)
@@ -121,11 +121,11 @@ func (l *line) ip6(a []byte) { l.b = netip.AddrFrom16([16]byte(a)).AppendTo(l.b)
 // run prints the layers from node i on, each being the first in the one before.
 func (l *line) run(i int) {
 	p := l.p
-	l.length, l.ports = int(p.nodes[i].end-p.nodes[i].off), false
+	l.length, l.ports = int(p.nodes()[i].end-p.nodes()[i].off), false
 	outer := l.frag
 	l.frag = -1
 	for i >= 0 {
-		n := &p.nodes[i]
+		n := &p.nodes()[i]
 		b := p.data[n.off:n.end:n.end]
 		next := p.firstChild(i)
 		hdr := int(n.pay() - n.off)
@@ -136,7 +136,7 @@ func (l *line) run(i int) {
 			}
 			next = -1
 		case kindEthernet, kindVLAN, kindLLC, kindSNAP, kindLoopback, kindLoop, kindSLL, kindSLL2:
-			if next < 0 || p.nodes[next].kind == KindRaw {
+			if next < 0 || p.nodes()[next].kind == KindRaw {
 				l.link(i, next)
 				next = -1
 			}
@@ -200,7 +200,7 @@ func (l *line) run(i int) {
 			break
 		}
 		if !isIPPayload(n.kind) {
-			l.length = int(p.nodes[next].end - p.nodes[next].off)
+			l.length = int(p.nodes()[next].end - p.nodes()[next].off)
 		}
 		i = next
 	}
@@ -228,18 +228,18 @@ func isIPPayload(k Kind) bool {
 // enclosed returns the length from node i to the end of what carries it,
 // padding included.
 func (l *line) enclosed(i int) int {
-	n := &l.p.nodes[i]
+	n := &l.p.nodes()[i]
 	end := n.end
 	if n.parent != noNode {
-		end = l.p.nodes[n.parent].end
+		end = l.p.nodes()[n.parent].end
 	}
 	return int(end - n.off)
 }
 
 // raw prints a payload that nothing has said anything about yet.
 func (l *line) raw(i int, b []byte) {
-	if up := l.p.nodes[i].parent; up != noNode {
-		switch n := &l.p.nodes[up]; n.kind {
+	if up := l.p.nodes()[i].parent; up != noNode {
+		switch n := &l.p.nodes()[up]; n.kind {
 		case kindHopByHop, kindDestOpts, kindRouting, kindFragment, kindMobility, kindHIP, kindShim6, kindAH:
 			l.unknown(IPProto(l.p.data[n.off]), KindRaw)
 			return
@@ -291,10 +291,10 @@ func (l *line) link(i, next int) {
 	p := l.p
 	// The addresses are in the outermost of the link layers.
 	top := i
-	for p.nodes[top].parent != noNode && p.nodes[top].kind != kindEthernet {
-		top = int(p.nodes[top].parent)
+	for p.nodes()[top].parent != noNode && p.nodes()[top].kind != kindEthernet {
+		top = int(p.nodes()[top].parent)
 	}
-	n := &p.nodes[top]
+	n := &p.nodes()[top]
 	frame := p.data[n.off:n.end]
 	if n.kind == kindEthernet {
 		l.mac(frame[ethernetOffSrc:][:6])
@@ -302,7 +302,7 @@ func (l *line) link(i, next int) {
 		l.mac(frame[ethernetOffDst:][:6])
 		l.str(", ")
 	}
-	n = &p.nodes[i]
+	n = &p.nodes()[i]
 	b := p.data[n.off:n.end]
 	switch n.kind {
 	case kindEthernet:
@@ -348,7 +348,7 @@ func (l *line) link(i, next int) {
 
 // carried returns the protocol that the EtherType in node i announces.
 func (l *line) carried(i int) Kind {
-	n := &l.p.nodes[i]
+	n := &l.p.nodes()[i]
 	b := l.p.data[n.off:n.end]
 	off := 0
 	switch n.kind {
@@ -464,7 +464,7 @@ func (l *line) ipv4(i, next int, b []byte) int {
 		l.uint(uint32(v.Protocol()))
 		return -1
 	}
-	if next < 0 || l.p.nodes[next].kind == KindRaw {
+	if next < 0 || l.p.nodes()[next].kind == KindRaw {
 		l.length -= v.HeaderLen()
 		l.unknown(v.Protocol(), l.p.registry().ipProto(v.Protocol()))
 		return -1
@@ -489,7 +489,7 @@ func (l *line) addresses(src, dst []byte, next int) {
 	l.ports = false
 	var ports []byte
 	if next >= 0 {
-		switch n := &l.p.nodes[next]; {
+		switch n := &l.p.nodes()[next]; {
 		case n.kind == kindTCP || n.kind == kindUDP:
 			ports = l.p.data[n.off:n.end]
 			l.ports = true
@@ -516,7 +516,7 @@ func (l *line) addresses(src, dst []byte, next int) {
 
 // fragmented prints which part of an IPv4 packet node i is.
 func (l *line) fragmented(i int) {
-	n := &l.p.nodes[i]
+	n := &l.p.nodes()[i]
 	v := IPv4View(l.p.data[n.off:n.end])
 	l.str(" (frag ")
 	l.uint(uint32(v.ID()))
@@ -539,7 +539,7 @@ func (l *line) ipv6(i, next int, b []byte) int {
 	}
 	l.str("IP6 ")
 	l.addresses(b[ipv6OffSrc:][:16], b[ipv6OffDst:][:16], next)
-	if next < 0 || l.p.nodes[next].kind == KindRaw {
+	if next < 0 || l.p.nodes()[next].kind == KindRaw {
 		l.length -= IPv6Len
 		if v.NextHeader() == IPProtoNoNext {
 			l.str("no next header")
@@ -683,7 +683,7 @@ func (l *line) tcp(b []byte, hdr, next int) int {
 func (l *line) carry(next int) int {
 	l.ports = false
 	if next >= 0 {
-		if l.p.nodes[next].kind == KindRaw {
+		if l.p.nodes()[next].kind == KindRaw {
 			return -1
 		}
 		l.str(": ")
@@ -870,14 +870,14 @@ func (l *line) other(i, next int) int {
 	default:
 		l.b = l.filled.appendFields(l.b, i, layer)
 	}
-	if p.nodes[i].flags&nodeSplit != 0 {
+	if p.nodes()[i].flags&nodeSplit != 0 {
 		l.children(i)
 		return -1
 	}
 	if next >= 0 && len(l.b) > before {
-		if p.nodes[next].kind == KindRaw {
+		if p.nodes()[next].kind == KindRaw {
 			l.str(", length ")
-			l.uint(p.nodes[next].end - p.nodes[next].off)
+			l.uint(p.nodes()[next].end - p.nodes()[next].off)
 			return -1
 		}
 		l.str(": ")
@@ -892,8 +892,8 @@ const maxSummaryDepth = 16
 // children prints the layers that lie side by side in node i, each in brackets.
 func (l *line) children(i int) {
 	depth := 0
-	for j := i; j != noNode; j = int(l.p.nodes[j].parent) {
-		if l.p.nodes[j].flags&nodeSplit != 0 {
+	for j := i; j != noNode; j = int(l.p.nodes()[j].parent) {
+		if l.p.nodes()[j].flags&nodeSplit != 0 {
 			depth++
 		}
 	}
@@ -901,8 +901,8 @@ func (l *line) children(i int) {
 		l.str(" [...]")
 		return
 	}
-	for j := i + 1; j < len(l.p.nodes); j++ {
-		if n := &l.p.nodes[j]; n.parent != uint16(i) || n.kind == kindPadding {
+	for j := i + 1; j < len(l.p.nodes()); j++ {
+		if n := &l.p.nodes()[j]; n.parent != uint16(i) || n.kind == kindPadding {
 			continue
 		}
 		l.str(" [")

@@ -64,11 +64,11 @@ const maxTreeIndent = 16
 // depths returns for each node how many nodes around it carry layers side by
 // side.
 func (t *tree) depths() []int {
-	d := make([]int, len(t.p.nodes))
-	for i := range t.p.nodes {
-		if up := t.p.nodes[i].parent; up != noNode {
+	d := make([]int, len(t.p.nodes()))
+	for i := range t.p.nodes() {
+		if up := t.p.nodes()[i].parent; up != noNode {
 			d[i] = d[up]
-			if t.p.nodes[up].flags&nodeSplit != 0 {
+			if t.p.nodes()[up].flags&nodeSplit != 0 {
 				d[i] = min(d[i]+1, maxTreeIndent)
 			}
 		}
@@ -84,7 +84,7 @@ func (t *tree) indent(n int) {
 
 func (t *tree) layer(i, depth int) {
 	p := t.p
-	n := &p.nodes[i]
+	n := &p.nodes()[i]
 	proto := p.protocol(i)
 	t.indent(depth)
 	t.b = append(t.b, proto.Name...)
@@ -93,7 +93,7 @@ func (t *tree) layer(i, depth int) {
 		if n.flags&nodeTruncated != 0 {
 			t.b = append(t.b, " [truncated]"...)
 		}
-		if n.flags&nodeQuote != 0 && n.parent != noNode && p.nodes[n.parent].flags&nodeQuote != 0 {
+		if n.flags&nodeQuote != 0 && n.parent != noNode && p.nodes()[n.parent].flags&nodeQuote != 0 {
 			t.b = append(t.b, " [quoted]"...)
 		}
 	}
@@ -206,7 +206,7 @@ func (s *shape) elaborate() bool {
 // notes prints where the value of an Auto comes from and whether it is right.
 func (t *tree) notes(i int, f *fieldShape) {
 	mode := ModeSeen
-	if t.orig.edited && t.orig.nodes[i].flags&nodeFilled != 0 {
+	if t.orig.edited && t.orig.nodes()[i].flags&nodeFilled != 0 {
 		v := layerValue(t.orig.slots[i].layer)
 		if f.index >= 0 && v.Kind() == reflect.Struct {
 			_, _, mode = f.shape.unwrap(v.Field(f.index))

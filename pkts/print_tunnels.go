@@ -109,7 +109,7 @@ func (l *line) gtpu(next int, b []byte) int {
 func (l *line) tunneled(next int, name string, t EtherType) int {
 	l.ports = false
 	l.str(": ")
-	if next >= 0 && l.p.nodes[next].kind != KindRaw {
+	if next >= 0 && l.p.nodes()[next].kind != KindRaw {
 		return next
 	}
 	if k := l.p.registry().etherType(t); k != KindRaw {

@@ -372,7 +372,7 @@ func TestScaleBuilt(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				for i := range q.nodes {
+				for i := range q.nodes() {
 					_, _ = q.layer(i)
 				}
 			}},

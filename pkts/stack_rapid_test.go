@@ -240,9 +240,9 @@ func drawStack(t *rapid.T) []Layer {
 
 // sumOffset returns where the checksum lies in the header of node i of b.
 func sumOffset(p *Packet, i int, b []byte) (int, bool) {
-	switch p.nodes[i].kind {
+	switch p.nodes()[i].kind {
 	case kindGRE:
-		return greOffChecksum, GREView(b[p.nodes[i].off:]).Flags().Has(GREChecksum)
+		return greOffChecksum, GREView(b[p.nodes()[i].off:]).Flags().Has(GREChecksum)
 	case kindIPv4:
 		return ipv4OffChecksum, true
 	case kindTCP:
@@ -296,9 +296,9 @@ func TestStackProperties(t *testing.T) {
 		}
 
 		// Make some checksums wrong.
-		for i := range p.nodes {
+		for i := range p.nodes() {
 			if off, ok := sumOffset(&p, i, b); ok && drawInt(t, 3) == 0 {
-				sum := b[int(p.nodes[i].off)+off:]
+				sum := b[int(p.nodes()[i].off)+off:]
 				sum[0] ^= 1 + draw8(t, 0xfe)
 				if sum[0] == 0 && sum[1] == 0 {
 					sum[1] = 7 // no checksum is another matter
@@ -313,13 +313,13 @@ func TestStackProperties(t *testing.T) {
 		// business: only what is right now must stay so.
 		right, wrong := map[int]bool{}, map[int]uint16{}
 		for c := range q.Checks() {
-			if off, ok := sumOffset(&q, c.Node.i, b); ok && c.Offset == int(q.nodes[c.Node.i].off)+off {
+			if off, ok := sumOffset(&q, c.Node.i, b); ok && c.Offset == int(q.nodes()[c.Node.i].off)+off {
 				right[c.Node.i] = c.Status == CheckGood
 				wrong[c.Node.i] = uint16(c.Have)
 			}
 		}
 		edited := 0
-		for i := range q.nodes {
+		for i := range q.nodes() {
 			if drawBool(t) {
 				l, err := q.layer(i)
 				if err != nil {
@@ -346,7 +346,7 @@ func TestStackProperties(t *testing.T) {
 		for c := range r.Checks() {
 			i := c.Node.i
 			off, isSum := sumOffset(&r, i, got)
-			isSum = isSum && c.Offset == int(r.nodes[i].off)+off
+			isSum = isSum && c.Offset == int(r.nodes()[i].off)+off
 			switch {
 			case !isSum || right[i]:
 				if c.Status != CheckGood {
@@ -501,15 +501,15 @@ func TestDecodeCommon(t *testing.T) {
 		}
 		r := rapid.SampledFrom(registries).Draw(t, "registry")
 		p, q := Packet{Registry: r}, Packet{Registry: r}
-		_ = p.Decode(link.TypeEthernet, make([]byte, EthernetLen)) // makes the table
+		_ = p.Decode(link.TypeEthernet, make([]byte, EthernetLen))
 		err = p.Decode(link.TypeEthernet, b)
 		wantErr := q.decode(kindEthernet, b)
-		for _, nodes := range [][]node{p.nodes, q.nodes} {
+		for _, nodes := range [][]node{p.nodes(), q.nodes()} {
 			for i := range nodes {
 				nodes[i].flags &^= nodeWhole // only walk itself asks for it
 			}
 		}
-		if diff := cmp.Diff(q.nodes, p.nodes, cmp.AllowUnexported(node{}), cmpopts.EquateEmpty()); diff != "" {
+		if diff := cmp.Diff(q.nodes(), p.nodes(), cmp.AllowUnexported(node{}), cmpopts.EquateEmpty()); diff != "" {
 			t.Errorf("%x (-want +got):\n%s", b, diff)
 		}
 		if (err == nil) != (wantErr == nil) || err != nil && err.Error() != wantErr.Error() {

@@ -157,11 +157,13 @@ func (v TCPView) problem() error {
 // Decode fills l from the header at the start of b, 20 to 60 bytes.
 func (l *TCP) Decode(b []byte) (int, error) {
 	v := TCPView(b)
-	n := v.header()
-	if n == 0 {
+	if len(v) < TCPMinLen {
 		return 0, v.problem()
 	}
-	_ = v[TCPMinLen-1] // the one bounds check
+	n := v.HeaderLen()
+	if n < TCPMinLen || n > len(v) {
+		return 0, v.problem()
+	}
 	l.SrcPort = v.SrcPort()
 	l.DstPort = v.DstPort()
 	l.Seq = v.Seq()
@@ -244,15 +246,15 @@ type TCPView []byte
 // Proto returns the descriptor of TCP.
 func (TCPView) Proto() *Protocol { return &tcpProtocol }
 
-func (v TCPView) SrcPort() uint16       { return binary.BigEndian.Uint16(v[tcpOffSrcPort:]) }
-func (v TCPView) DstPort() uint16       { return binary.BigEndian.Uint16(v[tcpOffDstPort:]) }
+func (v TCPView) SrcPort() uint16       { return be16(v, tcpOffSrcPort) }
+func (v TCPView) DstPort() uint16       { return be16(v, tcpOffDstPort) }
 func (v TCPView) Seq() uint32           { return binary.BigEndian.Uint32(v[tcpOffSeq:]) }
 func (v TCPView) Ack() uint32           { return binary.BigEndian.Uint32(v[tcpOffAck:]) }
 func (v TCPView) HeaderLen() int        { return int(v[tcpOffFlags]>>4) * 4 } // bytes
-func (v TCPView) Flags() TCPFlags       { return TCPFlags(binary.BigEndian.Uint16(v[tcpOffFlags:]) & 0xfff) }
-func (v TCPView) Window() uint16        { return binary.BigEndian.Uint16(v[tcpOffWindow:]) }
-func (v TCPView) Checksum() uint16      { return binary.BigEndian.Uint16(v[tcpOffChecksum:]) }
-func (v TCPView) UrgentPointer() uint16 { return binary.BigEndian.Uint16(v[tcpOffUrgentPointer:]) }
+func (v TCPView) Flags() TCPFlags       { return TCPFlags(be16(v, tcpOffFlags) & 0xfff) }
+func (v TCPView) Window() uint16        { return be16(v, tcpOffWindow) }
+func (v TCPView) Checksum() uint16      { return be16(v, tcpOffChecksum) }
+func (v TCPView) UrgentPointer() uint16 { return be16(v, tcpOffUrgentPointer) }
 func (v TCPView) Options() TCPOptions   { return TCPOptions(v[TCPMinLen:v.HeaderLen()]) }
 func (v TCPView) Payload() []byte       { return v[v.HeaderLen():] }
 

@@ -213,7 +213,7 @@ func TestUDPTunnelAllocs(t *testing.T) {
 				t.Fatal(err)
 			}
 			line = p.AppendSummary(line[:0])
-			for i := range p.nodes {
+			for i := range p.nodes() {
 				if _, err := p.layer(i); err != nil {
 					t.Fatal(err)
 				}

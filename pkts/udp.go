@@ -141,10 +141,10 @@ type UDPView []byte
 // Proto returns the descriptor of UDP.
 func (UDPView) Proto() *Protocol { return &udpProtocol }
 
-func (v UDPView) SrcPort() uint16  { return binary.BigEndian.Uint16(v[udpOffSrcPort:]) }
-func (v UDPView) DstPort() uint16  { return binary.BigEndian.Uint16(v[udpOffDstPort:]) }
-func (v UDPView) Length() uint16   { return binary.BigEndian.Uint16(v[udpOffLength:]) }
-func (v UDPView) Checksum() uint16 { return binary.BigEndian.Uint16(v[udpOffChecksum:]) }
+func (v UDPView) SrcPort() uint16  { return be16(v, udpOffSrcPort) }
+func (v UDPView) DstPort() uint16  { return be16(v, udpOffDstPort) }
+func (v UDPView) Length() uint16   { return be16(v, udpOffLength) }
+func (v UDPView) Checksum() uint16 { return be16(v, udpOffChecksum) }
 func (v UDPView) Payload() []byte  { return v[UDPLen:] }
 
 func (v UDPView) SetSrcPort(p uint16)    { v.set(udpOffSrcPort, p) }

@@ -24,6 +24,13 @@ func extend[V ~[]byte](b []byte, n int) ([]byte, V) {
 	return b, V(b[at : at+n : at+n])
 }
 
+// be16 returns the 16 bits at off. Spelled out like this, it costs one check of
+// bounds for any constant off.
+func be16(b []byte, off int) uint16 {
+	_ = b[off+1]
+	return uint16(b[off+1]) | uint16(b[off])<<8
+}
+
 // setSummed writes new over the bytes at off of a header whose Internet
 // checksum, at sumOff, covers them, and changes the checksum by as much,
 // RFC 1624: what was right stays right, what was wrong stays wrong. off is

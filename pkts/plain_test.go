@@ -1,0 +1,162 @@
+package pkts
+
+import (
+	"bytes"
+	"fmt"
+	"slices"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+	"github.com/gopkts/gopkts/common/link"
+)
+
+// plainFrames returns frames of each kind that Decode knows without nodes.
+func plainFrames(t *testing.T) map[string][]byte {
+	frames := map[string][]byte{}
+	for _, ip := range []Layer{&IPv4{TTL: 1}, &IPv6{HopLimit: 1}} {
+		for _, up := range []Layer{&TCP{SrcPort: 1, Options: TCPOptions{1, 1, 1, 0}}, &UDP{DstPort: 2}} {
+			for _, data := range []int{0, 9} {
+				for _, pad := range []int{0, 7} {
+					ls := []Layer{&Ethernet{}, ip, up, &Raw{Data: make([]byte, data)}, &Padding{Data: make([]byte, pad)}}
+					if pad == 0 {
+						ls = ls[:4]
+					}
+					if data == 0 {
+						ls = slices.Delete(ls, 3, 4)
+					}
+					b, err := Stack(ls...).AppendBinary(nil)
+					if err != nil {
+						t.Fatal(err)
+					}
+					frames[fmt.Sprintf("%v %v %d+%d", ip.Proto(), up.Proto(), data, pad)] = b
+				}
+			}
+		}
+	}
+	return frames
+}
+
+// sameFirst compares the outermost layer of a type, and its bytes, in p with
+// those in q, whose nodes are written.
+func sameFirst[T any, V ViewOf, P LayerPtr[T]](t *testing.T, p, q *Packet) {
+	t.Helper()
+	proto := V(nil).Proto()
+	got, ok := View[V](p)
+	want, wantOK := NthView[V](q, 0)
+	if ok != wantOK || !bytes.Equal(got, want) || cap(got) != cap(want) {
+		t.Errorf("view of %v: %x, %v, want %x, %v", proto, got, ok, want, wantOK)
+	}
+	l, ok := Get[T, P](p)
+	m, err := Find[T, P](q, 0)
+	if ok != (err == nil) {
+		t.Errorf("%v: %v, want %v", proto, ok, err)
+	}
+	if !ok {
+		return
+	}
+	b, _ := l.AppendBinary(nil)
+	if w, _ := m.AppendBinary(nil); !bytes.Equal(b, w) {
+		t.Errorf("%v: %x, want %x", proto, b, w)
+	}
+	if again, _ := Get[T, P](p); again != l {
+		t.Errorf("%v: another layer the second time", proto)
+	}
+}
+
+// TestPlain asks plain frames for layers before their nodes are written, and
+// compares the answers, and the nodes when they are, with those of walk.
+func TestPlain(t *testing.T) {
+	ask := []func(*testing.T, *Packet, *Packet){
+		sameFirst[Ethernet, EthernetView],
+		sameFirst[IPv4, IPv4View],
+		sameFirst[IPv6, IPv6View],
+		sameFirst[TCP, TCPView],
+		sameFirst[UDP, UDPView],
+		sameFirst[ARP, ARPView],
+		sameFirst[Raw, RawView],
+		sameFirst[Padding, PaddingView],
+	}
+	var p Packet // one for all, so that slots are those of other frames, too
+	for name, b := range plainFrames(t) {
+		for first := range ask {
+			for second := range ask {
+				t.Run(fmt.Sprintf("%s, %d, %d", name, first, second), func(t *testing.T) {
+					var q Packet
+					for range 2 { // the second time, the slots fit
+						if err := p.Decode(link.TypeEthernet, b); err != nil || p.plain.ip == 0 {
+							t.Fatalf("not plain: %v", err)
+						}
+						if err := q.decode(kindEthernet, b); err != nil {
+							t.Fatal(err)
+						}
+						ask[first](t, &p, &q)
+						ask[second](t, &p, &q)
+						if p.dirty != q.dirty {
+							t.Errorf("dirty is %v, want %v", p.dirty, q.dirty)
+						}
+						for i := range q.table {
+							q.table[i].flags &^= nodeWhole // only walk itself asks for it
+						}
+						if diff := cmp.Diff(q.table, p.nodes(), cmp.AllowUnexported(node{}), cmpopts.EquateEmpty()); diff != "" {
+							t.Errorf("(-want +got):\n%s", diff)
+						}
+						for n := range p.Nodes() {
+							if l, err := n.Layer(); err != nil || l.Proto() != n.Proto() {
+								t.Errorf("a layer %T in the node of %v: %v", l, n.Proto(), err)
+							}
+						}
+						if got, err := p.AppendBinary(nil); err != nil || !bytes.Equal(got, b) {
+							t.Errorf("encoded as %x, %v, want %x", got, err, b)
+						}
+					}
+				})
+			}
+		}
+	}
+}
+
+// TestPlainKeeps shows that the nodes of a plain frame are what was decoded,
+// whatever a view has written since, and that editing a layer counts.
+func TestPlainKeeps(t *testing.T) {
+	for name, b := range plainFrames(t) {
+		t.Run(name, func(t *testing.T) {
+			var p, q Packet
+			for range 2 {
+				b := slices.Clone(b)
+				_ = p.Decode(link.TypeEthernet, b)
+				_ = q.decode(kindEthernet, b)
+				eth, _ := View[EthernetView](&p)
+				eth.SetType(EtherTypeARP)
+				clear(eth[EthernetLen:])
+				if p.Len() != q.Len() {
+					t.Errorf("%d layers, want %d", p.Len(), q.Len())
+				}
+				for i, n := range p.nodes() {
+					w := q.table[i]
+					if w.flags = 0; n != w {
+						t.Errorf("node %d is %+v, want %+v", i, n, w)
+					}
+				}
+			}
+			_ = p.Decode(link.TypeEthernet, b)
+			_ = q.decode(kindEthernet, b)
+			for _, p := range []*Packet{&p, &q} {
+				Must[Ethernet](p).Dst = link.MacAddr{1}
+				if l, ok := Get[TCP](p); ok {
+					l.Window++
+				}
+				if l, ok := Get[UDP](p); ok {
+					l.SrcPort++
+				}
+			}
+			want, _ := q.AppendBinary(nil)
+			if got, err := p.AppendBinary(nil); err != nil || !bytes.Equal(got, want) || bytes.Equal(got, b) {
+				t.Errorf("encoded as %x, %v, want %x", got, err, want)
+			}
+			if got, err := p.Clone().AppendBinary(nil); err != nil || !bytes.Equal(got, want) {
+				t.Errorf("its clone encoded as %x, %v, want %x", got, err, want)
+			}
+		})
+	}
+}
