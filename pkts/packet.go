@@ -29,6 +29,7 @@ type Packet struct {
 
 	noCopy noCopy
 	simple *Registry   // the registry by which plain frames may be decoded as they are, nil for none
+	ports  bool        // that has bound UDP ports, so that datagrams are no plain frames
 	data   []byte      // what was decoded; nil in a built packet
 	plain  plain       // the nodes, while table is not written
 	gen    uint64      // counts the changes to nodes
@@ -178,7 +179,7 @@ func (p *Packet) Decode(t link.Type, data []byte) error {
 		}
 		p.plain.l4, p.plain.hdr = kindTCP, uint16(hdr)
 	case IPProtoUDP:
-		if end-at < UDPLen || int(be16(data[at:], udpOffLength)) != end-at {
+		if p.ports || end-at < UDPLen || int(be16(data[at:], udpOffLength)) != end-at {
 			return p.decodeLink(t, data)
 		}
 		p.plain.l4, p.plain.hdr = kindUDP, UDPLen
@@ -202,7 +203,7 @@ func (p *Packet) renew() {
 	}
 	p.simple = nil
 	if r := p.registry(); !r.uncommon {
-		p.simple = r
+		p.simple, p.ports = r, r.overlaid&overlaidUDPPorts != 0
 	}
 	if cap(p.table) < commonNodes {
 		p.table = make([]node, 0, commonNodes)

@@ -379,7 +379,8 @@ func (r *Registry) With(bindings ...Binding) *Registry {
 }
 
 // common reports whether s concerns plain packets: Ethernet, IP, TCP or UDP, and
-// what their ports announce.
+// what TCP's ports announce. Tunnels are bound to UDP's by many, so Decode asks
+// whether there are any.
 func (s Selector) common() bool {
 	switch s.Table {
 	case &linkTypesTable:
@@ -390,7 +391,7 @@ func (s Selector) common() bool {
 	case &ipProtosTable:
 		t := IPProto(s.Number)
 		return t == IPProtoTCP || t == IPProtoUDP
-	case &tcpPortsTable, &udpPortsTable:
+	case &tcpPortsTable:
 		return true
 	}
 	return false

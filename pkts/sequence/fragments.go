@@ -144,8 +144,10 @@ type Fragments struct {
 	// Tunnels is how many tunnels inside each other are opened. Where an IP
 	// packet, or one that was put together, carries another, the inner one
 	// comes out, and its fragments are put together as well; 0 opens none.
-	// Datagram.Tunnel then stands for the path of outer addresses, the same in
-	// both directions. It is seeded: it is the same only within one Fragments.
+	// Datagram.Tunnel then stands for the path of outer addresses, and of the
+	// networks of VXLAN, the same in both directions; Geneve and GTP-U may number
+	// each direction by itself, and so may keys of GRE. It is seeded: it is the
+	// same only within one Fragments.
 	Tunnels int
 	// Registry says what carries IP packets; nil is [pkts.Default].
 	Registry *pkts.Registry
@@ -460,12 +462,12 @@ func (f *Fragments) take(d *Datagram) (buf *fragBuf, n int, ok bool, err error) 
 		if depth >= f.Tunnels {
 			break
 		}
-		inner, in, ok := f.open(d)
+		inner, in, network, ok := f.open(d)
 		if !ok {
 			break
 		}
 		f.stats.Opened.add(n)
-		inner.Tunnel = f.path(&h, d.Tunnel)
+		inner.Tunnel = f.path(&h, network, d.Tunnel)
 		*d, h = inner, in
 		depth++
 	}
@@ -992,8 +994,9 @@ func (f *Fragments) keep(d Datagram, b *fragBuf, n int) error {
 	return nil
 }
 
-// open returns the IP packet that d, a whole one, carries.
-func (f *Fragments) open(d *Datagram) (inner Datagram, h ipHeader, ok bool) {
+// open returns the IP packet that d, a whole one, carries, and the number of the
+// network that it belongs to where the tunnel has one for both directions.
+func (f *Fragments) open(d *Datagram) (inner Datagram, h ipHeader, network uint32, ok bool) {
 	p := &f.packet
 	p.Registry = f.Registry
 	first, n4, n6 := pkts.IPv4View(nil).Proto(), 1, 0
@@ -1011,22 +1014,25 @@ func (f *Fragments) open(d *Datagram) (inner Datagram, h ipHeader, ok bool) {
 		inner.Data = v
 	}
 	if inner.Data == nil {
-		return inner, h, false
+		return inner, h, 0, false
 	}
 	// What ICMP carries is quoted.
 	if v, ok := pkts.View[pkts.ICMPv4View](p); ok && len(v) > len(inner.Data) {
-		return inner, h, false
+		return inner, h, 0, false
 	}
 	if v, ok := pkts.View[pkts.ICMPv6View](p); ok && len(v) > len(inner.Data) {
-		return inner, h, false
+		return inner, h, 0, false
 	}
-	return inner, h, h.parse(&inner) == nil
+	if v, ok := pkts.View[pkts.VXLANView](p); ok && len(v) > len(inner.Data) {
+		network = v.VNI()
+	}
+	return inner, h, network, h.parse(&inner) == nil
 }
 
-// path stands for the tunnel between the endpoints in h, in both directions,
-// that lies in another one.
-func (f *Fragments) path(h *ipHeader, outer uint64) uint64 {
-	var b [8 + 16 + 16 + 1]byte
+// path stands for the tunnel of a network between the endpoints in h, in both
+// directions, that lies in another one.
+func (f *Fragments) path(h *ipHeader, network uint32, outer uint64) uint64 {
+	var b [8 + 16 + 16 + 1 + 4]byte
 	binary.BigEndian.PutUint64(b[:], outer)
 	low, high := h.src, h.dst
 	if high.below(low) {
@@ -1036,5 +1042,6 @@ func (f *Fragments) path(h *ipHeader, outer uint64) uint64 {
 		binary.BigEndian.PutUint64(b[8+8*i:], w)
 	}
 	b[40] = byte(h.proto)
+	binary.BigEndian.PutUint32(b[41:], network)
 	return max(1, maphash.Bytes(f.seed, b[:])) // 0 is outside of any
 }

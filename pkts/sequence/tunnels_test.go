@@ -106,6 +106,29 @@ func TestTunnelsNested(t *testing.T) {
 	}
 }
 
+// TestTunnelsNetworks puts fragments of two hosts together that are in two VXLAN
+// networks between the same endpoints, with the same addresses and identification.
+func TestTunnelsNetworks(t *testing.T) {
+	r := pkts.Default.With(pkts.UDPTunnels()...)
+	var packets, want [][]byte
+	for vni := range uint32(2) {
+		inner := frag{src: 1, dst: 2, id: 7, data: bytes.Repeat([]byte{byte(vni)}, 3000)}
+		want = append(want, whole4(inner))
+		for n, p := range builds(cut(inner, 1000), false) {
+			data, proto := tunneled(t, func(pkts.EtherType) []pkts.Layer {
+				return []pkts.Layer{&pkts.UDP{SrcPort: 50000, DstPort: 4789}, &pkts.VXLAN{VNI: vni}, &pkts.Ethernet{Type: pkts.Pin(pkts.EtherTypeIPv4)}}
+			}, p)
+			packets = append(packets, whole4(frag{src: 1, dst: 2, id: uint32(n), proto: proto, data: data}))
+		}
+	}
+	packets[1], packets[4] = packets[4], packets[1] // each has one of the other's in the middle
+	x := feed(t, &Fragments{Tunnels: 1, Registry: r}, packets...)
+	x.want(want...)
+	if s := x.Stats(); s.Reassembled != 2 {
+		t.Errorf("%d datagrams were put together, want 2", s.Reassembled)
+	}
+}
+
 // TestTunnelsTCP reads a connection out of tunnels: its segments are cut, and
 // what carries them is cut again, and the fragments come the wrong way round.
 func TestTunnelsTCP(t *testing.T) {
