@@ -107,7 +107,7 @@
 // [Registry.With] returns another one, for [Packet.Registry]. No port is bound in
 // [Default]: what a port carries is a guess, for a program to make.
 //
-//	r := pkts.Default.With(pkts.Binding{At: pkts.ByUDPPort(4789), Protocol: …})
+//	r := pkts.Default.With(pkts.UDPTunnels()...)
 //
 // # Another protocol
 //
