@@ -35,6 +35,11 @@ type Flow struct {
 // It reads a decoded packet's bytes, and the fields of the layers that [Get]
 // has handed out. It allocates nothing.
 func (p *Packet) Flow() Flow {
+	if p.plain.ip != 0 && !p.dirty {
+		var f Flow
+		f.set(p.plain.ip, p.plainIP(), int(p.plain.at)-EthernetLen)
+		return f
+	}
 	for i := range p.nodes() {
 		if k := p.nodes()[i].kind; k == kindIPv4 || k == kindIPv6 {
 			return p.flow(i)

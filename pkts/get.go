@@ -117,8 +117,9 @@ func (p *Packet) index(proto *Protocol, n int) int {
 			return -1
 		}
 	}
-	for i := range p.nodes() {
-		if p.nodes()[i].kind == k {
+	nodes := p.nodes()
+	for i := range nodes {
+		if nodes[i].kind == k {
 			if n == 0 {
 				return i
 			}
@@ -144,10 +145,13 @@ func (p *Packet) find(proto *Protocol, n int) Layer {
 // view returns the bytes of the n-th node of a protocol, nil for none.
 func (p *Packet) view(proto *Protocol, n int) []byte {
 	i := p.index(proto, n)
-	if i < 0 || p.nodes()[i].flags&nodeBuilt != 0 {
+	if i < 0 {
 		return nil
 	}
 	o := &p.nodes()[i]
+	if o.flags&nodeBuilt != 0 {
+		return nil
+	}
 	return p.data[o.off:o.end:o.end]
 }
 

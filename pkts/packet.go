@@ -184,7 +184,10 @@ func (p *Packet) Decode(t link.Type, data []byte) error {
 		}
 		p.plain.l4, p.plain.hdr = kindUDP, UDPLen
 	default:
-		return p.decodeLink(t, data)
+		if end <= at {
+			return p.decodeLink(t, data)
+		}
+		return p.decodeUpper(data, end, proto)
 	}
 	p.plain.end = uint32(end)
 	p.plain.filled = 0
@@ -201,8 +204,9 @@ func (p *Packet) renew() {
 		p.spare = nil
 		p.kinds = p.Registry
 	}
-	p.simple = nil
-	if r := p.registry(); !r.uncommon {
+	if r := p.registry(); r.uncommon {
+		p.simple = nil
+	} else if p.simple != r {
 		p.simple, p.ports = r, r.overlaid&overlaidUDPPorts != 0
 	}
 	if cap(p.table) < commonNodes {
@@ -226,6 +230,8 @@ func (p *Packet) decodeLink(t link.Type, data []byte) error {
 	}
 	k := KindRaw
 	switch {
+	case t == link.TypeEthernet && p.simple != nil:
+		k = kindEthernet
 	case t != link.TypeRaw:
 		k = p.registry().Next(&linkTypesTable, uint64(t))
 	case len(data) > 0 && data[0]>>4 == 4:
@@ -280,7 +286,8 @@ func (p *Packet) decode(first Kind, data []byte) error {
 		return fmt.Errorf("pkts: %w: a packet of %d bytes", ErrTooLong, len(data))
 	}
 	p.data = data
-	p.table = append(p.table, node{end: uint32(len(data)), kind: first, parent: noNode})
+	p.table = p.table[:1]
+	p.table[0].set(0, len(data), 0, first, noNode, 0)
 	return p.walk(0, 1)
 }
 

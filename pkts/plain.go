@@ -38,18 +38,16 @@ func (p *Packet) nodes() []node {
 	return p.table
 }
 
-// expand writes the nodes of a plain frame.
+// expand writes the nodes of a plain frame. It reads the fields of plain one by
+// one, as they were written: read as a whole, they would have to be waited for.
 func (p *Packet) expand() {
 	if cap(p.table) < commonNodes {
 		p.table = make([]node, 0, commonNodes)
 	}
-	o, len, up := p.plain, len(p.data), p.upper()
-	at, end, hdr := int(o.at), int(o.end), int(o.hdr)
-	t := p.table[:commonNodes]
-	t[0].set(0, len, EthernetLen, kindEthernet, noNode, fillFlag(o.filled&filledEthernet))
-	t[1].set(EthernetLen, end, at-EthernetLen, o.ip, 0, fillFlag(o.filled&filledIP))
-	t[2].set(end, len, allHeader, kindPadding, 0, 0)
-	t[up].set(at, end, hdr, o.l4, 1, fillFlag(o.filled&filledL4))
+	o, t, up := &p.plain, p.table[:commonNodes], p.upper()
+	at, end, hdr, filled := int(o.at), int(o.end), int(o.hdr), o.filled
+	p.expandIP(t, fillFlag(filled&filledEthernet), fillFlag(filled&filledIP))
+	t[up].set(at, end, hdr, o.l4, 1, fillFlag(filled&filledL4))
 	n := up + 1
 	if at+hdr < end {
 		t[n].set(at+hdr, end, allHeader, KindRaw, up, 0)
@@ -57,6 +55,27 @@ func (p *Packet) expand() {
 	}
 	p.table = t[:n]
 	p.plain = plain{}
+}
+
+// expandIP writes the nodes that are not in the IP header of a plain frame.
+func (p *Packet) expandIP(t []node, eth, ip nodeFlags) {
+	o, whole := &p.plain, len(p.data)
+	end := int(o.end)
+	t[0].set(0, whole, EthernetLen, kindEthernet, noNode, eth)
+	t[1].set(EthernetLen, end, int(o.at)-EthernetLen, o.ip, 0, ip)
+	t[2].set(end, whole, allHeader, kindPadding, 0, 0)
+}
+
+// decodeUpper decodes data, which is plain but for what is in the IP header:
+// bytes of proto, up to end.
+func (p *Packet) decodeUpper(data []byte, end int, proto IPProto) error {
+	p.begin(data)
+	p.plain.end = uint32(end)
+	at, up, t := int(p.plain.at), p.upper(), p.table[:commonNodes]
+	p.expandIP(t, 0, 0)
+	t[up].set(at, end, 0, p.registry().ipProto(proto), 1, 0)
+	p.plain = plain{}
+	return p.walk(up, up+1)
 }
 
 func fillFlag(filled uint8) nodeFlags {
