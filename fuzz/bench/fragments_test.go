@@ -214,6 +214,7 @@ func newMeasured(put func(*frameLog, time.Time, func()) int, trace *frameLog) *m
 func (s *measured) run() {
 	s.laps.begin()
 	s.put(s.trace, s.now, s.laps.lap)
+	s.laps.end()
 	s.now = s.now.Add(time.Minute)
 }
 
@@ -244,6 +245,9 @@ func BenchmarkFragments(b *testing.B) {
 			peer := runs[len(runs)-1].perFragment()
 			b.ReportMetric(peer/runs[0].perFragment(), "times")
 			b.ReportMetric(peer/runs[1].perFragment(), "times-one")
+			pass := float64(runs[len(runs)-1].laps.whole)
+			b.ReportMetric(pass/float64(runs[0].laps.whole), "times-whole")
+			b.ReportMetric(pass/float64(runs[1].laps.whole), "times-whole-one")
 		})
 	}
 }
