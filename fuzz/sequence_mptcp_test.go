@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
+	"iter"
 	"os/exec"
 	"path/filepath"
 	"slices"
@@ -12,6 +13,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/gopkts/gopkts/common/link"
 	"github.com/gopkts/gopkts/pkts/all"
 	"github.com/gopkts/gopkts/pkts/sequence"
 )
@@ -25,9 +27,9 @@ type joinedStream struct {
 	reset bool
 }
 
-// joinedStreams returns the joined connections of a file in the order of their
+// joinedStreams returns the joined connections among frames in the order of their
 // beginnings, and the bytes of the others.
-func joinedStreams(tb testing.TB, file string) (list []*joinedStream, rest int, stats sequence.MPTCPStats) {
+func joinedStreams(tb testing.TB, file string, frames iter.Seq2[link.Frame, error]) (list []*joinedStream, rest int, stats sequence.MPTCPStats) {
 	tb.Helper()
 	byPacket := map[uint64]*joinedStream{}
 	m := &sequence.MPTCP{TCP: sequence.TCP{Limits: sequence.Limits{Idle: -1}}}
@@ -38,7 +40,7 @@ func joinedStreams(tb testing.TB, file string) (list []*joinedStream, rest int, 
 	}
 	m.Done = func(i sequence.MPTCPInfo) { byPacket[i.Stream].info = i }
 	s := sequence.Then(sequence.Sequence[sequence.Datagram, sequence.Datagram](&sequence.Fragments{Tunnels: 8, Registry: all.Registry()}), sequence.Sequence[sequence.Datagram, sequence.Chunk](m))
-	for c, err := range sequence.All(s, sequence.Datagrams(tcpFrames(tb, file), all.Registry())) {
+	for c, err := range sequence.All(s, sequence.Datagrams(frames, all.Registry())) {
 		if err != nil {
 			continue
 		}
@@ -173,7 +175,7 @@ func TestMPTCPAsTshark(t *testing.T) {
 		t.Run(tt.file, func(t *testing.T) {
 			t.Parallel() // most of the time, tshark starts
 			file := files[tt.file]
-			got, rest, stats := joinedStreams(t, file)
+			got, rest, stats := joinedStreams(t, file, tcpFrames(t, file))
 			want := sharkJoined(t, file)
 			if len(got) != len(tt.subflows) || len(want) != len(got) || rest != 0 {
 				t.Errorf("%s: %d connections, tshark has %d; %d bytes of others", tt.file, len(got), len(want), rest)
@@ -201,7 +203,7 @@ func TestMPTCPAsTshark(t *testing.T) {
 // TestMPTCPTransferred compares a joined connection with what its recipe sends.
 func TestMPTCPTransferred(t *testing.T) {
 	file := filepath.Join(filepath.Dir(captures(t, "captures")[0]), "mptcp_two_subflows.pcap")
-	list, _, _ := joinedStreams(t, file)
+	list, _, _ := joinedStreams(t, file, tcpFrames(t, file))
 	for i, x := range list {
 		for side, n := range [2]int{20 * 9000, 20 * 100} { // the server sends the first 100 bytes of what it reads
 			if want := "hi" + strings.Repeat("z", n); string(x.sides[side]) != want {
