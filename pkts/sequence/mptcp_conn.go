@@ -115,17 +115,17 @@ type mptcpSignal struct {
 
 // segment is told of a segment that TCP has taken.
 func (m *MPTCP) segment(c *tcpConn, k *tcpKey, side int, s *tcpSegment) {
-	any := mptcpAny(s.opts)
-	if !any && len(m.subs) == 0 {
+	told := mptcpAny(s.opts)
+	if !told && len(m.subs) == 0 {
 		return
 	}
 	id := mptcpID{c.stream, k.tunnel}
 	sub := m.subs[id]
-	if sub == nil && !any {
+	if sub == nil && !told {
 		return
 	}
 	var o mptcpOptions
-	if any {
+	if told {
 		o.parse(s.opts)
 	}
 	from := Direction(uint8(side) ^ c.fwd)
@@ -752,12 +752,11 @@ func (m *MPTCP) missed(c *mptcpConn, dir Direction, seen Seen, seq uint32) {
 func (m *MPTCP) bring(c *mptcpConn, dir Direction, seen Seen, s *tcpSegment) {
 	t := &m.data
 	n := uint64(len(s.data))
-	t.stats.Bytes += n
 	if c.gone {
-		t.stats.Bytes -= n
 		m.stats.Over += n
 		return
 	}
+	t.stats.Bytes += n
 	t.stats.Segments++
 	t.tick(&Datagram{Seen: seen})
 	slot := t.conns.at(c.slot)
