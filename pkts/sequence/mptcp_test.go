@@ -292,6 +292,28 @@ func TestMPTCP(t *testing.T) {
 			1> 0 "from A" start #8
 			1> 6 end expired #8
 			1< 6 end expired #8`, func(s *MPTCPStats) bool { return s.Subflows == 2 }}},
+		{"a mapping far beyond any window, which tells nothing", func() *mptcpWire {
+			w := newWire(1, keyA, keyB)
+			s := w.subs[0]
+			s.data(0, 1, 0, "one")
+			s.put(0, pkts.TCPAck, 4, 1, []byte("two"), s.mapped(0, 4+1<<30+1<<20, 3, 3))
+			s.data(0, 4, 3, "two")
+			return w
+		}, want{`1> 0 "one" start #4
+			1> 3 "two" #5
+			1> 6 end expired #6
+			1< 0 start end expired #6`, func(s *MPTCPStats) bool { return s.BadMappings == 1 }}},
+		{"a key that nobody has sent", func() *mptcpWire {
+			w := newWire(1, keyA, keyB)
+			s := w.subs[0]
+			w.list = w.list[:2]
+			o := s.capable(2)
+			o[0].ReceiverKey++
+			s.put(0, pkts.TCPAck, 1, 1, []byte("hello"), o...)
+			return w
+		}, want{`1> 0 "hello" start #3
+			1> 5 end expired #3
+			1< 0 start end expired #3`, func(s *MPTCPStats) bool { return s.Connections == 0 && s.Passed == 5 }}},
 		{"the first data have the keys", func() *mptcpWire {
 			w := newWire(1, keyA, keyB)
 			s := w.subs[0]
