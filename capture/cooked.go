@@ -39,6 +39,7 @@ const (
 // read. The address of the sender is none of them.
 func (h cookedHeader) layout() (uint32, []cookedField) {
 	switch h {
+	case cookedNone:
 	case cookedSLL2:
 		return 20, []cookedField{{0, 2, extProtocol}, {4, 4, extIfindex}, {8, 2, extHatype}, {10, 1, extPktType}}
 	case cookedNetlink: // the header of LINKTYPE_LINUX_SLL

@@ -20,6 +20,7 @@ func cookedFor(t link.Type) cookedHeader {
 // sys returns the header's kind for the socket that makes it.
 func (h cookedHeader) sys() sys.Cooked {
 	switch h {
+	case cookedNone:
 	case cookedSLL2:
 		return sys.CookedSLL2
 	case cookedNetlink:

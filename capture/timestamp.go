@@ -3,7 +3,6 @@ package capture
 import (
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 )
 
@@ -115,11 +114,3 @@ func (e *TimestampError) Error() string {
 
 // Unwrap returns [errors.ErrUnsupported].
 func (e *TimestampError) Unwrap() error { return errors.ErrUnsupported }
-
-// checkTimestamp returns an error when t is not among those that are offered.
-func checkTimestamp(t TimestampType, offered []TimestampType) error {
-	if slices.Contains(offered, t) {
-		return nil
-	}
-	return &TimestampError{Type: t, Offered: offered}
-}

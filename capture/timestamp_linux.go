@@ -3,6 +3,7 @@ package capture
 import (
 	"errors"
 	"os"
+	"slices"
 	"syscall"
 
 	"github.com/gopkts/gopkts/capture/internal/sys"
@@ -47,4 +48,12 @@ func deviceStamps(ifi link.Interface, cfg *Config) (bool, error) {
 		err = &advice{err, "CAP_NET_ADMIN is missing, which tells the device to stamp frames: run as root"}
 	}
 	return err == nil, err
+}
+
+// checkTimestamp returns an error when t is not among those that are offered.
+func checkTimestamp(t TimestampType, offered []TimestampType) error {
+	if slices.Contains(offered, t) {
+		return nil
+	}
+	return &TimestampError{Type: t, Offered: offered}
 }

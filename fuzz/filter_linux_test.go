@@ -235,7 +235,7 @@ func filterPackets(r *rand.Rand, link string) []filterPacket {
 			for range 12 {
 				b := bytes.Clone(whole)
 				for range r.IntN(6) {
-					b[r.IntN(len(b))] = byte(r.Uint32()) & byte(r.Uint32())
+					b[r.IntN(len(b))] = byte(r.Uint32() & r.Uint32())
 				}
 				if r.IntN(3) == 0 {
 					b = b[:r.IntN(len(b)+1)]
@@ -510,22 +510,21 @@ func TestDisassemblerAgainstLibpcap(t *testing.T) {
 	}
 }
 
-// The parts of union bpf_attr of linux/bpf.h.
+// The parts of union bpf_attr of linux/bpf.h. What stays zero has no name.
 type (
 	bpfProgLoad struct {
 		progType, insnCount uint32
 		insns, license      uint64
 		logLevel, logSize   uint32
 		logBuf              uint64
-		version, flags      uint32
+		_, flags            uint32
 	}
 	bpfTestRun struct {
 		progFD, retval          uint32
 		dataSizeIn, dataSizeOut uint32
 		dataIn, dataOut         uint64
-		repeat, duration        uint32
-		ctxSizeIn, ctxSizeOut   uint32
-		ctxIn, ctxOut           uint64
+		repeat                  uint32
+		_                       [7]uint32
 	}
 )
 

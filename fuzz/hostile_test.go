@@ -194,8 +194,7 @@ func (h *hostile) fresh(s *script) pkts.Layer {
 // fields sets all fields of a layer.
 func (h *hostile) fields(l pkts.Layer, s *script, pin bool) {
 	v := reflect.ValueOf(l).Elem()
-	for i := range v.NumField() {
-		f := v.Field(i)
+	for _, f := range v.Fields() {
 		switch {
 		case !isAuto(f.Type()):
 			setRandom(f, s, 0)
@@ -238,8 +237,8 @@ func view[V pkts.ViewOf](h *hostile, s *script) {
 	if len(setters) > 0 {
 		f := r.Method(setters[s.below(len(setters))])
 		var args []reflect.Value
-		for i := range f.Type().NumIn() {
-			a := reflect.New(f.Type().In(i)).Elem()
+		for in := range f.Type().Ins() {
+			a := reflect.New(in).Elem()
 			setRandom(a, s, 0)
 			if a.Type() == reflect.TypeFor[netip.Addr]() {
 				// The setters of addresses demand the family of the field.

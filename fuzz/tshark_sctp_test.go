@@ -1,7 +1,6 @@
 package fuzz
 
 import (
-	"fmt"
 	"maps"
 	"os"
 	"os/exec"
@@ -202,7 +201,7 @@ func TestSCTPAgainstTshark(t *testing.T) {
 			for n := range maps.Values(compared) {
 				total += n
 			}
-			t.Log(fmt.Sprintf("%d packets: %d values of %d fields are the same", packets, total, len(compared)))
+			t.Logf("%d packets: %d values of %d fields are the same", packets, total, len(compared))
 			for _, name := range slices.Sorted(maps.Keys(differ)) {
 				t.Errorf("%s: %d packets differ", name, differ[name])
 			}

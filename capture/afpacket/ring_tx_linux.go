@@ -313,6 +313,7 @@ func (r *Ring) TxStatus() TxStatus {
 		return TxStatus{State: TxSending}
 	case sys.TxRejected:
 		return TxStatus{State: TxRejected, Data: tx.Data(t.tail), Err: t.why}
+	case sys.TxAvailable: // again: it was sent
 	}
 	st := TxStatus{State: TxSent}
 	if at, hardware, ok := tx.Time(t.tail); ok {

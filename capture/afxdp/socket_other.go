@@ -13,7 +13,10 @@ import (
 	"golang.org/x/net/bpf"
 )
 
+// place is where a frame lies, which is nowhere here.
 type place struct{}
+
+var _ = Frame{}.place
 
 // Socket is AF_XDP sockets, which only Linux has: [Open] never returns one.
 type Socket struct{}

@@ -316,7 +316,7 @@ func (g *graph) alu(op uint8, a, b valID) valID {
 		}
 	}
 	if aConst && !bConst && commutes(op) {
-		a, b, cb, aConst, bConst = b, a, ca, false, true
+		a, b, cb, bConst = b, a, ca, true
 	}
 	if bConst {
 		switch {

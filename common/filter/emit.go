@@ -158,7 +158,7 @@ func (g *graph) layout(order []nodeID, snap uint32, slots []slot, code []bpf.Raw
 		if slots[id].at != 0 && len(back)-int(slots[id].at) <= reach {
 			return true
 		}
-		ok := true
+		var ok bool
 		if id == reject || id == accept {
 			ok = put(ret(id))
 		} else {
@@ -208,7 +208,7 @@ func (g *graph) layout(order []nodeID, snap uint32, slots []slot, code []bpf.Raw
 		switch n.kind {
 		case nodeRet:
 			if slots[id].at == 0 {
-				ok = near(id)
+				near(id) // too many instructions show at the next node
 			}
 			continue
 		case nodeTest:

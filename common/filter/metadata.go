@@ -25,6 +25,7 @@ func metadata(distance uint32, b []byte, info *link.Info) (uint32, bool) {
 			return 3, true
 		case link.DirectionOut:
 			return 4, true
+		case link.DirectionUnknown:
 		}
 		return 0, false
 	case adInterface:

@@ -1,6 +1,9 @@
 package filter
 
-import "math/bits"
+import (
+	"maps"
+	"math/bits"
+)
 
 // shareRegisters gives registers that are not needed at the same time one name,
 // so that a program with many scopes has room in the 16 words that there are. It
@@ -111,7 +114,5 @@ func (c *compiler) renameNotes(renamed []valID) {
 			notes[to] = c.notes[valID(v)]
 		}
 	}
-	for v, note := range notes {
-		c.notes[v] = note
-	}
+	maps.Copy(c.notes, notes)
 }

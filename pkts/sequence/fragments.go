@@ -89,6 +89,8 @@ func ParseFragmentPolicy(name string) (p FragmentPolicy, ok bool) {
 // [start, end), with which it overlaps. An end behind to need not be exact.
 func (p FragmentPolicy) prefersNew(start, end, from, to int) bool {
 	switch p {
+	case FragmentsReject, FragmentsFirst:
+		return false
 	case FragmentsLast:
 		return true
 	case FragmentsBSD:

@@ -1084,6 +1084,7 @@ func (m *fragModel) put(f frag) bool {
 		overlaps = true
 		a, b := extent(u)
 		switch m.policy {
+		case FragmentsReject, FragmentsFirst:
 		case FragmentsLast:
 			takes[u-from] = true
 		case FragmentsBSD: // "favors an original fragment with an offset that is less than or equal"

@@ -7,7 +7,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"hash"
 	"slices"
 	"strings"
 	"testing"
@@ -106,7 +105,7 @@ func (s *wireSub) join(n int) pkts.MPTCPOption {
 		var key, msg []byte
 		key = binary.BigEndian.AppendUint64(binary.BigEndian.AppendUint64(nil, own), other)
 		msg = binary.BigEndian.AppendUint32(binary.BigEndian.AppendUint32(nil, ownNonce), otherNonce)
-		var h hash.Hash = hmac.New(f, key)
+		h := hmac.New(f, key)
 		h.Write(msg)
 		return h.Sum(nil)
 	}

@@ -87,6 +87,8 @@ func (p TCPPolicy) takes(start, end, origStart, origEnd uint32) bool {
 	begins := int32(start - origStart) // negative: before the original
 	ends := int32(end - origEnd)       // positive: behind the original
 	switch p {
+	case TCPFirst, TCPReject:
+		return false
 	case TCPLast:
 		return true
 	case TCPBSD, TCPWindows:

@@ -162,6 +162,7 @@ func (t *TCP) expire(i int32, s *tcpSlot, why CloseReason) {
 		t.stats.Idle++
 	case CloseEvicted:
 		t.stats.Evicted++
+	default:
 	}
 	c := &s.conn
 	c.close = why

@@ -44,11 +44,11 @@ type streamCheck struct {
 }
 
 type dirCheck struct {
-	next        uint64
-	delivered   uint64
-	lost        uint64
-	ended       bool
-	first, last uint64 // offsets
+	next      uint64
+	delivered uint64
+	lost      uint64
+	ended     bool
+	first     uint64 // offset
 }
 
 func (s *streamCheck) chunk(c *Chunk) error {

@@ -14,33 +14,33 @@ import (
 )
 
 // The parts of union bpf_attr of linux/bpf.h. Pointers are 64 bits wide on
-// every machine, and 64-bit fields lie at multiples of 8.
+// every machine, and 64-bit fields lie at multiples of 8. What stays zero has no
+// name.
 type (
 	bpfMapCreate struct {
-		mapType, keySize, valueSize, maxEntries, flags uint32
+		mapType, keySize, valueSize, maxEntries, _ uint32
 	}
 	bpfMapElem struct {
 		mapFD      uint32
 		_          uint32
 		key, value uint64
-		flags      uint64
+		_          uint64
 	}
 	bpfProgLoad struct {
 		progType, insnCount uint32
 		insns, license      uint64
 		logLevel, logSize   uint32
 		logBuf              uint64
-		kernVersion, flags  uint32
+		_, flags            uint32
 		name                [16]byte
 	}
 	bpfTestRun struct {
 		progFD, retval          uint32
 		dataSizeIn, dataSizeOut uint32
 		dataIn, dataOut         uint64
-		repeat, duration        uint32
-		ctxSizeIn, ctxSizeOut   uint32
-		ctxIn, ctxOut           uint64
-		flags, cpu, batchSize   uint32
+		repeat, _               uint32
+		_                       [6]uint32 // the sizes and addresses of a context
+		flags, _, batchSize     uint32
 		_                       uint32
 	}
 	bpfLinkCreate struct {

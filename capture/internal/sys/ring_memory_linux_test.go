@@ -110,10 +110,7 @@ func TestRingsClose(t *testing.T) {
 		var users sync.WaitGroup
 		users.Go(func() { // frame by frame
 			var f link.Frame
-			for {
-				if r.Rx.Closed() {
-					break
-				}
+			for !r.Rx.Closed() {
 				ok, err := r.Rx.Next(&f)
 				if errors.Is(err, os.ErrClosed) {
 					break

@@ -19,6 +19,12 @@ var ErrLeased = errors.New("every block of the ring is leased: release one")
 // tpFeatureFillRxHash is TP_FT_REQ_FILL_RXHASH of linux/if_packet.h.
 const tpFeatureFillRxHash = 1
 
+// Bits of a block's status.
+const (
+	statusUser   = 1 << 0 // the block is ours
+	statusLosing = 1 << 2 // frames were dropped since the statistics were read last
+)
+
 // Rings are the rings of an AF_PACKET socket, and the memory that it shares
 // with the kernel for them.
 type Rings struct {

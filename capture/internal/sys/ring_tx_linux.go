@@ -272,6 +272,7 @@ func (t *TxRing) Count() (requested, sending int) {
 			requested++
 		case TxSending:
 			sending++
+		case TxAvailable, TxRejected:
 		}
 	}
 	return requested, sending

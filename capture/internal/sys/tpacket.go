@@ -54,12 +54,6 @@ const (
 	PacketHeaderLen = 68
 )
 
-// Bits of a block's status.
-const (
-	statusUser   = 1 << 0 // the block is ours
-	statusLosing = 1 << 2 // frames were dropped since the statistics were read last
-)
-
 // Bits of a packet's status.
 const (
 	statusCsumNotReady  = 1 << 3

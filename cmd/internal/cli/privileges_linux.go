@@ -104,7 +104,7 @@ func (a *account) check() error {
 				if name[0] == 'G' {
 					id = a.gid
 				}
-				for _, have := range bytes.Fields(value) {
+				for have := range bytes.FieldsSeq(value) {
 					if string(have) != strconv.Itoa(id) {
 						return fmt.Errorf("a thread is somebody else: %s", bytes.TrimSpace(line))
 					}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -103,10 +104,8 @@ func (f *replayFlags) check(cmd *cobra.Command, files []string) error {
 	if f.loop == 1 {
 		return nil
 	}
-	for _, name := range files {
-		if name == "-" {
-			return usagef("--loop reads a file again, which the standard input cannot be")
-		}
+	if slices.Contains(files, "-") {
+		return usagef("--loop reads a file again, which the standard input cannot be")
 	}
 	return nil
 }
