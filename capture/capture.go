@@ -146,6 +146,10 @@ func (s *Sniffer) Link() link.Type { return s.ifi.Link }
 // between are neither captured nor counted as dropped. A reader that waits
 // goes on waiting.
 //
+// The frame that was read last stays valid, and so does the part of the buffer
+// that it lies in. Where the buffer was full, frames are therefore dropped, and
+// counted, until the next one is read or waited for.
+//
 // The error wraps [ErrFilter], and what was active stays active, when the
 // program is malformed; [ErrLocked] after [Sniffer.Lock]. When the operating
 // system does not accept a filter, the Sniffer is left deactivated with

@@ -80,6 +80,7 @@ func Run(t *testing.T, fixture func(t *testing.T) *Fixture, except ...string) {
 		{"NothingBeforeActivate", testNothingBefore},
 		{"Reactivate", testReactivate},
 		{"ReactivateUnderTraffic", testReactivateUnderTraffic},
+		{"ReactivateFull", testReactivateFull},
 		{"ReactivateWhileReading", testReactivateWhileReading},
 		{"Deactivate", testDeactivate},
 		{"DeactivateWhileReading", testDeactivateWhileReading},
@@ -420,9 +421,58 @@ func testReactivateUnderTraffic(t *testing.T, x *Fixture) {
 		if err := s.Activate(only(t, 'a', 1<<16)); err != nil {
 			t.Fatal(err)
 		}
+		// The buffer may have become full meanwhile: see testReactivateFull.
+		deadline(t, s, time.Millisecond)
+		if err := s.Next(&f); !errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Fatalf("Next = %v, frame % x, want nothing", err, f.Data)
+		}
 		x.injectN(t, 'a', uint32(i), 1)
 		x.expect(t, s, 'a', uint32(i))
 	}
+}
+
+// testReactivateFull changes the filter when the buffer is full and the last
+// frame is still part of it: what comes then is read, or counted as dropped, and
+// what comes after a wait is read.
+func testReactivateFull(t *testing.T, x *Fixture) {
+	s := x.openActive(t, x.Small)
+	const size = 500
+	for i := 0; i*size*len(x.Seen) < 4*x.SmallBytes; i++ {
+		x.inject(t, x.frame('b', uint32(i), size))
+	}
+	var f link.Frame
+	deadline(t, s, patience)
+	if err := s.Next(&f); err != nil {
+		t.Fatal(err)
+	}
+	before := bytes.Clone(f.Data)
+	if err := s.Activate(only(t, 'a', 1<<16)); err != nil {
+		t.Fatal(err)
+	}
+	full, err := s.Stats()
+	if err != nil || full.Dropped == 0 {
+		t.Fatalf("Stats = %+v, %v: the buffer is not full", full, err)
+	}
+	x.injectN(t, 'a', 1, 1)
+	if !bytes.Equal(f.Data, before) {
+		t.Error("the frame that was read last has changed")
+	}
+	read := 0
+	deadline(t, s, 5*quiet)
+	for range x.Seen {
+		if err := s.Next(&f); errors.Is(err, os.ErrDeadlineExceeded) {
+			break
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		read++
+	}
+	st, err := s.Stats()
+	if want := uint64(len(x.Seen) - read); err != nil || st.Dropped-full.Dropped != want {
+		t.Errorf("%d of %d read, Stats = %+v, %v, want %d more dropped", read, len(x.Seen), st, err, want)
+	}
+	x.injectN(t, 'a', 2, 1)
+	x.expect(t, s, 'a', 2)
 }
 
 func testReactivateWhileReading(t *testing.T, x *Fixture) {
