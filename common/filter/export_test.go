@@ -19,7 +19,7 @@ func (v *VM) Leaves() bool {
 			return true
 		}
 		todo = append(todo, t.no)
-		for _, is := range t.is {
+		for _, is := range t.comparisons() {
 			todo = append(todo, is.to)
 		}
 	}

@@ -689,7 +689,7 @@ func (t *tracer) tests() *test {
 	tests[leaf].kind = testLeave
 	for i, r := range t.results {
 		x := &tests[leaf+1+i]
-		x.kind, x.is[0].val = testResult, uint64(r)
+		x.kind, x.a.val = testResult, uint64(r)
 	}
 	find := func(p place) *test {
 		if p >= 0 {
@@ -704,18 +704,23 @@ func (t *tracer) tests() *test {
 		}
 		x := &tests[number[i]-1]
 		x.kind, x.more, x.head, x.off, x.no = b.kind, b.n > 2, uint16(b.head), uint32(b.off), find(b.no)
-		for i, is := range b.is {
+		for i, to := range x.comparisons() {
+			is := &b.is[i]
 			switch {
 			case b.kind > testBehind && b.n > 0 && i < 2:
-				x.is[i].mask, x.is[i].val = is.mask, is.val
+				to.mask, to.val = is.mask, is.val
 			case i < int(b.n):
-				x.is[i].mask, x.is[i].val = bits.ReverseBytes64(is.mask), bits.ReverseBytes64(is.val)
+				to.mask, to.val = bits.ReverseBytes64(is.mask), bits.ReverseBytes64(is.val)
 			default:
-				x.is[i].val = 1 // never; nor do 1 and 1 of an order: 0 - 1 is more
+				to.val = 1 // never; nor do 1 and 1 of an order: 0 - 1 is more
 			}
 			if i < int(b.n) {
-				x.is[i].to = find(is.to)
+				to.to = find(is.to)
 			}
+		}
+		if i == 0 && x.kind == testEqual && b.n == 1 && x.a.to.kind == testResult && x.no.kind == testResult {
+			x.kind = testOnly
+			x.b.mask, x.b.val = x.a.to.a.val, x.no.a.val
 		}
 	}
 	if b := &t.branches[0]; b.kind == branchAlways {
