@@ -99,13 +99,13 @@ const (
 // most packets go, which is why a program of one test is not for the loop.
 func (v *VM) run(t *test, b []byte, wireLen int, info *link.Info) uint32 {
 	if t == nil {
-		return v.steps(b, wireLen, info)
+		return v.follow(v.start, b, wireLen, info)
 	}
 	size := uint64(len(b))
 	if t.kind == testOnly {
 		from := uint64(t.off)
 		if from+8 > size {
-			return v.steps(b, wireLen, info)
+			return v.follow(v.start, b, wireLen, info)
 		}
 		n := t.b.val
 		if yes := t.b.mask; binary.LittleEndian.Uint64(b[from:from+8])&t.a.mask == t.a.val {
@@ -117,7 +117,7 @@ func (v *VM) run(t *test, b []byte, wireLen int, info *link.Info) uint32 {
 		if t.kind == testEqual {
 			from := uint64(t.off)
 			if from+8 > size {
-				return v.steps(b, wireLen, info)
+				return v.follow(v.start, b, wireLen, info)
 			}
 			t = t.next(binary.LittleEndian.Uint64(b[from : from+8]))
 			continue
@@ -131,13 +131,13 @@ func (v *VM) run(t *test, b []byte, wireLen int, info *link.Info) uint32 {
 		off := t.off
 		if t.kind&testBehind != 0 {
 			if uint64(t.head) >= size {
-				return v.steps(b, wireLen, info)
+				return v.follow(v.start, b, wireLen, info)
 			}
 			off += uint32(b[t.head]&0xf) << 2
 		}
 		from := uint64(off)
 		if from+8 > size {
-			return v.steps(b, wireLen, info)
+			return v.follow(v.start, b, wireLen, info)
 		}
 		if t.kind&testOrdered == 0 {
 			t = t.next(binary.LittleEndian.Uint64(b[from : from+8]))
@@ -170,14 +170,14 @@ func (t *test) next(w uint64) *test {
 func (v *VM) runOther(t *test, b []byte, wireLen int, info *link.Info) uint32 {
 	switch t.kind {
 	case testLeave:
-		return v.steps(b, wireLen, info)
+		return v.follow(&v.steps[t.off], b, wireLen, info)
 	case testPrepare:
 		return v.run(v.prepare(), b, wireLen, info)
 	}
 	n, ok := v.sum(uint32(t.head), b, wireLen)
 	switch {
 	case !ok:
-		return v.steps(b, wireLen, info)
+		return v.follow(v.start, b, wireLen, info)
 	case t.kind == testReturn:
 		return n
 	case n&uint32(t.a.mask)-uint32(t.a.val) <= uint32(t.b.val):

@@ -109,6 +109,7 @@ type tracer struct {
 	target   []bool   // whether a jump leads to an instruction
 	at       []place  // the first variant of an instruction
 	variants []variant
+	begin    int // where the program is followed from
 	now      registers
 	// What was loaded since the last test, and has to be within the packet: the
 	// greatest end of a load at a constant offset, and the other loads.
@@ -146,6 +147,7 @@ func (p Program) trace(linux bool) (first *test, sums []sum) {
 // follow follows the program from an instruction to where a jump or a return
 // is, or where other ways join.
 func (t *tracer) follow(p Program, i int) {
+	t.begin = i
 	for t.step(i, p[i]) {
 		if i++; t.target[i] {
 			t.always(i)
@@ -188,9 +190,14 @@ func (t *tracer) isConstant(n int32) (uint32, bool) {
 // goes adds a branch that only goes to a place.
 func (t *tracer) goes(to place) { t.branches = append(t.branches, branch{kind: branchAlways, no: to}) }
 
-// leave ends the way: the other engine has to answer.
+// leave ends the way: the other engine has to answer. It goes on from where this
+// way begins, if it needs nothing to be in a register there.
 func (t *tracer) leave() bool {
-	t.goes(toSteps)
+	if t.live[t.begin] == 0 {
+		t.branches = append(t.branches, branch{kind: testLeave, off: int32(t.begin), no: toSteps})
+	} else {
+		t.goes(toSteps)
+	}
 	t.end, t.loads = 0, t.loads[:0]
 	return false
 }
