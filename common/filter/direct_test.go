@@ -3,11 +3,13 @@ package filter_test
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/gopkts/gopkts/common/filter"
 	"github.com/gopkts/gopkts/common/link"
+	"golang.org/x/net/bpf"
 	"pgregory.net/rapid"
 )
 
@@ -67,6 +69,41 @@ func TestEnginesSequences(t *testing.T) {
 			newEngines(t, p, filter.VMOptions{Budget: budget}).agree(t, b, len(b), nil)
 		}
 	})
+}
+
+// Every instruction with those behind it that may be one step with it, and jumps
+// into the middle. What X instructions have for a constant does not count.
+func TestEnginesThree(t *testing.T) {
+	behind := []uint16{0x04, 0x0c, 0x54, 0x07, 0x87, 0x15, 0x45, 0x25, 0x05, 0x50, 0x61, 0x1c, 0x16}
+	prelude := assemble(t, "ldb [4]\n st M[1]\n st M[6]\n ldb [x + 2]\n tax\n stx M[2]\n ldb [3]")
+	end := assemble(t, "add #100\n st M[7]\n stx M[8]\n ld M[8]\n mul #1000\n tax\n ld M[7]\n add x\n ret")
+	packets := [][]byte{make([]byte, 20), make([]byte, 20), {0, 0, 3, 1, 2, 9, 9, 9, 9, 9, 9, 9}}
+	for i := range packets[1] {
+		packets[1][i] = byte(37*i + 1)
+	}
+	for _, first := range operations {
+		for _, second := range behind {
+			for _, third := range behind {
+				for _, k := range [][3]uint32{{6, 5, 12}, {1, 1, 1}, {2, 3, 2}} {
+					p := slices.Clone(prelude)
+					for i, op := range []uint16{first, second, third} {
+						in := bpf.RawInstruction{Op: op, K: k[i]}
+						switch {
+						case op == 0x05:
+							in.K = 1
+						case op&7 == 5:
+							in.Jf = 1
+						}
+						p = append(p, in)
+					}
+					e := newEngines(t, append(p, end...), filter.VMOptions{})
+					for _, b := range packets {
+						e.agree(t, b, 60, nil)
+					}
+				}
+			}
+		}
+	}
 }
 
 // expressions reach every kind of test.
