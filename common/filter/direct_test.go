@@ -106,6 +106,22 @@ func TestEnginesThree(t *testing.T) {
 	}
 }
 
+// Offsets before X, and shifts by more than 31, where the rules of Linux differ.
+func TestEnginesLinux(t *testing.T) {
+	for _, text := range []string{
+		"ld [x - 3]", "ldh [x - 3]", "ldb [x - 3]", "ld [x - 9]", "ldh [x - 9]", "ldb [x - 9]", "ld #3\n lsh x", "ld #-1\n rsh x",
+	} {
+		for _, end := range []string{"ret", "jeq #0x06050403 jt yes\n jset #0x20 jt yes\n jeq #0x605 jt yes\n jeq #6 jt yes\n ret #1\n yes: ret #2"} {
+			for _, linux := range []bool{false, true} {
+				e := newEngines(t, assemble(t, "ldb [0]\n tax\n "+text+"\n "+end), filter.VMOptions{Linux: linux})
+				for x := range byte(70) {
+					e.agree(t, []byte{x, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0}, 11, nil)
+				}
+			}
+		}
+	}
+}
+
 // expressions reach every kind of test.
 var expressions = append([]string{
 	"", "ip6", "portrange 1000-2000", "less 60", "greater 60 and ip", "len & 4 = 4", "ip[2:2] - len = 0", "tcp[((tcp[12:1] & 0xf0) >> 2):4] = 0x47455420",
