@@ -1,6 +1,7 @@
 package filter_test
 
 import (
+	"bytes"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -101,6 +102,19 @@ func TestEnginesThree(t *testing.T) {
 						e.agree(t, b, 60, nil)
 					}
 				}
+			}
+		}
+	}
+}
+
+// Loads at the end of a packet, and behind it.
+func TestEnginesEnd(t *testing.T) {
+	for _, load := range []string{"ld [9]", "ldh [9]", "ldb [9]", "ld [x + 4]", "ldh [x + 4]", "ldb [x + 4]", "ldxb 4*([9]&0xf)\n txa"} {
+		for _, end := range []string{"ret", "tax\n txa\n ret", "jeq #0 jt yes\n ret #1\n yes: ret #2", "and #9\n jset #8 jf yes\n ret #1\n yes: ret #2"} {
+			e := newEngines(t, assemble(t, "ldx #5\n "+load+"\n "+end), filter.VMOptions{})
+			for n := range 16 {
+				e.agree(t, make([]byte, n), 60, nil)
+				e.agree(t, bytes.Repeat([]byte{8}, n), 60, nil)
 			}
 		}
 	}
