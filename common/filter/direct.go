@@ -21,15 +21,20 @@ import (
 // bits with numbers. Tests of neighbouring bytes are one, so that few packets
 // go through more than three or four. What most tests need fills a cache line.
 type test struct {
-	kind testKind
-	more bool   // is has more than two
-	head uint16 // where the length of a header is, or the number of a sum
-	off  uint32 // of the eight bytes, modulo 2^32
-	no   *test  // where to if none of is holds
-	is   [maxCompared]comparison
+	kind       testKind
+	more       bool       // there are c and d
+	head       uint16     // where the length of a header is, or the number of a sum
+	off        uint32     // of the eight bytes, modulo 2^32
+	no         *test      // where to if no comparison holds
+	a, b, c, d comparison // in this order
 }
 
 const maxCompared = 4
+
+// comparisons returns the comparisons of a test.
+func (t *test) comparisons() [maxCompared]*comparison {
+	return [...]*comparison{&t.a, &t.b, &t.c, &t.d}
+}
 
 // comparison goes to a test if mask of the bytes is val. Those that a test has
 // no use for never do: their mask is 0 and their val is not.
@@ -45,12 +50,13 @@ type testKind uint8
 const (
 	testEqual   testKind = 0
 	testBehind  testKind = 1 // off counts from the end of a header with its length at head
-	testOrdered testKind = 2 // compares if mask of the bytes, less val, is at most is[1].val
+	testOrdered testKind = 2 // compares if a.mask of the bytes, less a.val, is at most b.val
 	testSum     testKind = 4 // the same of a sum instead of the bytes
 	testReturn  testKind = 5 // returns a sum
-	testResult  testKind = 6 // returns is[0].val
+	testResult  testKind = 6 // returns a.val
 	testLeave   testKind = 7 // the other engine has to answer
 	testPrepare testKind = 8 // the tests have to be made
+	testOnly    testKind = 9 // the first and last: returns b.mask if a holds, b.val otherwise
 )
 
 // sum is a number that a program computes: the sum of terms, modulo 2^32.
@@ -89,58 +95,74 @@ const (
 // they are inlined: there is one call for a packet. Nothing that it calls comes
 // back into the loop, so that all it needs stays in registers. A test is found
 // by a pointer, not by a number, because the time goes into waiting for where the
-// next one is.
+// next one is; and into jumps that are taken, so that there are few of them where
+// most packets go, which is why a program of one test is not for the loop.
 func (v *VM) run(t *test, b []byte, wireLen int, info *link.Info) uint32 {
+	if t == nil {
+		return v.follow(v.start, b, wireLen, info)
+	}
 	size := uint64(len(b))
-	for t != nil {
+	if t.kind == testOnly {
+		from := uint64(t.off)
+		if from+8 > size {
+			return v.follow(v.start, b, wireLen, info)
+		}
+		n := t.b.val
+		if yes := t.b.mask; binary.LittleEndian.Uint64(b[from:from+8])&t.a.mask == t.a.val {
+			n = yes
+		}
+		return uint32(n)
+	}
+	for {
+		if t.kind == testEqual {
+			from := uint64(t.off)
+			if from+8 > size {
+				return v.follow(v.start, b, wireLen, info)
+			}
+			t = t.next(binary.LittleEndian.Uint64(b[from : from+8]))
+			continue
+		}
+		if t.kind == testResult {
+			return uint32(t.a.val)
+		}
+		if t.kind >= testSum {
+			return v.runOther(t, b, wireLen, info)
+		}
 		off := t.off
-		if t.kind != testEqual {
-			if t.kind == testResult {
-				return uint32(t.is[0].val)
+		if t.kind&testBehind != 0 {
+			if uint64(t.head) >= size {
+				return v.follow(v.start, b, wireLen, info)
 			}
-			if t.kind >= testSum {
-				return v.runOther(t, b, wireLen, info)
-			}
-			if t.kind&testBehind != 0 {
-				if uint64(t.head) >= size {
-					return v.steps(b, wireLen, info)
-				}
-				off += uint32(b[t.head]&0xf) << 2
-			}
-			if t.kind&testOrdered != 0 {
-				from := uint64(off)
-				if from+8 > size {
-					return v.steps(b, wireLen, info)
-				}
-				w := binary.BigEndian.Uint64(b[from : from+8])
-				if w&t.is[0].mask-t.is[0].val <= t.is[1].val {
-					t = t.is[0].to
-				} else {
-					t = t.no
-				}
-				continue
-			}
+			off += uint32(b[t.head]&0xf) << 2
 		}
 		from := uint64(off)
 		if from+8 > size {
-			return v.steps(b, wireLen, info)
+			return v.follow(v.start, b, wireLen, info)
 		}
-		w := binary.LittleEndian.Uint64(b[from : from+8])
-		if w&t.is[0].mask == t.is[0].val {
-			t = t.is[0].to
-		} else if w&t.is[1].mask == t.is[1].val {
-			t = t.is[1].to
-		} else if !t.more {
-			t = t.no
-		} else if w&t.is[2].mask == t.is[2].val {
-			t = t.is[2].to
-		} else if w&t.is[3].mask == t.is[3].val {
-			t = t.is[3].to
+		if t.kind&testOrdered == 0 {
+			t = t.next(binary.LittleEndian.Uint64(b[from : from+8]))
+		} else if binary.BigEndian.Uint64(b[from:from+8])&t.a.mask-t.a.val <= t.b.val {
+			t = t.a.to
 		} else {
 			t = t.no
 		}
 	}
-	return 0
+}
+
+// next returns where a test goes to for what it has read.
+func (t *test) next(w uint64) *test {
+	switch {
+	case w&t.a.mask == t.a.val:
+		return t.a.to
+	case w&t.b.mask == t.b.val:
+		return t.b.to
+	case !t.more:
+	case w&t.c.mask == t.c.val:
+		return t.c.to
+	case w&t.d.mask == t.d.val:
+		return t.d.to
+	}
+	return t.no
 }
 
 // runOther runs the program from a test on that is rare. It calls run, which
@@ -148,18 +170,18 @@ func (v *VM) run(t *test, b []byte, wireLen int, info *link.Info) uint32 {
 func (v *VM) runOther(t *test, b []byte, wireLen int, info *link.Info) uint32 {
 	switch t.kind {
 	case testLeave:
-		return v.steps(b, wireLen, info)
+		return v.follow(&v.steps[t.off], b, wireLen, info)
 	case testPrepare:
 		return v.run(v.prepare(), b, wireLen, info)
 	}
 	n, ok := v.sum(uint32(t.head), b, wireLen)
 	switch {
 	case !ok:
-		return v.steps(b, wireLen, info)
+		return v.follow(v.start, b, wireLen, info)
 	case t.kind == testReturn:
 		return n
-	case n&uint32(t.is[0].mask)-uint32(t.is[0].val) <= uint32(t.is[1].val):
-		return v.run(t.is[0].to, b, wireLen, info)
+	case n&uint32(t.a.mask)-uint32(t.a.val) <= uint32(t.b.val):
+		return v.run(t.a.to, b, wireLen, info)
 	}
 	return v.run(t.no, b, wireLen, info)
 }

@@ -1,33 +1,139 @@
 package filter_test
 
 import (
+	"bytes"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/gopkts/gopkts/common/filter"
 	"github.com/gopkts/gopkts/common/link"
+	"golang.org/x/net/bpf"
 	"pgregory.net/rapid"
 )
 
-// The two engines answer the same: the direct one computes what the program
-// would, or leaves the packet to the other.
-func TestDirectLikeSteps(t *testing.T) {
+// engines are both engines of a program, and the program as it is written.
+type engines struct {
+	prog filter.Program
+	o    filter.VMOptions
+	vm   *filter.VM
+}
+
+func newEngines(t rapid.TB, p filter.Program, o filter.VMOptions) engines {
+	t.Helper()
+	vm, err := filter.NewVM(p, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if o.Budget == 0 {
+		o.Budget = filter.DefaultBudget
+	}
+	return engines{p, o, vm}
+}
+
+// agree compares them.
+func (e engines) agree(t rapid.TB, b []byte, wireLen int, info *link.Info) {
+	t.Helper()
+	want := e.prog.Literal(b, wireLen, info, e.o)
+	run, steps := e.vm.RunInfo(b, wireLen, info), e.vm.Steps(b, wireLen, info)
+	if run != want || steps != want {
+		t.Fatalf("%+v: %d, and %d by steps, want %d, of % x, length %d, by\n%.2000s", e.o, run, steps, want, b, wireLen, e.prog)
+	}
+}
+
+// The engines do what the program says.
+func TestEngines(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		p := draw(t, func(uint16) bool { return true })
+		p := draw(t, anyOperation)
 		b := rapid.SliceOfN(rapid.Byte(), 0, 80).Draw(t, "packet")
 		wire := rapid.IntRange(len(b), 100).Draw(t, "length")
 		for _, linux := range []bool{false, true} {
-			vm, err := filter.NewVM(p, filter.VMOptions{Linux: linux})
-			if err != nil {
-				t.Fatal(err)
-			}
-			if got, want := vm.Run(b, wire), vm.Steps(b, wire); got != want {
-				t.Errorf("Linux=%t: %d, following the program %d, of\n%v", linux, got, want, p)
-			}
+			newEngines(t, p, filter.VMOptions{Linux: linux}).agree(t, b, wire, nil)
 		}
 	})
+}
+
+// Instructions of which several are one step, with jumps to each of them, and back.
+func TestEnginesSequences(t *testing.T) {
+	ops := map[uint16]bool{0x30: true, 0x50: true, 0x54: true, 0x04: true, 0x0c: true, 0x07: true, 0x87: true, 0x15: true, 0x45: true, 0x05: true, 0x02: true, 0x60: true, 0xb1: true}
+	rapid.Check(t, func(t *rapid.T) {
+		p := draw(t, func(op uint16) bool { return ops[op] })
+		for i, in := range p {
+			if in.Op == 0x05 && rapid.Bool().Draw(t, "back") {
+				p[i].K = -uint32(rapid.IntRange(1, i+1).Draw(t, "skip"))
+			}
+		}
+		b := rapid.SliceOfN(rapid.ByteRange(0, 70), 40, 80).Draw(t, "packet")
+		for _, budget := range []int{rapid.IntRange(1, 50).Draw(t, "budget"), 1000} {
+			newEngines(t, p, filter.VMOptions{Budget: budget}).agree(t, b, len(b), nil)
+		}
+	})
+}
+
+// Every instruction with those behind it that may be one step with it, and jumps
+// into the middle. What X instructions have for a constant does not count.
+func TestEnginesThree(t *testing.T) {
+	behind := []uint16{0x04, 0x0c, 0x54, 0x07, 0x87, 0x15, 0x45, 0x25, 0x05, 0x50, 0x61, 0x1c, 0x16}
+	prelude := assemble(t, "ldb [4]\n st M[1]\n st M[6]\n ldb [x + 2]\n tax\n stx M[2]\n ldb [3]")
+	end := assemble(t, "add #100\n st M[7]\n stx M[8]\n ld M[8]\n mul #1000\n tax\n ld M[7]\n add x\n ret")
+	packets := [][]byte{make([]byte, 20), make([]byte, 20), {0, 0, 3, 1, 2, 9, 9, 9, 9, 9, 9, 9}}
+	for i := range packets[1] {
+		packets[1][i] = byte(37*i + 1)
+	}
+	for _, first := range operations {
+		for _, second := range behind {
+			for _, third := range behind {
+				for _, k := range [][3]uint32{{6, 5, 12}, {1, 1, 1}, {2, 3, 2}} {
+					p := slices.Clone(prelude)
+					for i, op := range []uint16{first, second, third} {
+						in := bpf.RawInstruction{Op: op, K: k[i]}
+						switch {
+						case op == 0x05:
+							in.K = 1
+						case op&7 == 5:
+							in.Jf = 1
+						}
+						p = append(p, in)
+					}
+					e := newEngines(t, append(p, end...), filter.VMOptions{})
+					for _, b := range packets {
+						e.agree(t, b, 60, nil)
+					}
+				}
+			}
+		}
+	}
+}
+
+// Loads at the end of a packet, and behind it.
+func TestEnginesEnd(t *testing.T) {
+	for _, load := range []string{"ld [9]", "ldh [9]", "ldb [9]", "ld [x + 4]", "ldh [x + 4]", "ldb [x + 4]", "ldxb 4*([9]&0xf)\n txa"} {
+		for _, end := range []string{"ret", "tax\n txa\n ret", "jeq #0 jt yes\n ret #1\n yes: ret #2", "and #9\n jset #8 jf yes\n ret #1\n yes: ret #2"} {
+			e := newEngines(t, assemble(t, "ldx #5\n "+load+"\n "+end), filter.VMOptions{})
+			for n := range 16 {
+				e.agree(t, make([]byte, n), 60, nil)
+				e.agree(t, bytes.Repeat([]byte{8}, n), 60, nil)
+			}
+		}
+	}
+}
+
+// Offsets before X, and shifts by more than 31, where the rules of Linux differ.
+func TestEnginesLinux(t *testing.T) {
+	for _, text := range []string{
+		"ld [x - 3]", "ldh [x - 3]", "ldb [x - 3]", "ld [x - 9]", "ldh [x - 9]", "ldb [x - 9]", "ld #3\n lsh x", "ld #-1\n rsh x",
+	} {
+		for _, end := range []string{"ret", "jeq #0x06050403 jt yes\n jset #0x20 jt yes\n jeq #0x605 jt yes\n jeq #6 jt yes\n ret #1\n yes: ret #2"} {
+			for _, linux := range []bool{false, true} {
+				e := newEngines(t, assemble(t, "ldb [0]\n tax\n "+text+"\n "+end), filter.VMOptions{Linux: linux})
+				for x := range byte(70) {
+					e.agree(t, []byte{x, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0}, 11, nil)
+				}
+			}
+		}
+	}
 }
 
 // expressions reach every kind of test.
@@ -50,24 +156,13 @@ func TestDirectExpressions(t *testing.T) {
 				if err != nil {
 					continue // it has no meaning there
 				}
-				vm, err := filter.NewVM(f.Program(), filter.VMOptions{})
-				if err != nil {
-					t.Fatal(err)
-				}
-				linux, err := filter.NewVM(f.Program(), filter.VMOptions{Linux: true})
-				if err != nil {
-					t.Fatal(err)
-				}
+				libpcap := newEngines(t, f.Program(), filter.VMOptions{})
+				linux := newEngines(t, f.Program(), filter.VMOptions{Linux: true})
 				for range 6 {
 					full := like(r, l)
 					for n := range len(full) + 1 {
-						b, wire := full[:n], len(full)
-						if got, want := vm.Run(b, wire), vm.Steps(b, wire); got != want {
-							t.Fatalf("%s, %q, optimized %t: %d, following the program %d, of % x, length %d", l, expr, !plain, got, want, b, wire)
-						}
-						if got, want := linux.Run(b, wire), linux.Steps(b, wire); got != want {
-							t.Fatalf("Linux, %s, %q, optimized %t: %d, following the program %d, of % x, length %d", l, expr, !plain, got, want, b, wire)
-						}
+						libpcap.agree(t, full[:n], len(full), nil)
+						linux.agree(t, full[:n], len(full), nil)
 					}
 				}
 			}
@@ -120,7 +215,7 @@ func TestDirectAnswers(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if vm.Leaves() {
+		if leaves, _ := vm.Leaves(); leaves {
 			t.Errorf("%q leaves packets to the other engine", expr)
 		}
 	}
@@ -137,30 +232,25 @@ func TestDirectJoin(t *testing.T) {
 		"ldb [1]\n jeq #0 jf a\n ldb [9]\n jeq #6 jf a\n ret #1\n a: ret #2", // not among eight
 		"ldb [2]\n jeq #0 jf a\n ldb [9]\n jeq #6 jf a\n ret #1\n a: ret #2", // just among eight
 	} {
-		vm := newVM(t, text, filter.VMOptions{})
+		e := newEngines(t, assemble(t, text), filter.VMOptions{})
 		for v := range 1024 {
 			b := make([]byte, 10)
 			b[8], b[9], b[1], b[2] = byte(v>>8&1), byte(v), byte(v>>9), byte(v>>9)
-			if got, want := vm.Run(b, len(b)), vm.Steps(b, len(b)); got != want {
-				t.Errorf("%d, following the program %d, of % x by\n%s", got, want, b, text)
-				break
-			}
+			e.agree(t, b, len(b), nil)
 		}
 	}
 }
 
 // The longest programs are prepared in a moment, whatever they are made of.
 func TestDirectLong(t *testing.T) {
-	for _, text := range []string{"ldb [%d]\n jeq #1 jf n%[2]d\n ret #%[2]d\n n%[2]d:\n", "ldb [x + %d]\n tax\n jgt #%[2]d jf n%[2]d\n n%[2]d:\n", "ldb [%d]\n add x\n tax\n st M[3]\n jset #%[2]d jt n%[2]d\n n%[2]d:\n"} {
+	for _, text := range []string{"ldb [%d]\n jeq #1 jf n%[2]d\n ret #%[2]d\n n%[2]d:\n", "ldb [x + %d]\n tax\n jgt #%[2]d jf n%[2]d\n n%[2]d:\n", "ldb [%d]\n add x\n tax\n st M[3]\n jset #%[2]d jt n%[2]d\n n%[2]d:\n", "n%[2]d: ja m%[2]d\n m%[2]d: ja n%[2]dx\n n%[2]dx: ja n%[2]dy\n n%[2]dy:\n"} {
 		var b strings.Builder
 		for i := range 13000 {
 			fmt.Fprintf(&b, text, i%50, i+1)
 		}
 		b.WriteString("ret #9")
-		vm := newVM(t, b.String(), filter.VMOptions{})
-		if got, want := vm.Run(packet[:], 60), vm.Steps(packet[:], 60); got != want {
-			t.Errorf("%d, following the program %d, of %q", got, want, text)
-		}
+		e := newEngines(t, assemble(t, b.String()), filter.VMOptions{})
+		e.agree(t, packet[:], 60, nil)
 	}
 }
 
@@ -183,11 +273,35 @@ func TestDirectLimits(t *testing.T) {
 		"ldb [0]\n div x\n ret", "ld [-1]\n ret #1", "ldb [0x20000000]\n ret #1", "ldxb 4*([70000]&0xf)\n ret #1",
 		"ldb [0]\n jeq #1 jt 3\n ldb [1]\n st M[0]\n ldb [2]\n ldx M[0]\n jeq x jt 8\n ret #1\n ret #2", // M[0] where it is not known
 	} {
-		vm := newVM(t, text, filter.VMOptions{})
+		e := newEngines(t, assemble(t, text), filter.VMOptions{})
 		for _, b := range [][]byte{nil, make([]byte, 7), packet[:], make([]byte, 80)} {
-			if got, want := vm.Run(b, len(b)), vm.Steps(b, len(b)); got != want {
-				t.Errorf("%d, following the program %d, of %d bytes by\n%s", got, want, len(b), text)
-			}
+			e.agree(t, b, len(b), nil)
+		}
+	}
+}
+
+// Where the direct engine has no answer, the other one goes on from there, if
+// nothing is in a register that it needs.
+func TestDirectGoesOn(t *testing.T) {
+	for _, c := range []struct {
+		text   string
+		behind int
+	}{
+		{"ldb [0]\n div x\n ret", 0},
+		{"ldh [12]\n jeq #0x8100 jf no\n ldb [0]\n tax\n ldb [5]\n mod x\n jeq #1 jf no\n ret #1\n no: ret #2", 2},
+		{"ldh [12]\n jeq #0x8100 jf no\n ja on\n on: ldb [0]\n tax\n ldb [5]\n mod x\n jeq #1 jf no\n ret #1\n no: ret #2", 3},
+		{"ldx #3\n ldh [12]\n jeq #0x8100 jf no\n ldb [5]\n tax\n ldb [0]\n div x\n ret\n no: ret #2", 3},
+		{"ldb [5]\n tax\n ldh [12]\n jeq #0x8100 jf no\n ldb [0]\n mul x\n ret\n no: ret #2", 0},      // it needs X
+		{"ldb [5]\n st M[3]\n ldh [12]\n jeq #0x8100 jf no\n ldx M[3]\n mul x\n ret\n no: ret #2", 0}, // it needs A and M[3]
+		{"ldh [12]\n jeq #0x8100 jf no\n ldb [2]\n jeq #0 jf no\n ld [rxhash]\n ret\n no: ret #2", 4},
+	} {
+		e := newEngines(t, assemble(t, c.text), filter.VMOptions{})
+		if leaves, behind := e.vm.Leaves(); !leaves || behind != c.behind {
+			t.Errorf("it leaves: %t, behind %d instructions, want %d, of\n%s", leaves, behind, c.behind, c.text)
+		}
+		for _, b := range [][]byte{packet[:], packet[:13], make([]byte, 80)} {
+			e.agree(t, b, 60, nil)
+			e.agree(t, b, 60, &link.Info{Link: link.TypeEthernet, Hash: 7, Flags: link.InfoHash})
 		}
 	}
 }

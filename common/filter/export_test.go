@@ -1,11 +1,16 @@
 package filter
 
-// Steps is [VM.Run] by the engine that follows the program.
-func (v *VM) Steps(data []byte, wireLen int) uint32 { return v.steps(data, wireLen, nil) }
+import "github.com/gopkts/gopkts/common/link"
+
+// Steps is [VM.RunInfo] by the engine that follows the program.
+func (v *VM) Steps(data []byte, wireLen int, info *link.Info) uint32 {
+	return v.follow(v.start, data, wireLen, info)
+}
 
 // Leaves reports whether the direct engine has a test that leaves a packet to
-// the other one, whatever its length.
-func (v *VM) Leaves() bool {
+// the other one, whatever its length, and how many instructions of the program that
+// one does not have to follow then, because the direct engine has.
+func (v *VM) Leaves() (leaves bool, behind int) {
 	seen := make(map[*test]bool)
 	todo := []*test{v.first.Load()}
 	for len(todo) > 0 {
@@ -16,14 +21,14 @@ func (v *VM) Leaves() bool {
 		}
 		seen[t] = true
 		if t.kind == testLeave {
-			return true
+			leaves, behind = true, max(behind, int(t.off))
 		}
 		todo = append(todo, t.no)
-		for _, is := range t.is {
+		for _, is := range t.comparisons() {
 			todo = append(todo, is.to)
 		}
 	}
-	return false
+	return leaves, behind
 }
 
 // Typical are expressions as people write them.

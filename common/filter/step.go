@@ -2,236 +2,526 @@ package filter
 
 import (
 	"encoding/binary"
+	"math"
 
 	"github.com/gopkts/gopkts/common/link"
 )
 
-// steps follows the program, instruction by instruction. Offsets are computed
-// in 64 bits, where they cannot overflow.
-func (v *VM) steps(b []byte, wireLen int, info *link.Info) uint32 {
+// The step engine follows a program as it is written, for what the direct engine
+// leaves. It has translated the program into steps before: what often follows each
+// other is one, and no step is a jump that only goes forward. The time goes into
+// getting from one step to the next, so that fewer of them are worth more than
+// shorter ones.
+
+// step is an instruction, or several: a load with a mask and a test of bits, or
+// anything that changes a register with a mask and tax behind it. There is one for
+// each instruction of the program, which does what the program does from there on:
+// the next step is not that of the next instruction, but that of the one behind its
+// own. So jumps may lead anywhere.
+type step struct {
+	do   stepDo
+	tax  bool  // X becomes A, after the mask
+	size uint8 // of a load by doAsk, in bytes
+	k    uint32
+	mask uint32 // of A, after what is done
+	bits uint32 // of A, after the mask, that a test compares with val
+	val  uint32
+	yes  *step // the next one if a comparison holds
+	no   *step // the next one otherwise
+}
+
+// stepDo is what a step does. Loads are of 4, 2 and 1 bytes, at k, or those with an X
+// at X and k; all else with an X is by X and not by k.
+type stepDo uint8
+
+const (
+	doLoad4 stepDo = iota
+	doLoad2
+	doLoad1
+	doLoadX4
+	doLoadX2
+	doLoadX1
+	doLoadTest4 // a load, and then doTest
+	doLoadTest2
+	doLoadTest1
+	doLoadTestX4
+	doLoadTestX2
+	doLoadTestX1
+	doTest
+	doGreater
+	doAtLeast
+	doTestX // true if A has a bit of X
+	doEqualX
+	doGreaterX
+	doAtLeastX
+	doReturn
+	doReturnA
+	doBack // a jump back, by k instructions
+	doAsk  // a load at k, which may be of metadata
+	doHeader
+	doImm
+	doImmX
+	doLen
+	doLenX
+	doMem
+	doMemX
+	doStore
+	doStoreX
+	doTxa // and then add k
+	doAdd
+	doSub
+	doMul
+	doDiv
+	doMod
+	doOr
+	doXor
+	doLsh
+	doRsh
+	doNeg
+	doAddX // and then add k
+	doSubX
+	doMulX
+	doDivX
+	doModX
+	doAndX
+	doOrX
+	doXorX
+	doLshX
+	doRshX
+	doNothing
+)
+
+// follow runs the program from a step on; nil is that of the zero VM. Offsets are
+// computed in 64 bits, where they cannot overflow.
+//
+// There is one call, for what is rare: if there were more, everything would be
+// written to the stack before every step.
+func (v *VM) follow(in *step, b []byte, wireLen int, info *link.Info) uint32 {
 	var a, x uint32
 	var mem [scratchWords]uint32
-	code, size, budget := v.code, uint64(len(b)), v.budget
-	for pc := uint(0); pc < uint(len(code)); pc++ {
-		in := &code[pc]
-		k := in.K
-		switch in.Op {
-		case classLD | modeAbs | sizeW:
+	size, budget := uint64(len(b)), v.budget
+	if in == nil {
+		return 0
+	}
+	for {
+		k := in.k
+		switch in.do {
+		case doLoad4:
 			off := uint64(k)
-			if off+3 >= size {
-				var ok bool
-				if a, ok = ask(k, a, x, b, info); !ok {
-					return 0
-				}
-				continue
-			}
-			a = binary.BigEndian.Uint32(b[off : off+4])
-		case classLD | modeAbs | sizeH:
-			off := uint64(k)
-			if off+1 >= size {
-				var ok bool
-				if a, ok = ask(k, a, x, b, info); !ok {
-					return 0
-				}
-				continue
-			}
-			a = uint32(binary.BigEndian.Uint16(b[off : off+2]))
-		case classLD | modeAbs | sizeB:
-			off := uint64(k)
-			if off >= size {
-				var ok bool
-				if a, ok = ask(k, a, x, b, info); !ok {
-					return 0
-				}
-				continue
-			}
-			a = uint32(b[off])
-		case classLD | modeInd | sizeW:
-			off := v.offset(x, k)
-			if off+3 >= size {
+			if off+4 > size {
 				return 0
 			}
 			a = binary.BigEndian.Uint32(b[off : off+4])
-		case classLD | modeInd | sizeH:
-			off := v.offset(x, k)
-			if off+1 >= size {
+		case doLoadTest4:
+			off := uint64(k)
+			if off+4 > size {
+				return 0
+			}
+			a = binary.BigEndian.Uint32(b[off:off+4]) & in.mask
+			if a&in.bits == in.val {
+				in = in.yes
+				continue
+			}
+		case doLoad2:
+			off := uint64(k)
+			if off+2 > size {
 				return 0
 			}
 			a = uint32(binary.BigEndian.Uint16(b[off : off+2]))
-		case classLD | modeInd | sizeB:
-			off := v.offset(x, k)
+		case doLoadTest2:
+			off := uint64(k)
+			if off+2 > size {
+				return 0
+			}
+			a = uint32(binary.BigEndian.Uint16(b[off:off+2])) & in.mask
+			if a&in.bits == in.val {
+				in = in.yes
+				continue
+			}
+		case doLoad1:
+			off := uint64(k)
 			if off >= size {
 				return 0
 			}
 			a = uint32(b[off])
-		case classLDX | modeMSH | sizeB:
+		case doLoadTest1:
+			off := uint64(k)
+			if off >= size {
+				return 0
+			}
+			a = uint32(b[off]) & in.mask
+			if a&in.bits == in.val {
+				in = in.yes
+				continue
+			}
+		case doLoadX4:
+			off := (uint64(x) + uint64(k)) & v.offsets
+			if off+4 > size {
+				return 0
+			}
+			a = binary.BigEndian.Uint32(b[off : off+4])
+		case doLoadTestX4:
+			off := (uint64(x) + uint64(k)) & v.offsets
+			if off+4 > size {
+				return 0
+			}
+			a = binary.BigEndian.Uint32(b[off:off+4]) & in.mask
+			if a&in.bits == in.val {
+				in = in.yes
+				continue
+			}
+		case doLoadX2:
+			off := (uint64(x) + uint64(k)) & v.offsets
+			if off+2 > size {
+				return 0
+			}
+			a = uint32(binary.BigEndian.Uint16(b[off : off+2]))
+		case doLoadTestX2:
+			off := (uint64(x) + uint64(k)) & v.offsets
+			if off+2 > size {
+				return 0
+			}
+			a = uint32(binary.BigEndian.Uint16(b[off:off+2])) & in.mask
+			if a&in.bits == in.val {
+				in = in.yes
+				continue
+			}
+		case doLoadX1:
+			off := (uint64(x) + uint64(k)) & v.offsets
+			if off >= size {
+				return 0
+			}
+			a = uint32(b[off])
+		case doLoadTestX1:
+			off := (uint64(x) + uint64(k)) & v.offsets
+			if off >= size {
+				return 0
+			}
+			a = uint32(b[off]) & in.mask
+			if a&in.bits == in.val {
+				in = in.yes
+				continue
+			}
+		case doTest:
+			if a&in.bits == in.val {
+				in = in.yes
+				continue
+			}
+		case doGreater:
+			if a > k {
+				in = in.yes
+				continue
+			}
+		case doAtLeast:
+			if a >= k {
+				in = in.yes
+				continue
+			}
+		case doTestX:
+			if a&x != 0 {
+				in = in.yes
+				continue
+			}
+		case doEqualX:
+			if a == x {
+				in = in.yes
+				continue
+			}
+		case doGreaterX:
+			if a > x {
+				in = in.yes
+				continue
+			}
+		case doAtLeastX:
+			if a >= x {
+				in = in.yes
+				continue
+			}
+		case doReturn:
+			return k
+		case doReturnA:
+			return a
+		case doBack:
+			if budget -= int(k); budget < 0 {
+				return 0
+			}
+		case doAsk:
+			var ok bool
+			if a, ok = ask(in, a, x, b, info); !ok {
+				return 0
+			}
+		case doHeader:
 			off := uint64(k)
 			if off >= size {
 				return 0
 			}
 			x = uint32(b[off]&0xf) << 2
-		case classLD | modeImm:
+		case doImm:
 			a = k
-		case classLDX | modeImm:
+		case doImmX:
 			x = k
-		case classLD | modeLen:
+		case doLen:
 			a = uint32(wireLen)
-		case classLDX | modeLen:
+		case doLenX:
 			x = uint32(wireLen)
-		case classLD | modeMem:
+		case doMem:
 			a = mem[k%scratchWords]
-		case classLDX | modeMem:
+		case doMemX:
 			x = mem[k%scratchWords]
-		case classST:
+		case doStore:
 			mem[k%scratchWords] = a
-		case classSTX:
+		case doStoreX:
 			mem[k%scratchWords] = x
-		case classMisc | tax:
-			x = a
-		case classMisc | txa:
-			a = x
-		case classALU | aluAdd:
+		case doTxa:
+			a = x + k
+		case doAdd:
 			a += k
-		case classALU | aluSub:
+		case doSub:
 			a -= k
-		case classALU | aluMul:
+		case doMul:
 			a *= k
-		case classALU | aluDiv:
+		case doDiv:
 			if k == 0 {
 				return 0
 			}
 			a /= k
-		case classALU | aluMod:
+		case doMod:
 			if k == 0 {
 				return 0
 			}
 			a %= k
-		case classALU | aluAnd:
-			a &= k
-		case classALU | aluOr:
+		case doOr:
 			a |= k
-		case classALU | aluXor:
+		case doXor:
 			a ^= k
-		case classALU | aluLsh:
+		case doLsh:
 			a <<= k & 31
-		case classALU | aluRsh:
+		case doRsh:
 			a >>= k & 31
-		case classALU | aluNeg:
+		case doNeg:
 			a = -a
-		case classALU | aluAdd | srcX:
-			a += x
-		case classALU | aluSub | srcX:
+		case doAddX:
+			a += x + k
+		case doSubX:
 			a -= x
-		case classALU | aluMul | srcX:
+		case doMulX:
 			a *= x
-		case classALU | aluDiv | srcX:
+		case doDivX:
 			if x == 0 {
 				return 0
 			}
 			a /= x
-		case classALU | aluMod | srcX:
+		case doModX:
 			if x == 0 {
 				return 0
 			}
 			a %= x
-		case classALU | aluAnd | srcX:
+		case doAndX:
 			a &= x
-		case classALU | aluOr | srcX:
+		case doOrX:
 			a |= x
-		case classALU | aluXor | srcX:
+		case doXorX:
 			a ^= x
-		case classALU | aluLsh | srcX:
-			a <<= v.shift(x)
-		case classALU | aluRsh | srcX:
-			a >>= v.shift(x)
-		case classJump | jmpJA:
-			if int32(k) < 0 {
-				if budget += int(int32(k)); budget < 0 {
-					return 0
-				}
-			}
-			pc += uint(int32(k))
-		case classJump | jmpJEQ:
-			if a == k {
-				pc += uint(in.Jt)
-			} else {
-				pc += uint(in.Jf)
-			}
-		case classJump | jmpJGT:
-			if a > k {
-				pc += uint(in.Jt)
-			} else {
-				pc += uint(in.Jf)
-			}
-		case classJump | jmpJGE:
-			if a >= k {
-				pc += uint(in.Jt)
-			} else {
-				pc += uint(in.Jf)
-			}
-		case classJump | jmpJSET:
-			if a&k != 0 {
-				pc += uint(in.Jt)
-			} else {
-				pc += uint(in.Jf)
-			}
-		case classJump | jmpJEQ | srcX:
-			if a == x {
-				pc += uint(in.Jt)
-			} else {
-				pc += uint(in.Jf)
-			}
-		case classJump | jmpJGT | srcX:
-			if a > x {
-				pc += uint(in.Jt)
-			} else {
-				pc += uint(in.Jf)
-			}
-		case classJump | jmpJGE | srcX:
-			if a >= x {
-				pc += uint(in.Jt)
-			} else {
-				pc += uint(in.Jf)
-			}
-		case classJump | jmpJSET | srcX:
-			if a&x != 0 {
-				pc += uint(in.Jt)
-			} else {
-				pc += uint(in.Jf)
-			}
-		case classRet:
-			return k
-		case classRet | retA:
-			return a
+		case doLshX:
+			a <<= x & v.shifts
+		case doRshX:
+			a >>= x & v.shifts
 		}
+		a &= in.mask
+		if in.tax {
+			x = a
+		}
+		in = in.no
 	}
-	return 0 // the zero VM
 }
 
-// offset returns where a load relative to X loads from.
-func (v *VM) offset(x, k uint32) uint64 {
-	if v.linux {
-		return uint64(x + k)
+// ask returns what a load at such an offset loads that metadata has: it is of the
+// packet all the same, if that is so long.
+func ask(in *step, a, x uint32, b []byte, info *link.Info) (uint32, bool) {
+	if off, end := uint64(in.k), uint64(in.k)+uint64(in.size); end <= uint64(len(b)) {
+		n := uint32(0)
+		for _, c := range b[off:end] {
+			n = n<<8 | uint32(c)
+		}
+		return n, true
 	}
-	return uint64(x) + uint64(k)
-}
-
-// shift returns by how much a shift by X shifts.
-func (v *VM) shift(x uint32) uint32 {
-	if v.linux {
-		return x & 31
-	}
-	return x
-}
-
-// ask returns what a load behind the end of the packet loads: what is known of
-// the packet besides, if it asks for that, and it is known.
-func ask(k, a, x uint32, b []byte, info *link.Info) (uint32, bool) {
-	if k < ancillary || info == nil {
+	switch {
+	case info == nil:
 		return 0, false
-	}
-	if k == ancillary+adXorX {
+	case in.k == ancillary+adXorX:
 		return a ^ x, true
 	}
-	return metadata(k-ancillary, b, info)
+	return metadata(in.k-ancillary, b, info)
+}
+
+// translate returns the steps of a valid program, in time that grows with its length
+// only.
+func (p Program) translate() []step {
+	all := make([]step, len(p))
+	// The steps of the instructions, but of those that only jump forward that of
+	// where they end up.
+	at := make([]*step, len(p))
+	for i := len(p) - 1; i >= 0; i-- {
+		at[i] = &all[i]
+		if p[i].Op == classJump|jmpJA && int32(p[i].K) >= 0 {
+			at[i] = at[i+1+int(p[i].K)]
+		}
+	}
+	for i, in := range p {
+		s := &all[i]
+		s.do, s.k, s.mask = stepDoes(in.Op), in.K, math.MaxUint32
+		switch {
+		case in.Op == classJump|jmpJA:
+			if int32(in.K) < 0 {
+				s.k, s.no = -in.K, &all[i+1+int(int32(in.K))]
+			} else {
+				s.do, s.no = doNothing, at[i]
+			}
+			continue
+		case in.Op&classMask == classJump:
+			s.test(p, at, i)
+			continue
+		case in.Op&classMask == classRet:
+			continue
+		case in.Op&(classMask|modeMask) == classLD|modeAbs && in.K >= ancillary:
+			s.do, s.size = doAsk, uint8(width(uint8(in.Op&sizeMask)))
+		}
+		next := i
+		if s.do != doNothing {
+			next++
+		}
+		if s.do == doAddX || s.do == doTxa {
+			s.k = 0
+			if p[next].Op == classALU|aluAdd {
+				s.k = p[next].K
+				next++
+			}
+		}
+		if p[next].Op == classALU|aluAnd {
+			s.mask = p[next].K
+			next++
+		}
+		switch {
+		case p[next].Op == classMisc|tax:
+			s.tax = true
+			next++
+		case s.do <= doLoadX1 && (p[next].Op == classJump|jmpJEQ || p[next].Op == classJump|jmpJSET):
+			s.do += doLoadTest4 - doLoad4
+			s.test(p, at, next)
+			continue
+		}
+		s.no = at[next]
+	}
+	return all
+}
+
+// test makes a step the jump at instruction i.
+func (s *step) test(p Program, at []*step, i int) {
+	yes, no, _ := jumps(i, p[i])
+	s.yes, s.no = at[yes], at[no]
+	s.bits, s.val = math.MaxUint32, p[i].K
+	if p[i].Op == classJump|jmpJSET {
+		s.bits, s.val = p[i].K, 0
+		s.yes, s.no = s.no, s.yes
+	}
+}
+
+// stepDoes returns what the step of an instruction does: nothing where that is for
+// the end of a step.
+func stepDoes(op uint16) stepDo {
+	switch op {
+	case classLD | modeAbs | sizeW:
+		return doLoad4
+	case classLD | modeAbs | sizeH:
+		return doLoad2
+	case classLD | modeAbs | sizeB:
+		return doLoad1
+	case classLD | modeInd | sizeW:
+		return doLoadX4
+	case classLD | modeInd | sizeH:
+		return doLoadX2
+	case classLD | modeInd | sizeB:
+		return doLoadX1
+	case classJump | jmpJEQ, classJump | jmpJSET:
+		return doTest
+	case classJump | jmpJGT:
+		return doGreater
+	case classJump | jmpJGE:
+		return doAtLeast
+	case classJump | jmpJSET | srcX:
+		return doTestX
+	case classJump | jmpJEQ | srcX:
+		return doEqualX
+	case classJump | jmpJGT | srcX:
+		return doGreaterX
+	case classJump | jmpJGE | srcX:
+		return doAtLeastX
+	case classRet:
+		return doReturn
+	case classRet | retA:
+		return doReturnA
+	case classJump | jmpJA:
+		return doBack
+	case classLDX | modeMSH | sizeB:
+		return doHeader
+	case classLD | modeImm:
+		return doImm
+	case classLDX | modeImm:
+		return doImmX
+	case classLD | modeLen:
+		return doLen
+	case classLDX | modeLen:
+		return doLenX
+	case classLD | modeMem:
+		return doMem
+	case classLDX | modeMem:
+		return doMemX
+	case classST:
+		return doStore
+	case classSTX:
+		return doStoreX
+	case classMisc | txa:
+		return doTxa
+	case classALU | aluAdd:
+		return doAdd
+	case classALU | aluSub:
+		return doSub
+	case classALU | aluMul:
+		return doMul
+	case classALU | aluDiv:
+		return doDiv
+	case classALU | aluMod:
+		return doMod
+	case classALU | aluOr:
+		return doOr
+	case classALU | aluXor:
+		return doXor
+	case classALU | aluLsh:
+		return doLsh
+	case classALU | aluRsh:
+		return doRsh
+	case classALU | aluNeg:
+		return doNeg
+	case classALU | aluAdd | srcX:
+		return doAddX
+	case classALU | aluSub | srcX:
+		return doSubX
+	case classALU | aluMul | srcX:
+		return doMulX
+	case classALU | aluDiv | srcX:
+		return doDivX
+	case classALU | aluMod | srcX:
+		return doModX
+	case classALU | aluAnd | srcX:
+		return doAndX
+	case classALU | aluOr | srcX:
+		return doOrX
+	case classALU | aluXor | srcX:
+		return doXorX
+	case classALU | aluLsh | srcX:
+		return doLshX
+	case classALU | aluRsh | srcX:
+		return doRshX
+	}
+	return doNothing
 }

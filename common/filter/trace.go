@@ -109,6 +109,7 @@ type tracer struct {
 	target   []bool   // whether a jump leads to an instruction
 	at       []place  // the first variant of an instruction
 	variants []variant
+	begin    int // where the program is followed from
 	now      registers
 	// What was loaded since the last test, and has to be within the packet: the
 	// greatest end of a load at a constant offset, and the other loads.
@@ -146,6 +147,7 @@ func (p Program) trace(linux bool) (first *test, sums []sum) {
 // follow follows the program from an instruction to where a jump or a return
 // is, or where other ways join.
 func (t *tracer) follow(p Program, i int) {
+	t.begin = i
 	for t.step(i, p[i]) {
 		if i++; t.target[i] {
 			t.always(i)
@@ -188,9 +190,14 @@ func (t *tracer) isConstant(n int32) (uint32, bool) {
 // goes adds a branch that only goes to a place.
 func (t *tracer) goes(to place) { t.branches = append(t.branches, branch{kind: branchAlways, no: to}) }
 
-// leave ends the way: the other engine has to answer.
+// leave ends the way: the other engine has to answer. It goes on from where this
+// way begins, if it needs nothing to be in a register there.
 func (t *tracer) leave() bool {
-	t.goes(toSteps)
+	if t.live[t.begin] == 0 {
+		t.branches = append(t.branches, branch{kind: testLeave, off: int32(t.begin), no: toSteps})
+	} else {
+		t.goes(toSteps)
+	}
 	t.end, t.loads = 0, t.loads[:0]
 	return false
 }
@@ -689,7 +696,7 @@ func (t *tracer) tests() *test {
 	tests[leaf].kind = testLeave
 	for i, r := range t.results {
 		x := &tests[leaf+1+i]
-		x.kind, x.is[0].val = testResult, uint64(r)
+		x.kind, x.a.val = testResult, uint64(r)
 	}
 	find := func(p place) *test {
 		if p >= 0 {
@@ -704,18 +711,23 @@ func (t *tracer) tests() *test {
 		}
 		x := &tests[number[i]-1]
 		x.kind, x.more, x.head, x.off, x.no = b.kind, b.n > 2, uint16(b.head), uint32(b.off), find(b.no)
-		for i, is := range b.is {
+		for i, to := range x.comparisons() {
+			is := &b.is[i]
 			switch {
 			case b.kind > testBehind && b.n > 0 && i < 2:
-				x.is[i].mask, x.is[i].val = is.mask, is.val
+				to.mask, to.val = is.mask, is.val
 			case i < int(b.n):
-				x.is[i].mask, x.is[i].val = bits.ReverseBytes64(is.mask), bits.ReverseBytes64(is.val)
+				to.mask, to.val = bits.ReverseBytes64(is.mask), bits.ReverseBytes64(is.val)
 			default:
-				x.is[i].val = 1 // never; nor do 1 and 1 of an order: 0 - 1 is more
+				to.val = 1 // never; nor do 1 and 1 of an order: 0 - 1 is more
 			}
 			if i < int(b.n) {
-				x.is[i].to = find(is.to)
+				to.to = find(is.to)
 			}
+		}
+		if i == 0 && x.kind == testEqual && b.n == 1 && x.a.to.kind == testResult && x.no.kind == testResult {
+			x.kind = testOnly
+			x.b.mask, x.b.val = x.a.to.a.val, x.no.a.val
 		}
 	}
 	if b := &t.branches[0]; b.kind == branchAlways {

@@ -1,6 +1,7 @@
 package filter
 
 import (
+	"math"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -40,10 +41,14 @@ type VM struct {
 	code   Program
 	linux  bool
 	budget int
-	// What the direct engine has made of the program.
-	first atomic.Pointer[test]
-	sums  []sum
-	once  sync.Once // for both
+	// What the engines have made of the program.
+	first   atomic.Pointer[test]
+	sums    []sum
+	steps   []step
+	start   *step     // the first
+	offsets uint64    // the bits that an offset from X has
+	shifts  uint32    // the bits of X that say by how much to shift
+	once    sync.Once // for all
 }
 
 // NewVM prepares a program for being run. It keeps no reference to it. The
@@ -78,6 +83,12 @@ func (v *VM) prepare() *test {
 	v.once.Do(func() {
 		first, sums := v.code.trace(v.linux)
 		v.sums = sums
+		v.steps = v.code.translate()
+		v.start = &v.steps[0]
+		v.offsets, v.shifts = math.MaxUint64, math.MaxUint32
+		if v.linux {
+			v.offsets, v.shifts = math.MaxUint32, 31
+		}
 		v.first.Store(first)
 	})
 	return v.first.Load()

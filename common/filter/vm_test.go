@@ -266,18 +266,9 @@ func FuzzRun(f *testing.F) {
 			return
 		}
 		got := vm.Run(b, wireLen)
-		if want := vm.Steps(b, wireLen); got != want {
-			t.Errorf("%d, following the program %d, of\n%v", got, want, p)
-		}
-		linux, err := filter.NewVM(p, filter.VMOptions{Linux: true, Budget: 1000})
-		if err != nil {
-			t.Fatal(err)
-		}
-		frame := link.Frame{Data: b, Info: link.Info{WireLen: wireLen, Link: link.TypeEthernet}}
-		linux.RunFrame(&frame)
-		if got, want := linux.Run(b, wireLen), linux.Steps(b, wireLen); got != want {
-			t.Errorf("Linux: %d, following the program %d, of\n%v", got, want, p)
-		}
+		newEngines(t, p, filter.VMOptions{}).agree(t, b, wireLen, nil)
+		info := link.Info{Interface: 3, Hash: 9, VLANTCI: 5, VLANTPID: 0x8100, Link: link.TypeEthernet, Direction: link.DirectionOut, Flags: link.InfoVLAN}
+		newEngines(t, p, filter.VMOptions{Linux: true, Budget: 1000}).agree(t, b, wireLen, &info)
 		if p.ValidateLinux() == nil {
 			if _, err := p.XDP(filter.XDPOptions{}); err != nil {
 				known := false
