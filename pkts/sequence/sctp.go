@@ -3,6 +3,7 @@ package sequence
 import (
 	"encoding/binary"
 	"fmt"
+	"hash/maphash"
 	"slices"
 	"time"
 
@@ -32,18 +33,19 @@ const (
 	sctpAddrs = 16
 	sctpPaths = 32
 
-	// sctpSpare and sctpNodes are how many of what is used again are kept.
+	// sctpSpare, sctpPages and sctpParts are how many of what is used again are
+	// kept.
 	sctpSpare = 64
-	sctpNodes = 1 << 13
+	sctpPages = 256
+	sctpParts = 1 << 10
 
 	// What things take, in bytes.
 	sctpAssocSize  = 1600
 	sctpPathSize   = 150
-	sctpStreamSize = 40
-	sctpMarkSize   = 24
-	sctpRunSize    = 420
-	sctpWaitSize   = 600
-	sctpNodeSize   = 48
+	sctpStreamSize = 600 // of 64 streams
+	sctpPageSize   = 600
+	sctpRunSize    = 220
+	sctpWaitSize   = 250
 )
 
 // SCTP puts the messages of SCTP associations together: fragments are joined,
@@ -94,9 +96,12 @@ type SCTP struct {
 	now    time.Time
 	stats  SCTPStats
 	out    outbox
+	seed   [3]uint64
 	spare  []*sctpWait
-	nodes  *sctpBytes // for reuse
-	nnodes int
+	pages  []*sctpPage // for reuse
+	parts  *sctpPart   // for reuse
+	nparts int
+	guess  int // the length of the last message of several fragments
 }
 
 var _ Sequence[Datagram, Message] = (*SCTP)(nil)
@@ -187,72 +192,16 @@ type sctpHalf struct {
 	begun   bool   // its beginning was seen, so that streams begin at 0
 	strange uint8  // how many chunks in a row were too far away
 	near    [8]sctpStream
-	far     map[uint16]sctpStream
-	wait    *sctpWait // nil if nothing waits
+	far     map[uint16]*sctpStreams // 64 each
+	wait    *sctpWait               // nil if nothing waits
 }
+
+type sctpStreams [64]sctpStream
 
 // sctpStream is where a stream's ordered messages are.
 type sctpStream struct {
 	next  uint32 // 16 bits for DATA
 	known bool
-}
-
-// sctpWait is what waits in one direction.
-type sctpWait struct {
-	marks  map[uint32]struct{} // TSNs behind cum that have come
-	order  []uint32            // the same, and some that cum has passed, by arrival
-	oldest int                 // of order
-	ends   map[sctpPiece]int32 // the first and the last fragment of each run
-	whole  map[sctpWhole]int32 // ordered messages that wait for their turn
-	runs   []sctpRun
-	free   []int32
-	live   int
-	heap   []sctpDue
-	bytes  int64 // of the buffers of runs
-}
-
-// sctpPiece names a fragment: by its TSN, or, of I-DATA, by its message and FSN.
-type sctpPiece struct {
-	seq, mid uint32
-	sid      uint16
-	kind     uint8 // 0 DATA, 1 I-DATA, 2 unordered I-DATA
-}
-
-type sctpWhole struct {
-	num uint32
-	sid uint16
-}
-
-// sctpDue is when a run is to be looked at: when all before tsn is accounted
-// for.
-type sctpDue struct {
-	tsn      uint32
-	run      int32
-	gen, age uint32
-}
-
-// sctpRun is a row of fragments without a gap: a message, if begin and end are
-// set.
-type sctpRun struct {
-	lo, hi      uint32 // of sctpPiece.seq
-	tlo, thi    uint32 // TSNs
-	num         uint32 // SSN or MID
-	ppid        uint32
-	gen         uint32
-	n           int // bytes
-	sid         uint16
-	kind        uint8
-	unordered   bool
-	begin, end  bool
-	waiting     bool // in whole
-	first, last Seen
-	head, tail  *sctpBytes
-}
-
-// sctpBytes are bytes of a run, of as many fragments as came in order.
-type sctpBytes struct {
-	buf  []byte
-	next *sctpBytes
 }
 
 // sctpChunk is a DATA or I-DATA chunk, read.
@@ -506,6 +455,9 @@ func (s *SCTP) begin(p *sctpPacket, dir Direction, first sctp.ChunkType) int32 {
 	}
 	if s.paths == nil {
 		s.paths, s.tags = map[sctpPath]sctpRef{}, map[sctpTag]sctpRef{}
+		for i := range s.seed {
+			s.seed[i] = maphash.Comparable(maphash.MakeSeed(), i)
+		}
 	}
 	s.stats.Associations++
 	s.number++
@@ -781,9 +733,9 @@ func (s *SCTP) userData(i int32, a *sctpAssoc, dir Direction, p *sctpPacket, v s
 	if c.tsn == h.cum+1 {
 		h.cum++
 		if h.wait != nil {
-			h.advance()
+			h.cum = h.wait.advance(h.cum)
 		}
-	} else if !s.waitOf(h).mark(h.cum, c.tsn) {
+	} else if !s.mark(s.waitOf(h), c.tsn) {
 		s.stats.Duplicate += n
 		return nil
 	}
@@ -834,8 +786,8 @@ func (h *sctpHalf) stream(sid uint16) sctpStream {
 	var st sctpStream
 	if int(sid) < len(h.near) {
 		st = h.near[sid]
-	} else if h.far != nil {
-		st = h.far[sid]
+	} else if p := h.far[sid/64]; p != nil {
+		st = p[sid%64]
 	}
 	st.known = st.known || h.begun
 	return st
@@ -847,14 +799,18 @@ func (h *sctpHalf) pass(sid uint16, kind uint8, num uint32) {
 		num &= 0xffff
 	}
 	st := sctpStream{num, true}
-	switch {
-	case int(sid) < len(h.near):
+	if int(sid) < len(h.near) {
 		h.near[sid] = st
-	case h.far == nil:
-		h.far = map[uint16]sctpStream{sid: st}
-	default:
-		h.far[sid] = st
+		return
 	}
+	p := h.far[sid/64]
+	if p == nil {
+		if p = new(sctpStreams); h.far == nil {
+			h.far = map[uint16]*sctpStreams{}
+		}
+		h.far[sid/64] = p
+	}
+	p[sid%64] = st
 }
 
 // ahead returns how many ordered messages are missing before one, negative for
@@ -869,109 +825,6 @@ func (h *sctpHalf) ahead(sid uint16, kind uint8, num uint32) int64 {
 	default:
 		return int64(int32(num - st.next))
 	}
-}
-
-// advance passes what has come already.
-func (h *sctpHalf) advance() {
-	for len(h.wait.marks) > 0 {
-		if _, ok := h.wait.marks[h.cum+1]; !ok {
-			return
-		}
-		h.cum++
-		delete(h.wait.marks, h.cum)
-	}
-}
-
-// waitOf returns what waits in h, made if nothing does.
-func (s *SCTP) waitOf(h *sctpHalf) *sctpWait {
-	if h.wait == nil {
-		if n := len(s.spare); n > 0 {
-			h.wait = s.spare[n-1]
-			s.spare = s.spare[:n-1]
-		} else {
-			h.wait = &sctpWait{marks: map[uint32]struct{}{}, ends: map[sctpPiece]int32{}, whole: map[sctpWhole]int32{}}
-		}
-	}
-	return h.wait
-}
-
-// settled lets go of the memory if nothing waits any more.
-func (s *SCTP) settled(h *sctpHalf) {
-	w := h.wait
-	if w == nil || w.live > 0 || len(w.marks) > 0 {
-		return
-	}
-	h.wait = nil
-	if large := cap(w.runs) > 256 || cap(w.heap) > 1024 || cap(w.order) > 1024; large && len(s.spare) > 0 || len(s.spare) >= sctpSpare {
-		return
-	}
-	clear(w.ends)
-	clear(w.whole)
-	*w = sctpWait{marks: w.marks, order: w.order[:0], ends: w.ends, whole: w.whole, runs: w.runs[:0], free: w.free[:0], heap: w.heap[:0]}
-	s.spare = append(s.spare, w)
-}
-
-// mark notes that a TSN behind cum has come, and reports whether it is the first
-// time.
-func (w *sctpWait) mark(cum, tsn uint32) bool {
-	if _, ok := w.marks[tsn]; ok {
-		return false
-	}
-	w.marks[tsn] = struct{}{}
-	w.order = append(w.order, tsn)
-	// Two of the oldest are looked at, so that those that cum has jumped over
-	// do not stay.
-	for range 2 {
-		t := w.order[w.oldest]
-		w.oldest++
-		if sctp.Before(cum, t) {
-			w.order = append(w.order, t)
-		} else {
-			delete(w.marks, t)
-		}
-	}
-	if w.oldest > len(w.order)/2 {
-		n := copy(w.order, w.order[w.oldest:])
-		w.order, w.oldest = w.order[:n], 0
-	}
-	return true
-}
-
-// due says when a run is to be looked at next.
-func (w *sctpWait) due(run int32, tsn, age uint32) {
-	w.heap = append(w.heap, sctpDue{tsn, run, w.runs[run].gen, age})
-	i := len(w.heap) - 1
-	for i > 0 {
-		up := (i - 1) / 2
-		if !sctp.Before(w.heap[i].tsn, w.heap[up].tsn) {
-			break
-		}
-		w.heap[i], w.heap[up] = w.heap[up], w.heap[i]
-		i = up
-	}
-}
-
-// pop takes the first one out of the heap.
-func (w *sctpWait) pop() sctpDue {
-	top := w.heap[0]
-	n := len(w.heap) - 1
-	w.heap[0] = w.heap[n]
-	w.heap = w.heap[:n]
-	for i := 0; ; {
-		c := 2*i + 1
-		if c >= n {
-			break
-		}
-		if c+1 < n && sctp.Before(w.heap[c+1].tsn, w.heap[c].tsn) {
-			c++
-		}
-		if !sctp.Before(w.heap[c].tsn, w.heap[i].tsn) {
-			break
-		}
-		w.heap[i], w.heap[c] = w.heap[c], w.heap[i]
-		i = c
-	}
-	return top
 }
 
 // message returns the message that begins and ends in the given packets.
@@ -996,20 +849,20 @@ func (s *SCTP) deliver(a *sctpAssoc, dir Direction, h *sctpHalf, c *sctpChunk) {
 
 // drain gives the ordered messages of a stream that waited for the last one.
 func (s *SCTP) drain(a *sctpAssoc, dir Direction, h *sctpHalf, sid uint16) {
-	for h.wait != nil && len(h.wait.whole) > 0 {
-		i, ok := h.wait.whole[sctpWhole{h.stream(sid).next, sid}]
-		if !ok {
+	for w := h.wait; w != nil && w.names.used > 0; {
+		next := h.stream(sid).next
+		i := w.named(w.names.hash(sctpTurn, sid, next, 0), sctpTurn, sid, next, 0)
+		if i < 0 {
 			return
 		}
-		r := &h.wait.runs[i]
-		h.pass(sid, r.kind, r.num)
-		s.give(a, dir, h.wait, i, 0, nil)
+		h.pass(sid, w.run(i).kind, next)
+		s.give(a, dir, w, i, 0, nil)
 	}
 }
 
 // give gives what a run has: a message, or, with err, what there is of one.
 func (s *SCTP) give(a *sctpAssoc, dir Direction, w *sctpWait, i int32, lost int64, err error) {
-	r := &w.runs[i]
+	r := w.run(i)
 	m := a.message(dir, r.sid, r.ppid, r.unordered, r.first, r.last)
 	m.Lost = uint64(max(lost, 0))
 	s.stats.Lost += m.Lost
@@ -1021,72 +874,27 @@ func (s *SCTP) give(a *sctpAssoc, dir Direction, w *sctpWait, i int32, lost int6
 		s.stats.Broken += uint64(r.n)
 		m.Err = err
 	}
-	if b := r.head; b.next == nil {
-		w.bytes -= int64(cap(b.buf)) + sctpNodeSize
-		s.out.hand(m, b.buf, len(b.buf))
-		s.drop(b)
+	w.bytes -= int64(cap(r.part.buf))
+	if r.more == nil {
+		s.out.hand(m, r.part.buf, r.part.bytes())
 	} else {
+		if err == nil {
+			s.guess = r.n
+		}
 		at := len(s.out.arena)
-		s.out.arena = slices.Grow(s.out.arena, r.n)
-		for b != nil {
+		s.out.arena = append(slices.Grow(s.out.arena, r.n), r.part.bytes()...)
+		s.out.release(r.part.buf)
+		for b := r.more; b != nil; {
 			next := b.next
-			s.out.arena = append(s.out.arena, b.buf...)
-			w.bytes -= int64(cap(b.buf)) + sctpNodeSize
+			s.out.arena = append(s.out.arena, b.bytes()...)
+			w.bytes -= int64(cap(b.buf))
 			s.out.release(b.buf)
 			s.drop(b)
 			b = next
 		}
-		s.out.ready = append(s.out.ready, readyMessage{m, at, len(s.out.arena)})
+		s.out.ready = append(s.out.ready, readyMessage{m: m, off: at, end: len(s.out.arena)})
 	}
 	s.remove(w, i)
-}
-
-// node returns a piece of a run, in front of next.
-func (s *SCTP) node(buf []byte, next *sctpBytes) *sctpBytes {
-	b := s.nodes
-	if b == nil {
-		return &sctpBytes{buf, next}
-	}
-	s.nodes = b.next
-	s.nnodes--
-	b.buf, b.next = buf, next
-	return b
-}
-
-// drop keeps a piece for reuse.
-func (s *SCTP) drop(b *sctpBytes) {
-	if s.nnodes < sctpNodes {
-		b.buf, b.next = nil, s.nodes
-		s.nodes = b
-		s.nnodes++
-	}
-}
-
-// remove takes a run out.
-func (s *SCTP) remove(w *sctpWait, i int32) {
-	r := &w.runs[i]
-	if r.waiting {
-		delete(w.whole, sctpWhole{r.num, r.sid})
-	} else if !r.begin || !r.end || r.lo != r.hi {
-		delete(w.ends, r.piece(r.lo))
-		delete(w.ends, r.piece(r.hi))
-	}
-	*r = sctpRun{gen: r.gen + 1}
-	w.free = append(w.free, i)
-	w.live--
-}
-
-// piece names a fragment of the run.
-func (r *sctpRun) piece(seq uint32) sctpPiece {
-	if r.kind == 0 {
-		return sctpPiece{seq: seq}
-	}
-	return sctpPiece{seq, r.num, r.sid, r.kind}
-}
-
-// joins reports whether a chunk and a run may be of one message.
-func (r *sctpRun) joins(c *sctpChunk) bool {
-	return r.sid == c.sid && r.unordered == c.flags.Has(sctp.DataUnordered) && (r.num == c.num || r.unordered && r.kind == 0)
 }
 
 // fragment lets a chunk wait for others, and reports whether it is the only one
@@ -1094,26 +902,21 @@ func (r *sctpRun) joins(c *sctpChunk) bool {
 func (s *SCTP) fragment(a *sctpAssoc, dir Direction, h *sctpHalf, c *sctpChunk) bool {
 	w := s.waitOf(h)
 	begin, end := c.flags.Has(sctp.DataBegin), c.flags.Has(sctp.DataEnd)
-	name := sctpRun{num: c.num, sid: c.sid, kind: c.kind}
-	key := name.piece(c.seq)
-	whole := begin && end
-	if !whole || c.kind != 0 { // a TSN comes once
-		if _, taken := w.ends[key]; taken {
-			return false
-		}
+	if c.kind != 0 && w.ending(c.kind, c.sid, c.num, c.seq) >= 0 { // a TSN comes once
+		return false
 	}
 	s.stats.Waiting += uint64(len(c.data))
 	left, right := int32(-1), int32(-1)
 	if !begin {
-		if i, ok := w.ends[name.piece(c.seq-1)]; ok {
-			if r := &w.runs[i]; r.hi == c.seq-1 && !r.end && r.joins(c) {
+		if i := w.ending(c.kind, c.sid, c.num, c.seq-1); i >= 0 {
+			if r := w.run(i); r.hi == c.seq-1 && !r.end && r.joins(c) {
 				left = i
 			}
 		}
 	}
 	if !end {
-		if i, ok := w.ends[name.piece(c.seq+1)]; ok {
-			if r := &w.runs[i]; r.lo == c.seq+1 && !r.begin && r.joins(c) {
+		if i := w.ending(c.kind, c.sid, c.num, c.seq+1); i >= 0 {
+			if r := w.run(i); r.lo == c.seq+1 && !r.begin && r.joins(c) {
 				right = i
 			}
 		}
@@ -1121,99 +924,67 @@ func (s *SCTP) fragment(a *sctpAssoc, dir Direction, h *sctpHalf, c *sctpChunk) 
 	i := left
 	switch {
 	case left >= 0:
-		r := &w.runs[left]
-		w.bytes -= int64(cap(r.tail.buf))
-		r.tail.buf = append(r.tail.buf, c.data...)
-		w.bytes += int64(cap(r.tail.buf))
-		r.n += len(c.data)
+		r := w.run(left)
+		s.append(w, r, c, end || right >= 0)
 		if r.lo != r.hi {
-			delete(w.ends, r.piece(r.hi))
+			w.dropEnd(left, r.hi)
 		}
 		r.hi, r.thi, r.last, r.end = c.seq, c.tsn, c.seen, end
 		if right >= 0 {
-			o := &w.runs[right]
-			delete(w.ends, o.piece(o.lo))
-			r.hi, r.thi, r.last, r.end = o.hi, o.thi, o.last, o.end
-			r.n += o.n
-			r.tail.next, r.tail = o.head, o.tail
-			*o = sctpRun{gen: o.gen + 1}
-			w.free = append(w.free, right)
-			w.live--
+			o := w.run(right)
+			if w.dropEnd(right, o.lo); o.lo != o.hi {
+				w.dropEnd(right, o.hi)
+			}
+			s.merge(w, left, right)
 		}
-		w.ends[r.piece(r.hi)] = left
+		s.setEnd(w, left, r.hi)
 	case right >= 0:
 		i = right
-		r := &w.runs[right]
+		r := w.run(right)
+		s.prepend(w, r, c)
 		if r.lo != r.hi {
-			delete(w.ends, r.piece(r.lo))
+			w.dropEnd(right, r.lo)
 		}
 		r.lo, r.tlo, r.first, r.begin, r.ppid = c.seq, c.tsn, c.seen, begin, c.ppid
-		r.n += len(c.data)
-		r.head = s.node(s.copyOf(c, begin), r.head)
-		w.bytes += int64(cap(r.head.buf)) + sctpNodeSize
-		w.ends[key] = right
+		s.setEnd(w, right, c.seq)
 	default:
-		if n := len(w.free); n > 0 {
-			i = w.free[n-1]
-			w.free = w.free[:n-1]
-		} else {
-			i = int32(len(w.runs))
-			w.runs = append(w.runs, sctpRun{})
-		}
-		w.live++
-		b := s.node(s.copyOf(c, begin), nil)
-		w.bytes += int64(cap(b.buf)) + sctpNodeSize
-		r := &w.runs[i]
-		*r = sctpRun{
-			lo: c.seq, hi: c.seq, tlo: c.tsn, thi: c.tsn, num: c.num, ppid: c.ppid, gen: r.gen, n: len(c.data), sid: c.sid, kind: c.kind,
-			unordered: c.flags.Has(sctp.DataUnordered), begin: begin, end: end, first: c.seen, last: c.seen, head: b, tail: b,
-		}
-		if !whole {
-			w.ends[key] = i
-			w.due(i, c.tsn, 0)
+		if i = s.add(w, c, begin, end); !begin || !end {
+			s.setEnd(w, i, c.seq)
+			s.look(w, i, c.tsn, false)
 		}
 	}
-	if r := &w.runs[i]; r.begin && r.end {
+	if r := w.run(i); r.begin && r.end {
 		s.complete(a, dir, h, i)
 	}
 	return true
-}
-
-// copyOf copies the user data of a chunk.
-func (s *SCTP) copyOf(c *sctpChunk, begin bool) []byte {
-	if begin {
-		return append(s.out.buffer(), c.data...)
-	}
-	return append(s.out.smallBuffer(len(c.data)), c.data...)
 }
 
 // complete gives a message whose fragments are all there, or lets it wait for
 // its turn.
 func (s *SCTP) complete(a *sctpAssoc, dir Direction, h *sctpHalf, i int32) {
 	w := h.wait
-	r := &w.runs[i]
+	r := w.run(i)
 	if r.unordered {
 		s.give(a, dir, w, i, 0, nil)
 		return
 	}
-	_, taken := w.whole[sctpWhole{r.num, r.sid}]
 	switch {
 	case h.ahead(r.sid, r.kind, r.num) == 0:
 		sid := r.sid
 		h.pass(sid, r.kind, r.num)
 		s.give(a, dir, w, i, 0, nil)
 		s.drain(a, dir, h, sid)
-	case taken:
-		s.give(a, dir, w, i, 0, r.err(ErrOverlap, "another message of the stream has its number"))
 	default:
-		if r.lo != r.hi {
-			delete(w.ends, r.piece(r.lo))
-			delete(w.ends, r.piece(r.hi))
+		turn := w.names.hash(sctpTurn, r.sid, r.num, 0)
+		if w.named(turn, sctpTurn, r.sid, r.num, 0) >= 0 {
+			s.give(a, dir, w, i, 0, r.err(ErrOverlap, "another message of the stream has its number"))
+			return
 		}
+		s.unend(w, i)
+		w.unlist(i)
 		r.waiting = true
-		w.whole[sctpWhole{r.num, r.sid}] = i
-		r.gen++
-		w.due(i, r.tlo, 0)
+		w.name(i, turn)
+		s.look(w, i, r.tlo, false)
 	}
 }
 
@@ -1224,19 +995,30 @@ func (r *sctpRun) err(err error, reason string) error {
 
 // settle gives up what does not come any more: all up to cum is accounted for.
 func (s *SCTP) settle(a *sctpAssoc, dir Direction, h *sctpHalf) {
-	for w := h.wait; w != nil && len(w.heap) > 0 && !sctp.Before(h.cum+1, w.heap[0].tsn); {
-		d := w.pop()
-		r := &w.runs[d.run]
+	w := h.wait
+	if w == nil {
+		return
+	}
+	for i := s.due(w, h.cum); i >= 0; i = s.due(w, h.cum) {
+		r := w.run(i)
+		w.unlist(i)
 		switch {
-		case r.gen != d.gen || r.n == 0:
 		case r.waiting || r.hopeless(h):
-			s.giveUp(a, dir, h, d.run, ErrTruncated)
+			s.giveUp(a, dir, h, i, ErrTruncated)
 		case r.kind == 0:
-			w.due(d.run, r.hi+2, 0)
+			s.look(w, i, r.hi+2, true)
 		default:
-			// The next fragment may be of any TSN behind the last one.
-			w.due(d.run, h.cum+2+d.age, 2*d.age+1)
+			w.poll(i) // the next fragment may be of any TSN
 		}
+	}
+	for w.polled != 0 {
+		i := w.polled - 1
+		if !w.run(i).hopeless(h) {
+			w.unlist(i)
+			w.poll(i)
+			break
+		}
+		s.giveUp(a, dir, h, i, ErrTruncated)
 	}
 	s.settled(h)
 }
@@ -1253,7 +1035,7 @@ func (r *sctpRun) hopeless(h *sctpHalf) bool {
 // giveUp gives a run, without those that should come before it.
 func (s *SCTP) giveUp(a *sctpAssoc, dir Direction, h *sctpHalf, i int32, why error) {
 	w := h.wait
-	r := &w.runs[i]
+	r := w.run(i)
 	sid := r.sid
 	var err error
 	if !r.waiting {
@@ -1282,13 +1064,12 @@ func (s *SCTP) flushHalf(a *sctpAssoc, dir Direction, why error) {
 	if h.wait == nil {
 		return
 	}
-	for w := h.wait; len(w.heap) > 0; {
-		d := w.pop()
-		if r := &w.runs[d.run]; r.gen == d.gen && r.n != 0 {
-			s.giveUp(a, dir, h, d.run, why)
-		}
+	w := h.wait
+	for i, tsn := s.oldest(w, h.cum); i >= 0; i, tsn = s.oldest(w, h.cum) {
+		h.cum = tsn
+		s.giveUp(a, dir, h, i, why)
 	}
-	clear(h.wait.marks)
+	s.clear(w)
 	s.settled(h)
 }
 
@@ -1306,31 +1087,18 @@ func (s *SCTP) relieve(a *sctpAssoc) {
 			return
 		}
 		before := a.cost
-		for len(w.heap) > 0 {
-			d := w.pop()
-			if r := &w.runs[d.run]; r.gen == d.gen && r.n != 0 {
-				s.giveUp(a, dir, h, d.run, ErrLimit)
-				break
-			}
+		i, tsn := s.oldest(w, h.cum)
+		if i >= 0 {
+			h.cum = w.advance(tsn)
+			s.giveUp(a, dir, h, i, ErrLimit)
+		} else {
+			h.cum = w.last(h.cum)
 		}
-		if w.live == 0 || len(w.heap) == 0 {
-			for t := range w.marks {
-				if sctp.Before(h.cum, t) {
-					h.cum = t
-				}
-			}
-			clear(w.marks)
-			s.settled(h)
-		}
+		s.settle(a, dir, h)
 		if s.account(a); a.cost >= before {
 			return
 		}
 	}
-}
-
-// cost returns the memory that w takes.
-func (w *sctpWait) cost() int64 {
-	return sctpWaitSize + w.bytes + int64(w.live)*sctpRunSize + int64(len(w.marks))*sctpMarkSize + int64(len(w.heap)+len(w.order))*16
 }
 
 // account counts the memory that an association takes.
@@ -1370,7 +1138,7 @@ func (s *SCTP) pass(a *sctpAssoc, dir Direction, tsn uint32) {
 	}
 	h.cum = tsn
 	if h.wait != nil {
-		h.advance()
+		h.cum = h.wait.advance(h.cum)
 		s.settle(a, dir, h)
 	}
 }
