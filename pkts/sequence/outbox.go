@@ -9,10 +9,9 @@ type outbox struct {
 	direct  bool // one may be put into first
 	isFirst bool
 	first   Message
-	ready   []readyMessage
-	head    int // of ready
+	ready   []*[outboxBlock]readyMessage // that do not move
+	n, head int                          // of ready: how many there are, and the first that was not read
 	arena   []byte
-	unused  int    // how often begin has found arena and ready much too large
 	owned   int64  // the capacity of the buffers in ready
 	held    []byte // the bytes of first, if they are our own
 	// spare are buffers for reuse, those of outboxLeast<<i to twice as much
@@ -20,6 +19,10 @@ type outbox struct {
 	spare  [outboxKinds][][]byte
 	spared int // their capacity
 	recent int // the kind that was released last
+
+	// How much was needed since the last trim: the most of n and arena, the
+	// least of spared.
+	begun, mostReady, mostArena, leastSpared int
 }
 
 // readyMessage is a Message with its bytes in the arena, or in buf.
@@ -33,18 +36,19 @@ const (
 	// outboxKeep is the capacity, in bytes, up to which a buffer is kept for
 	// reuse, and outboxSpare what they may have together.
 	outboxKeep  = 64 << 10
-	outboxSpare = 8 << 20
-	// outboxLeast is the capacity of the smallest that are kept.
+	outboxSpare = 16 << 20
+	// outboxLeast is the capacity of the smallest that are kept, outboxSmall of
+	// the smallest that are made.
 	outboxLeast = 8
-	outboxKinds = 14
-	// outboxSmall is the least that sized returns.
 	outboxSmall = 64
+	outboxKinds = 14
+	// outboxBlock is for how many messages there is room at a time.
+	outboxBlock = 16
 	// outboxEntry is what a message that is ready takes beside its bytes.
 	outboxEntry = 304
-	// outboxReady is for how many messages there is always room, and
-	// outboxUnused how often more is to be of no use before it is let go.
-	outboxReady  = 64
-	outboxUnused = 4096
+	// outboxTrim is after how many inputs memory is let go that none of them
+	// needed.
+	outboxTrim = 1 << 15
 )
 
 // begin is called first by Put and PutGet: nobody reads any more what they have
@@ -54,62 +58,88 @@ func (o *outbox) begin(direct bool) {
 		o.release(o.held)
 		o.held = nil
 	}
-	switch {
-	case o.head == len(o.ready):
-		if cap(o.arena) > outboxKeep || cap(o.ready) > outboxReady {
-			o.shrink()
-		}
-		o.disown(o.head)
-		o.ready, o.arena, o.head = o.ready[:0], o.arena[:0], 0
-	case o.head > len(o.ready)/2:
-		o.disown(o.head)
-		n := copy(o.ready, o.ready[o.head:])
-		clear(o.ready[n:])
-		o.ready, o.head = o.ready[:n], 0
-		var arena []byte
-		for i := range o.ready {
-			if r := &o.ready[i]; r.buf == nil {
-				at := len(arena)
-				arena = append(arena, o.arena[r.off:r.end]...)
-				r.off, r.end = at, len(arena)
-			}
-		}
-		o.arena = arena
+	if o.n > 0 {
+		o.clear()
 	}
-	o.direct = direct && o.head == len(o.ready)
+	if o.begun++; o.begun == outboxTrim {
+		o.trim()
+	}
+	o.direct = direct && o.n == 0
 }
 
-// disown releases the buffers of the first n messages in ready.
-func (o *outbox) disown(n int) {
-	if o.owned == 0 {
+// clear forgets what was read.
+func (o *outbox) clear() {
+	o.mostReady = max(o.mostReady, o.n)
+	o.mostArena = max(o.mostArena, len(o.arena))
+	if o.head < o.n && o.head <= o.n/2 {
 		return
 	}
-	for i := range o.ready[:n] {
-		if r := &o.ready[i]; r.buf != nil {
-			o.owned -= int64(cap(r.buf))
-			o.release(r.buf)
-			r.buf, r.m.Data = nil, nil
+	if o.owned > 0 {
+		for i := range o.head {
+			if r := o.at(i); r.buf != nil {
+				o.owned -= int64(cap(r.buf))
+				o.release(r.buf)
+				r.buf, r.m.Data = nil, nil
+			}
 		}
 	}
+	if o.head == o.n {
+		o.n, o.head, o.arena = 0, 0, o.arena[:0]
+		return
+	}
+	var arena []byte
+	for i := o.head; i < o.n; i++ {
+		from, r := o.at(i), o.at(i-o.head)
+		*r = *from
+		if from.buf, from.m.Data = nil, nil; r.buf == nil {
+			at := len(arena)
+			arena = append(arena, o.arena[r.off:r.end]...)
+			r.off, r.end = at, len(arena)
+		}
+	}
+	o.n, o.head, o.arena = o.n-o.head, 0, arena
 }
 
-// shrink lets go of memory that was not needed for a while.
-func (o *outbox) shrink() {
-	if o.unused++; len(o.arena) > max(cap(o.arena)/4, outboxKeep) || len(o.ready) > max(cap(o.ready)/4, outboxReady) {
-		o.unused = 0
+// trim lets go of memory of which less than a quarter was needed, and of half of
+// the buffers that were not.
+func (o *outbox) trim() {
+	if o.n == 0 {
+		if cap(o.arena)/4 > max(o.mostArena, outboxKeep) {
+			o.arena = nil
+		}
+		if n := o.mostReady/outboxBlock + 1; len(o.ready)/4 > n {
+			clear(o.ready[n:])
+			o.ready = o.ready[:n]
+		}
 	}
-	if o.unused > outboxUnused {
-		o.disown(len(o.ready))
-		o.ready, o.arena, o.head, o.unused = nil, nil, 0, 0
+	if over := o.leastSpared / 2; over > outboxKeep {
+		for k := outboxKinds - 1; k >= 0; k-- {
+			for over > 0 && len(o.spare[k]) > 0 {
+				over -= cap(o.take(k))
+			}
+		}
 	}
+	o.begun, o.mostReady, o.mostArena, o.leastSpared = 0, 0, 0, o.spared
+}
+
+func (o *outbox) at(i int) *readyMessage { return &o.ready[i/outboxBlock][i%outboxBlock] }
+
+// next returns a place for a message, behind those that are ready. All of it is
+// to be set.
+func (o *outbox) next() *readyMessage {
+	if o.n == len(o.ready)*outboxBlock {
+		o.ready = append(o.ready, new([outboxBlock]readyMessage))
+	}
+	o.n++
+	return o.at(o.n - 1)
 }
 
 // unread returns the memory of what is ready, in bytes.
 func (o *outbox) unread() int64 {
-	if o.head == len(o.ready) {
+	if o.head == o.n {
 		return 0
 	}
-	return int64(len(o.arena)+len(o.ready)*outboxEntry) + o.owned
+	return int64(len(o.arena)+o.n*outboxEntry) + o.owned
 }
 
 // get returns the next message.
@@ -119,10 +149,10 @@ func (o *outbox) get() (Message, bool) {
 		o.isFirst, o.first = false, Message{}
 		return m, true
 	}
-	if o.head == len(o.ready) {
+	if o.head == o.n {
 		return Message{}, false
 	}
-	r := &o.ready[o.head]
+	r := o.at(o.head)
 	o.head++
 	if r.buf == nil {
 		r.m.Data = o.arena[r.off:r.end:r.end]
@@ -131,7 +161,7 @@ func (o *outbox) get() (Message, bool) {
 }
 
 // free reports whether the next message need not be copied.
-func (o *outbox) free() bool { return o.direct && !o.isFirst && o.head == len(o.ready) }
+func (o *outbox) free() bool { return o.direct && !o.isFirst && o.head == o.n }
 
 // give puts a message behind those that are ready. Its bytes are the caller's,
 // and are copied unless they need not be.
@@ -146,9 +176,14 @@ func (o *outbox) give(m Message, data []byte) {
 
 // push is give for bytes that are not the caller's, and will change.
 func (o *outbox) push(m Message, data []byte) {
-	at := len(o.arena)
 	o.arena = append(o.arena, data...)
-	o.ready = append(o.ready, readyMessage{m: m, off: at, end: len(o.arena)})
+	o.pushed(m, len(data))
+}
+
+// pushed is push for the last n bytes of the arena.
+func (o *outbox) pushed(m Message, n int) {
+	r := o.next()
+	r.m, r.off, r.end, r.buf = m, len(o.arena)-n, len(o.arena), nil
 }
 
 // hand is give for data in a buffer that nobody needs any more.
@@ -159,7 +194,8 @@ func (o *outbox) hand(m Message, buf, data []byte) {
 		return
 	}
 	o.owned += int64(cap(buf))
-	o.ready = append(o.ready, readyMessage{m: m, buf: buf})
+	r := o.next()
+	r.m, r.buf = m, buf
 }
 
 // outboxKind returns where a buffer of n bytes is kept; n is outboxLeast at least.
@@ -185,6 +221,7 @@ func (o *outbox) take(k int) []byte {
 	o.spare[k][n] = nil
 	o.spare[k] = o.spare[k][:n]
 	o.spared -= cap(b)
+	o.leastSpared = min(o.leastSpared, o.spared)
 	return b
 }
 

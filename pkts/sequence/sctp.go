@@ -101,7 +101,8 @@ type SCTP struct {
 	pages  []*sctpPage // for reuse
 	parts  *sctpPart   // for reuse
 	nparts int
-	guess  int // the length of the last message of several fragments
+	errs   []Error // for use
+	guess  int     // the length of the last message of several fragments
 }
 
 var _ Sequence[Datagram, Message] = (*SCTP)(nil)
@@ -881,7 +882,6 @@ func (s *SCTP) give(a *sctpAssoc, dir Direction, w *sctpWait, i int32, lost int6
 		if err == nil {
 			s.guess = r.n
 		}
-		at := len(s.out.arena)
 		s.out.arena = append(slices.Grow(s.out.arena, r.n), r.part.bytes()...)
 		s.out.release(r.part.buf)
 		for b := r.more; b != nil; {
@@ -892,7 +892,7 @@ func (s *SCTP) give(a *sctpAssoc, dir Direction, w *sctpWait, i int32, lost int6
 			s.drop(b)
 			b = next
 		}
-		s.out.ready = append(s.out.ready, readyMessage{m: m, off: at, end: len(s.out.arena)})
+		s.out.pushed(m, r.n)
 	}
 	s.remove(w, i)
 }
@@ -977,7 +977,7 @@ func (s *SCTP) complete(a *sctpAssoc, dir Direction, h *sctpHalf, i int32) {
 	default:
 		turn := w.names.hash(sctpTurn, r.sid, r.num, 0)
 		if w.named(turn, sctpTurn, r.sid, r.num, 0) >= 0 {
-			s.give(a, dir, w, i, 0, r.err(ErrOverlap, "another message of the stream has its number"))
+			s.give(a, dir, w, i, 0, s.broken(r, ErrOverlap, "another message of the stream has its number"))
 			return
 		}
 		s.unend(w, i)
@@ -988,9 +988,17 @@ func (s *SCTP) complete(a *sctpAssoc, dir Direction, h *sctpHalf, i int32) {
 	}
 }
 
-// err returns why a run is no message.
-func (r *sctpRun) err(err error, reason string) error {
-	return &Error{Layer: "SCTP", Packet: r.first.Packet, Err: err, Reason: reason}
+// broken returns why a run is no message.
+func (s *SCTP) broken(r *sctpRun, err error, reason string) error {
+	// They are made several at a time: who wants to do harm can have as many as
+	// chunks.
+	if len(s.errs) == 0 {
+		s.errs = make([]Error, 16)
+	}
+	e := &s.errs[0]
+	s.errs = s.errs[1:]
+	*e = Error{Layer: "SCTP", Packet: r.first.Packet, Err: err, Reason: reason}
+	return e
 }
 
 // settle gives up what does not come any more: all up to cum is accounted for.
@@ -1011,16 +1019,31 @@ func (s *SCTP) settle(a *sctpAssoc, dir Direction, h *sctpHalf) {
 			w.poll(i) // the next fragment may be of any TSN
 		}
 	}
+	if w.polled != 0 {
+		s.pollOne(a, dir, h, w)
+	}
+	s.settled(h)
+}
+
+// sctpPoll is how many chunks settle what came before one run of I-DATA is looked
+// at again.
+const sctpPoll = 4
+
+// pollOne looks at the run that was looked at longest ago, and goes on while
+// there is nothing to hope for.
+func (s *SCTP) pollOne(a *sctpAssoc, dir Direction, h *sctpHalf, w *sctpWait) {
+	if w.calls++; w.calls%sctpPoll != 0 && w.live > sctpPoll {
+		return
+	}
 	for w.polled != 0 {
 		i := w.polled - 1
 		if !w.run(i).hopeless(h) {
 			w.unlist(i)
 			w.poll(i)
-			break
+			return
 		}
 		s.giveUp(a, dir, h, i, ErrTruncated)
 	}
-	s.settled(h)
 }
 
 // hopeless reports whether the rest of an incomplete message will not come.
@@ -1039,7 +1062,7 @@ func (s *SCTP) giveUp(a *sctpAssoc, dir Direction, h *sctpHalf, i int32, why err
 	sid := r.sid
 	var err error
 	if !r.waiting {
-		err = r.err(why, "fragments of the message are missing")
+		err = s.broken(r, why, "fragments of the message are missing")
 	}
 	if r.unordered {
 		s.give(a, dir, w, i, 0, err)

@@ -25,6 +25,7 @@ type sctpWait struct {
 	// polled and polledLast are the runs of I-DATA that may get more from any
 	// TSN, those that were looked at longest ago first.
 	polled, polledLast int32
+	calls              int // of settle, with some
 }
 
 // sctpRuns is how many runs are made at a time.
