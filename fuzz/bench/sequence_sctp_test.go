@@ -109,6 +109,7 @@ var sctpRows = []struct {
 	{"in order", func(f *rawSCTP, n uint32) { f.data(sctp.DataWhole, n, 1, uint16(n)) }},
 	{"each two exchanged", func(f *rawSCTP, n uint32) { f.data(sctp.DataWhole, n^1, 1, uint16(n^1)) }},
 	{"messages of 5 fragments", func(f *rawSCTP, n uint32) { f.data(row(n, 5), n, 1, uint16(n/5)) }},
+	{"messages of 4096 fragments", func(f *rawSCTP, n uint32) { f.data(row(n, 4096), n, 1, uint16(n/4096)) }},
 	{"I-DATA in order", func(f *rawSCTP, n uint32) { f.idata(sctp.DataWhole, n, 1, n, 0) }},
 
 	{"rows of 4096 in reverse", func(f *rawSCTP, n uint32) { n ^= 4095; f.data(sctp.DataWhole, n, 1, uint16(n)) }},
@@ -123,6 +124,11 @@ var sctpRows = []struct {
 	}},
 	{"a stream each, in reverse", func(f *rawSCTP, n uint32) { n ^= 4095; f.data(sctp.DataWhole, n, uint16(n*7919), uint16(n>>16)) }},
 	{"a number that is far ahead", func(f *rawSCTP, n uint32) { f.data(sctp.DataWhole, n, uint16(n), 9+uint16(n>>16)) }},
+	{"associations, one after the other", func(f *rawSCTP, n uint32) {
+		binary.BigEndian.PutUint32(f.b[12:], n)
+		binary.BigEndian.PutUint32(f.b[24:], n+1)
+		f.data(sctp.DataWhole, n, 1, 0)
+	}},
 	{"begun and abandoned", func(f *rawSCTP, n uint32) {
 		f.forward(n - 1 + n&1)
 		f.data(sctp.DataBegin, n, 1, uint16(n))
@@ -139,8 +145,8 @@ var sctpRows = []struct {
 		f.idata(row(k/1000, 4), n, uint16(k%1000), n/4000, k/1000)
 	}},
 	{"I-DATA, in reverse, 4096 a message", func(f *rawSCTP, n uint32) {
-		k := n ^ 4095
-		f.idata(row(k, 4096), n, 1, n/4096, k&4095)
+		n ^= 4095
+		f.idata(row(n, 4096), n, 1, n/4096, n&4095)
 	}},
 	{"I-DATA that never ends, shuffled", func(f *rawSCTP, n uint32) { f.idata(0, n, 1, n/4096, 1+2*f.shuffled(n)&8191) }},
 }

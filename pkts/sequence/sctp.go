@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"hash/maphash"
+	"math/bits"
 	"slices"
 	"time"
 
@@ -26,12 +27,20 @@ const (
 	// sctpStrange is how many packets in a row must be farther away, or have
 	// the same other verification tag, before they are believed.
 	sctpStrange = 4
-	// sctpCands, sctpAddrs and sctpPaths bound what is remembered of an
+	// sctpCands, sctpAddrs, sctpPaths and sctpTags bound what is remembered of an
 	// association: the tags of one end that were offered and not used yet, the
-	// addresses of one end, and the pairs of addresses.
+	// addresses of one end, the pairs of addresses beside the first, and the
+	// tags of both ends by which it is found.
 	sctpCands = 4
 	sctpAddrs = 16
-	sctpPaths = 32
+	sctpPaths = 15
+	sctpTags  = 16
+	// sctpPartial is how many messages in I-DATA a direction may have of which
+	// fragments are to come whose TSNs are not known.
+	sctpPartial = 4096
+	// sctpFlows is how many associations there can be: with one of their paths
+	// or tags, they are 32 bits.
+	sctpFlows = 1 << 27
 
 	// sctpSpare, sctpPages and sctpParts are how many of what is used again are
 	// kept.
@@ -68,7 +77,8 @@ const (
 // comes out; [Message.Lost] says how many messages of the stream are missing
 // before. Of unordered messages nobody knows how many there were. Fragments of a
 // message whose others are missing are given with an Err that is
-// [ErrTruncated].
+// [ErrTruncated]. Of messages in I-DATA that have begun and are not complete, one
+// direction has 4,096 at most; the oldest is given up, and has [ErrLimit].
 //
 // # Who is believed
 //
@@ -88,15 +98,14 @@ type SCTP struct {
 	UDPPorts []uint16
 
 	lim    Limits
-	assocs table[uint64, sctpAssoc]
-	paths  map[sctpPath]sctpRef
-	tags   map[sctpTag]sctpRef
-	number uint64 // of the next association
+	assocs table[sctpPath, sctpAssoc] // by the path that was seen first
+	paths  tableIndex                 // of the others
+	tags   tableIndex
 	mem    int64
 	now    time.Time
 	stats  SCTPStats
 	out    outbox
-	seed   [3]uint64
+	seed   [6]uint64
 	spare  []*sctpWait
 	pages  []*sctpPage // for reuse
 	parts  *sctpPart   // for reuse
@@ -134,19 +143,33 @@ type SCTPStats struct {
 	Bytes int64
 }
 
-// sctpPath is how packets of an association's one direction are found.
+// sctpPath is how associations are found: by two addresses, and the ports. The
+// lower address is in front, so that both directions have the same.
 type sctpPath struct {
-	src, dst ipAddr
-	ports    uint32 // source and destination
-	udp      bool
-	tunnel   uint64
+	lo, hi ipAddr
+	ports  uint32 // lo's and hi's
+	udp    bool
+	tunnel uint64
 }
 
-// sctpTag finds them by the tag that they carry.
+// sctpAlt is a path beside the first. A packet whose source is lo goes in the
+// direction flip, others in the other one.
+type sctpAlt struct {
+	path sctpPath
+	flip Direction
+}
+
+// sctpTag finds them by the tag that packets in one direction carry.
 type sctpTag struct {
-	tag, ports uint32
+	tag, ports uint32 // those of the source and the destination
 	udp        bool
 	tunnel     uint64
+}
+
+// sctpTagOf is a tag of an end.
+type sctpTagOf struct {
+	tag uint32
+	end Direction
 }
 
 type sctpRef struct {
@@ -156,17 +179,19 @@ type sctpRef struct {
 
 // sctpAssoc is an association.
 type sctpAssoc struct {
-	number uint64 // its key in the table
 	stream uint64
 	tunnel uint64
+	udp    bool
+	flip   Direction // as in sctpAlt
+	closed bool      // it has ended; what comes now is late
+	ntags  uint8
 	flow   [2]pkts.Flow
 	ends   [2]sctpEnd  // the one that opened it, and the other
 	halves [2]sctpHalf // what each of them has sent
-	paths  []sctpPath
-	tags   []sctpTag
+	paths  []sctpAlt   // without the first
+	tags   [sctpTags]sctpTagOf
 	last   time.Time
 	cost   int64
-	closed bool // it has ended; what comes now is late
 }
 
 // sctpEnd is what is known of one end.
@@ -177,7 +202,8 @@ type sctpEnd struct {
 	strange uint8 // how many packets in a row had the tag other
 	other   uint32
 	cands   [sctpCands]sctpCand
-	addrs   []ipAddr
+	first   ipAddr
+	addrs   []ipAddr // others
 }
 
 // sctpCand is what an end offered in an INIT or INIT ACK.
@@ -218,12 +244,14 @@ type sctpChunk struct {
 
 // sctpPacket is a packet, read as far as its common header.
 type sctpPacket struct {
-	path sctpPath
-	tag  uint32
-	data []byte // with the common header
-	cut  bool   // the capture cut it
-	seen Seen
-	v6   bool
+	src, dst ipAddr
+	path     sctpPath
+	side     Direction // Backward if src is path.hi
+	tag      uint32
+	data     []byte // with the common header
+	cut      bool   // the capture cut it
+	seen     Seen
+	v6       bool
 }
 
 // Put takes an IP packet.
@@ -261,6 +289,13 @@ func (s *SCTP) Stats() SCTPStats {
 
 func (s *SCTP) put(d *Datagram, direct bool) error {
 	s.lim = s.Limits.or(sctpLimits)
+	s.lim.Flows = min(s.lim.Flows, sctpFlows)
+	if s.assocs.index == nil {
+		s.assocs.grow(2 * pageLen)
+		for i := range s.seed {
+			s.seed[i] = maphash.Comparable(maphash.MakeSeed(), i)
+		}
+	}
 	s.out.begin(direct)
 	if d.Time.After(s.now) {
 		s.now = d.Time
@@ -337,17 +372,14 @@ func (s *SCTP) read(p *sctpPacket, d *Datagram) (bool, error) {
 	}
 	v := sctp.HeaderView(b)
 	*p = sctpPacket{
-		path: sctpPath{src: h.src, dst: h.dst, ports: binary.BigEndian.Uint32(b), udp: udp, tunnel: d.Tunnel},
-		tag:  v.VerificationTag(), data: b, cut: h.end < h.wire, seen: d.Seen, v6: h.v6,
+		src: h.src, dst: h.dst, path: sctpPath{lo: h.src, hi: h.dst, ports: binary.BigEndian.Uint32(b), udp: udp, tunnel: d.Tunnel},
+		tag: v.VerificationTag(), data: b, cut: h.end < h.wire, seen: d.Seen, v6: h.v6,
+	}
+	if x := &p.path; h.dst.below(h.src) || h.src == h.dst && x.ports>>16 > x.ports&0xffff {
+		x.lo, x.hi, x.ports = h.dst, h.src, x.ports<<16|x.ports>>16
+		p.side = Backward
 	}
 	return true, nil
-}
-
-// reverse returns the path of the answers.
-func (p sctpPath) reverse() sctpPath {
-	p.src, p.dst = p.dst, p.src
-	p.ports = p.ports<<16 | p.ports>>16
-	return p
 }
 
 // refuse counts the user data of a packet that nobody takes.
@@ -390,16 +422,17 @@ func (s *SCTP) find(p *sctpPacket) (int32, Direction, error) {
 	if len(p.data) > sctp.HeaderLen {
 		first = sctp.ChunkType(p.data[sctp.HeaderLen])
 	}
-	ref, ok := s.paths[p.path]
+	hash := s.hashPath(&p.path)
+	ref, ok := s.byPath(hash, p)
 	if ok {
 		if a := &s.assocs.at(ref.assoc).value; s.accepts(ref.assoc, a, ref.dir, p, first) {
 			return ref.assoc, ref.dir, nil
 		}
 	}
-	if t, found := s.tags[p.tagKey()]; found && p.tag != 0 && t != ref {
+	if t, found := s.byTag(sctpTag{p.tag, p.ports(), p.path.udp, p.path.tunnel}); found && p.tag != 0 && t != ref {
 		a := &s.assocs.at(t.assoc).value
 		if a.knows(t.dir, p) && s.accepts(t.assoc, a, t.dir, p, first) {
-			s.addPath(t, a, p.path)
+			s.addPath(t, a, p, hash)
 			return t.assoc, t.dir, nil
 		}
 	}
@@ -420,7 +453,84 @@ func (s *SCTP) find(p *sctpPacket) (int32, Direction, error) {
 			return 0, 0, nil
 		}
 	}
-	return s.begin(p, dir, first), dir, nil
+	return s.begin(p, dir, first, hash), dir, nil
+}
+
+// ports returns the ports of the source and the destination.
+func (p *sctpPacket) ports() uint32 {
+	if p.side == Backward {
+		return p.path.ports<<16 | p.path.ports>>16
+	}
+	return p.path.ports
+}
+
+// hashPath returns the hash of a path, and hashTag that of a tag, seeded as those
+// of tcpTable.
+func (s *SCTP) hashPath(p *sctpPath) uint32 {
+	a, b := bits.Mul64(p.lo.hi^s.seed[0], p.lo.lo^s.seed[1])
+	c, d := bits.Mul64(p.hi.hi^s.seed[2], p.hi.lo^s.seed[3])
+	e, f := bits.Mul64(uint64(p.ports)^s.seed[4], p.tunnel^s.seed[5])
+	g, h := bits.Mul64(a^b^s.seed[1], c^d^e^f^s.seed[4])
+	return uint32((g ^ h) >> 32)
+}
+
+func (s *SCTP) hashTag(t *sctpTag) uint32 {
+	a, b := bits.Mul64(uint64(t.ports)<<32|uint64(t.tag)^s.seed[0], t.tunnel^s.seed[1])
+	c, d := bits.Mul64(a^s.seed[2], b^s.seed[3])
+	return uint32((c ^ d) >> 32)
+}
+
+// byPath finds an association by the path of a packet, and says in which
+// direction that goes.
+func (s *SCTP) byPath(hash uint32, p *sctpPacket) (sctpRef, bool) {
+	if i, a := s.assocs.get(hash, p.path); a != nil {
+		return sctpRef{i, a.flip ^ p.side}, true
+	}
+	if s.paths.used == 0 {
+		return sctpRef{}, false
+	}
+	mask := uint32(len(s.paths.index) - 1)
+	for at := hash & mask; ; at = (at + 1) & mask {
+		e := s.paths.index[at]
+		if e.slot == 0 {
+			return sctpRef{}, false
+		}
+		if e.hash == hash {
+			i := int32(e.slot / 16)
+			if x := &s.assocs.at(i).value.paths[e.slot%16]; x.path == p.path {
+				return sctpRef{i, x.flip ^ p.side}, true
+			}
+		}
+	}
+}
+
+// byTag finds an association by a tag, with the direction of packets that carry
+// it.
+func (s *SCTP) byTag(t sctpTag) (sctpRef, bool) {
+	if s.tags.used == 0 {
+		return sctpRef{}, false
+	}
+	hash := s.hashTag(&t)
+	mask := uint32(len(s.tags.index) - 1)
+	for at := hash & mask; ; at = (at + 1) & mask {
+		e := s.tags.index[at]
+		if e.slot == 0 {
+			return sctpRef{}, false
+		}
+		if e.hash == hash {
+			i := int32(e.slot / 16)
+			a := &s.assocs.at(i).value
+			if x := a.tags[e.slot%16]; a.tagOf(x) == t {
+				return sctpRef{i, 1 - x.end}, true
+			}
+		}
+	}
+}
+
+// tagOf returns a tag of an end as packets carry it.
+func (a *sctpAssoc) tagOf(x sctpTagOf) sctpTag {
+	f := &a.flow[1-x.end]
+	return sctpTag{x.tag, uint32(f.SrcPort)<<16 | uint32(f.DstPort), a.udp, a.tunnel}
 }
 
 // hasData reports whether some chunk has user data.
@@ -438,63 +548,57 @@ func (p *sctpPacket) hasData() bool {
 	return false
 }
 
-func (p *sctpPacket) tagKey() sctpTag {
-	return sctpTag{p.tag, p.path.ports, p.path.udp, p.path.tunnel}
-}
-
 // knows reports whether one of the packet's addresses is known from a.
 func (a *sctpAssoc) knows(dir Direction, p *sctpPacket) bool {
-	return slices.Contains(a.ends[dir].addrs, p.path.src) || slices.Contains(a.ends[1-dir].addrs, p.path.dst)
+	return a.ends[dir].has(p.src) || a.ends[1-dir].has(p.dst)
 }
 
-// begin makes an association whose direction dir is that of p.
-func (s *SCTP) begin(p *sctpPacket, dir Direction, first sctp.ChunkType) int32 {
+// begin makes an association whose direction dir is that of p, and whose path has
+// the given hash.
+func (s *SCTP) begin(p *sctpPacket, dir Direction, first sctp.ChunkType, hash uint32) int32 {
 	for s.assocs.len() >= s.lim.Flows {
 		s.stats.Evicted++
 		i, _ := s.assocs.oldestOf()
 		s.forget(i, ErrLimit)
 	}
-	if s.paths == nil {
-		s.paths, s.tags = map[sctpPath]sctpRef{}, map[sctpTag]sctpRef{}
-		for i := range s.seed {
-			s.seed[i] = maphash.Comparable(maphash.MakeSeed(), i)
-		}
-	}
 	s.stats.Associations++
-	s.number++
-	i, a := s.assocs.add(s.assocs.hash(s.number), s.number)
-	*a = sctpAssoc{number: s.number, stream: p.seen.Packet, tunnel: p.path.tunnel, last: s.now, paths: a.paths[:0], tags: a.tags[:0]}
-	h := ipHeader{src: p.path.src, dst: p.path.dst, v6: p.v6}
-	f := pkts.Flow{SrcPort: uint16(p.path.ports >> 16), DstPort: uint16(p.path.ports), Proto: pkts.IPProtoSCTP}
+	i, a := s.assocs.add(hash, p.path)
+	a.stream, a.tunnel, a.udp, a.last = p.seen.Packet, p.path.tunnel, p.path.udp, s.now
+	a.flip = dir ^ p.side
+	ports := p.ports()
+	h := ipHeader{src: p.src, dst: p.dst, v6: p.v6}
+	f := pkts.Flow{SrcPort: uint16(ports >> 16), DstPort: uint16(ports), Proto: pkts.IPProtoSCTP}
 	f.Src, f.Dst = h.addrs()
 	a.flow[dir], a.flow[1-dir] = f, f.Reverse()
-	s.addPath(sctpRef{i, dir}, a, p.path)
+	a.ends[dir].first, a.ends[1-dir].first = p.src, p.dst
 	if first != sctp.TypeInit && p.tag != 0 {
 		s.setTag(i, a, 1-dir, p.tag)
 	}
 	return i
 }
 
-// addPath notes a pair of addresses.
-func (s *SCTP) addPath(ref sctpRef, a *sctpAssoc, p sctpPath) {
-	addAddr(&a.ends[ref.dir], p.src)
-	addAddr(&a.ends[1-ref.dir], p.dst)
-	if len(a.paths)+2 > sctpPaths {
+// addPath notes the path of a packet, which has the given hash.
+func (s *SCTP) addPath(ref sctpRef, a *sctpAssoc, p *sctpPacket, hash uint32) {
+	a.ends[ref.dir].add(p.src)
+	a.ends[1-ref.dir].add(p.dst)
+	if len(a.paths) == sctpPaths {
 		return
 	}
-	for _, x := range [2]struct {
-		p   sctpPath
-		dir Direction
-	}{{p, ref.dir}, {p.reverse(), 1 - ref.dir}} {
-		if _, taken := s.paths[x.p]; !taken {
-			s.paths[x.p] = sctpRef{ref.assoc, x.dir}
-			a.paths = append(a.paths, x.p)
-		}
+	if _, taken := s.byPath(hash, p); taken {
+		return
 	}
+	s.paths.grow(16)
+	s.paths.enter(tableEntry{hash, uint32(ref.assoc)*16 + uint32(len(a.paths))})
+	s.paths.used++
+	a.paths = append(a.paths, sctpAlt{p.path, ref.dir ^ p.side})
 }
 
-func addAddr(e *sctpEnd, a ipAddr) {
-	if len(e.addrs) < sctpAddrs && !slices.Contains(e.addrs, a) {
+// has reports whether an end has an address.
+func (e *sctpEnd) has(a ipAddr) bool { return e.first == a || slices.Contains(e.addrs, a) }
+
+// add notes one.
+func (e *sctpEnd) add(a ipAddr) {
+	if len(e.addrs) < sctpAddrs-1 && !e.has(a) {
 		e.addrs = append(e.addrs, a)
 	}
 }
@@ -508,14 +612,16 @@ func (s *SCTP) setTag(i int32, a *sctpAssoc, end Direction, tag uint32) {
 
 // addTag makes an association be found by a tag of an end.
 func (s *SCTP) addTag(i int32, a *sctpAssoc, end Direction, tag uint32) {
-	ports := uint32(a.flow[1-end].SrcPort)<<16 | uint32(a.flow[1-end].DstPort)
-	udp := len(a.paths) > 0 && a.paths[0].udp
-	key := sctpTag{tag, ports, udp, a.tunnel}
-	if _, taken := s.tags[key]; taken || len(a.tags) >= 4*sctpCands {
+	x := sctpTagOf{tag, end}
+	t := a.tagOf(x)
+	if _, taken := s.byTag(t); taken || a.ntags == sctpTags {
 		return
 	}
-	s.tags[key] = sctpRef{i, 1 - end}
-	a.tags = append(a.tags, key)
+	s.tags.grow(16)
+	s.tags.enter(tableEntry{s.hashTag(&t), uint32(i)*16 + uint32(a.ntags)})
+	s.tags.used++
+	a.tags[a.ntags] = x
+	a.ntags++
 }
 
 // accepts reports whether the tag of a packet is right, and takes note of the
@@ -682,7 +788,7 @@ func (s *SCTP) handshake(i int32, a *sctpAssoc, dir Direction, p *sctpPacket, v 
 	s.offer(i, a, dir, c)
 	for _, x := range v.Params().All() {
 		if addr, ok := x.Addr(); ok {
-			addAddr(&a.ends[dir], ipAddrOf(addr))
+			a.ends[dir].add(ipAddrOf(addr))
 		}
 	}
 }
@@ -885,6 +991,7 @@ func (s *SCTP) give(a *sctpAssoc, dir Direction, w *sctpWait, i int32, lost int6
 		s.out.arena = append(slices.Grow(s.out.arena, r.n), r.part.bytes()...)
 		s.out.release(r.part.buf)
 		for b := r.more; b != nil; {
+			w.steps++
 			next := b.next
 			s.out.arena = append(s.out.arena, b.bytes()...)
 			w.bytes -= int64(cap(b.buf))
@@ -1017,6 +1124,9 @@ func (s *SCTP) settle(a *sctpAssoc, dir Direction, h *sctpHalf) {
 			s.look(w, i, r.hi+2, true)
 		default:
 			w.poll(i) // the next fragment may be of any TSN
+			if w.polls > sctpPartial {
+				s.giveUp(a, dir, h, w.polled-1, ErrLimit)
+			}
 		}
 	}
 	if w.polled != 0 {
@@ -1036,6 +1146,7 @@ func (s *SCTP) pollOne(a *sctpAssoc, dir Direction, h *sctpHalf, w *sctpWait) {
 		return
 	}
 	for w.polled != 0 {
+		w.steps++
 		i := w.polled - 1
 		if !w.run(i).hopeless(h) {
 			w.unlist(i)
@@ -1126,7 +1237,7 @@ func (s *SCTP) relieve(a *sctpAssoc) {
 
 // account counts the memory that an association takes.
 func (s *SCTP) account(a *sctpAssoc) {
-	n := int64(sctpAssocSize + (len(a.paths)+len(a.tags))*sctpPathSize + (len(a.ends[0].addrs)+len(a.ends[1].addrs))*16)
+	n := int64(sctpAssocSize + len(a.paths)*sctpPathSize + (len(a.ends[0].addrs)+len(a.ends[1].addrs))*16)
 	for d := range a.halves {
 		n += int64(len(a.halves[d].far)) * sctpStreamSize
 		if w := a.halves[d].wait; w != nil {
@@ -1172,14 +1283,16 @@ func (s *SCTP) forget(i int32, why error) {
 	for d := range a.halves {
 		s.flushHalf(a, Direction(d), why)
 	}
-	for _, p := range a.paths {
-		delete(s.paths, p)
+	for k := range a.paths {
+		s.paths.leave(tableEntry{s.hashPath(&a.paths[k].path), uint32(i)*16 + uint32(k)})
+		s.paths.used--
 	}
-	for _, t := range a.tags {
-		delete(s.tags, t)
+	for k, x := range a.tags[:a.ntags] {
+		t := a.tagOf(x)
+		s.tags.leave(tableEntry{s.hashTag(&t), uint32(i)*16 + uint32(k)})
+		s.tags.used--
 	}
 	s.mem -= a.cost
-	paths, tags := a.paths[:0], a.tags[:0]
-	*a = sctpAssoc{paths: paths, tags: tags}
+	*a = sctpAssoc{}
 	s.assocs.remove(i)
 }

@@ -25,7 +25,9 @@ type sctpWait struct {
 	// polled and polledLast are the runs of I-DATA that may get more from any
 	// TSN, those that were looked at longest ago first.
 	polled, polledLast int32
+	polls              int // how many they are
 	calls              int // of settle, with some
+	steps              int // how often a loop was gone through, for a test
 }
 
 // sctpRuns is how many runs are made at a time.
@@ -101,11 +103,12 @@ type sctpNames struct {
 // sctpTurn is a kind beside those of runs: a message that waits for its turn.
 const sctpTurn = 3
 
-// hash returns the hash of a name; it is seeded, as that of tcpTable.
+// hash returns the hash of a name, seeded as that of tcpTable. Neighbours mostly
+// lie beside each other, since they are looked for together.
 func (x *sctpNames) hash(kind uint8, sid uint16, num, seq uint32) uint32 {
-	a, b := bits.Mul64(uint64(num)<<32|uint64(seq)^x.seed[0], uint64(sid)<<8|uint64(kind)^x.seed[1])
+	a, b := bits.Mul64(uint64(num)<<32|uint64(seq/4)^x.seed[0], uint64(sid)<<8|uint64(kind)^x.seed[1])
 	c, d := bits.Mul64(a^x.seed[2], b^x.seed[0])
-	return uint32((c ^ d) >> 32)
+	return uint32((c^d)>>32) + seq%4
 }
 
 // named returns the run with a name, or -1.
@@ -116,7 +119,7 @@ func (w *sctpWait) named(h uint32, kind uint8, sid uint16, num, seq uint32) int3
 	mask := uint32(len(w.names.index) - 1)
 	for at := h & mask; ; at = (at + 1) & mask {
 		e := w.names.index[at]
-		if e.slot == 0 {
+		if w.steps++; e.slot == 0 {
 			return -1
 		}
 		if e.hash != h {
@@ -187,6 +190,7 @@ func (w *sctpWait) find(no uint32) (int, bool) {
 	}
 	lo, hi := w.head, len(w.dir)
 	for lo < hi {
+		w.steps++
 		mid := int(uint(lo+hi) / 2)
 		switch d := int32((w.dir[mid].no - no) * 64); { // no has 26 bits
 		case d == 0:
@@ -223,6 +227,7 @@ func (s *SCTP) makePage(w *sctpWait, tsn uint32) *sctpPage {
 		p = new(sctpPage)
 	}
 	r := sctpPageRef{tsn / 64, p}
+	w.steps += min(i-w.head, len(w.dir)-i) / 16 // that many are moved at once
 	// What is on the shorter side moves.
 	n := len(w.dir) - w.head
 	switch {
@@ -277,6 +282,7 @@ func (s *SCTP) mark(w *sctpWait, tsn uint32) bool {
 // advance returns the last TSN behind cum up to which all have come.
 func (w *sctpWait) advance(cum uint32) uint32 {
 	for w.marks > 0 {
+		w.steps++
 		p := w.page(cum + 1)
 		if p == nil {
 			break
@@ -320,6 +326,7 @@ func (s *SCTP) look(w *sctpWait, i int32, tsn uint32, earlier bool) {
 // poll puts run i, which must be in no list, behind those that are polled.
 func (w *sctpWait) poll(i int32) {
 	r := w.run(i)
+	w.polls++
 	r.listed, r.prev, r.next = sctpPolled, w.polledLast, 0
 	if w.polledLast != 0 {
 		w.run(w.polledLast - 1).next = i + 1
@@ -347,6 +354,7 @@ func (w *sctpWait) unlist(i int32) {
 			w.run(r.next - 1).prev = r.prev
 		}
 	case sctpPolled:
+		w.polls--
 		if r.prev != 0 {
 			w.run(r.prev - 1).next = r.next
 		} else {
@@ -365,6 +373,7 @@ func (w *sctpWait) unlist(i int32) {
 // accounted for, or -1. It lets go of pages that nobody needs any more.
 func (s *SCTP) due(w *sctpWait, cum uint32) int32 {
 	for i := w.head; i < len(w.dir); {
+		w.steps++
 		p, base := w.dir[i].page, w.dir[i].no*64
 		if sctp.Before(cum+1, base) {
 			break
@@ -412,6 +421,7 @@ func (s *SCTP) oldest(w *sctpWait, cum uint32) (i int32, tsn uint32) {
 			}
 			return p.looks[at] - 1, tsn
 		}
+		w.steps++
 		s.dropPage(w, w.head)
 	}
 	return -1, cum
@@ -450,7 +460,7 @@ func (s *SCTP) waitOf(h *sctpHalf) *sctpWait {
 			s.spare = s.spare[:n-1]
 		} else {
 			h.wait = &sctpWait{}
-			h.wait.names.seed = s.seed
+			copy(h.wait.names.seed[:], s.seed[:])
 		}
 	}
 	return h.wait
