@@ -9,12 +9,15 @@ import "bytes"
 
 // tcpPiece is a segment that waits by itself.
 type tcpPiece struct {
-	off uint64
-	buf []byte
-	m   tcpMark
+	off        uint64
+	buf        []byte
+	packet     uint64 // these are as in tcpMark
+	at         int64
+	start, end uint32
 }
 
-func (p *tcpPiece) end() uint64 { return p.off + uint64(len(p.buf)) }
+// behind returns the offset behind it.
+func (p *tcpPiece) behind() uint64 { return p.off + uint64(len(p.buf)) }
 
 const (
 	// tcpPieces is how many segments of a direction wait by themselves.
@@ -88,14 +91,14 @@ func (w *tcpWait) place(off uint64, n int) (i int, ok bool) {
 	for i > w.gone && w.pieces[i-1].off >= off {
 		i--
 	}
-	ok = (i == w.gone || w.pieces[i-1].end() <= off) && (i == len(w.pieces) || off+uint64(n) <= w.pieces[i].off)
+	ok = (i == w.gone || w.pieces[i-1].behind() <= off) && (i == len(w.pieces) || off+uint64(n) <= w.pieces[i].off)
 	return i, ok
 }
 
 // repeats reports whether one piece has the data at off already.
 func (w *tcpWait) repeats(off uint64, data []byte) bool {
 	for i := w.gone; i < len(w.pieces); i++ {
-		if p := &w.pieces[i]; p.off <= off && off+uint64(len(data)) <= p.end() {
+		if p := &w.pieces[i]; p.off <= off && off+uint64(len(data)) <= p.behind() {
 			return bytes.Equal(p.buf[off-p.off:][:len(data)], data)
 		}
 	}
@@ -124,10 +127,16 @@ func (t *TCP) insertPiece(w *tcpWait, off uint64, data []byte, m *tcpMark) {
 		i -= w.gone
 		w.gone = 0
 	}
+	if n := len(w.pieces); n == cap(w.pieces) {
+		// Most connections that wait do so for one segment, or a few.
+		more := make([]tcpPiece, n, n+1+n/4*2)
+		copy(more, w.pieces)
+		w.pieces = more
+	}
 	w.pieces = append(w.pieces, tcpPiece{})
 	copy(w.pieces[i+1:], w.pieces[i:])
 	p := &w.pieces[i]
-	p.off, p.buf, p.m = off, t.waits.bufs.get(data), *m
+	*p = tcpPiece{off: off, buf: t.waits.bufs.get(data), packet: m.packet, at: m.at, start: m.start, end: m.end}
 	t.waits.charge(w, int64(cap(p.buf))+tcpPieceCost)
 }
 
@@ -146,7 +155,7 @@ func (w *tcpWait) paging() int64 {
 		if first == last {
 			first++
 		}
-		last = (p.end() - 1) >> tcpPageBits
+		last = (p.behind() - 1) >> tcpPageBits
 		n += int(last + 1 - first)
 	}
 	return int64(n) * tcpPageCost
@@ -158,7 +167,8 @@ func (t *TCP) page(w *tcpWait) {
 	w.pieces, w.gone = w.pieces[:0], 0
 	for i := range pieces {
 		p := &pieces[i]
-		t.intoPages(w, p.off, p.buf, &p.m, TCPFirst)
+		m := tcpMark{packet: p.packet, at: p.at, start: p.start, end: p.end}
+		t.intoPages(w, p.off, p.buf, &m, TCPFirst)
 		t.waits.charge(w, -int64(cap(p.buf))-tcpPieceCost)
 		t.waits.bufs.put(p.buf)
 		*p = tcpPiece{}
@@ -178,7 +188,7 @@ func (t *TCP) drainPieces(c *tcpConn, k *tcpKey, side int, w *tcpWait) {
 			if h.flags&tcpFINSeen != 0 {
 				n = min(n, int(h.fin-h.next))
 			}
-			t.deliver(c, k, side, p.buf[:n:n], Seen{p.m.packet, t.when(p.m.at)}, true)
+			t.deliver(c, k, side, p.buf[:n:n], Seen{p.packet, t.when(p.at)}, true)
 		} else {
 			n = 0
 		}

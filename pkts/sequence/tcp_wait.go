@@ -7,11 +7,11 @@ import (
 	"github.com/gopkts/gopkts/pkts"
 )
 
-// What waits of a direction lies in pages, each for 2 KiB of the stream at a
-// multiple of 2 KiB, with a bit for each byte that is there. So a segment costs
-// what its length does, and finding its page, however many others wait, how they
-// overlap, and in which order they came; and one-byte segments do not cost a
-// list entry each.
+// What waits of a direction, unless it is little (see tcpPiece), lies in pages,
+// each for 2 KiB of the stream at a multiple of 2 KiB, with a bit for each byte
+// that is there. So a segment costs what its length does, and finding its page,
+// however many others wait, how they overlap, and in which order they came; and
+// one-byte segments do not cost a list entry each.
 const (
 	tcpPageLen  = 2048
 	tcpPageMask = tcpPageLen - 1
@@ -385,7 +385,7 @@ func (p *tcpPage) fill(a int, data []byte, m *tcpMark, policy TCPPolicy) (fresh 
 func (w *tcpWait) differs(off uint64, data []byte) bool {
 	for i := w.gone; i < len(w.pieces); i++ {
 		p := &w.pieces[i]
-		a, b := max(off, p.off), min(off+uint64(len(data)), p.end())
+		a, b := max(off, p.off), min(off+uint64(len(data)), p.behind())
 		if a < b && !bytes.Equal(p.buf[a-p.off:b-p.off], data[a-off:b-off]) {
 			return true
 		}
