@@ -264,7 +264,7 @@ func tcpHeap() int64 {
 
 // TestTCPMemory compares what is held in the middle of a trace, where more waits
 // than elsewhere, and near the end: at most half of what gopacket does, but for a
-// hundredth where one in seven connections waits.
+// hundredth where one connection in six waits.
 func TestTCPMemory(t *testing.T) {
 	for _, tt := range []struct{ flows, segments, reorder, loss int }{{100, 1000, 5, 1}, {10_000, 10, 0, 0}, {10_000, 10, 5, 1}} {
 		tr := tcpFrames(tt.flows, tt.segments, tt.reorder, tt.loss)

@@ -191,7 +191,8 @@ type sctpAssoc struct {
 	paths  []sctpAlt   // without the first
 	tags   [sctpTags]sctpTagOf
 	last   time.Time
-	cost   int64
+	cost   int64 // the memory for what waits, and for itself
+	idle   int64 // and what is kept for more
 }
 
 // sctpEnd is what is known of one end.
@@ -1237,15 +1238,17 @@ func (s *SCTP) relieve(a *sctpAssoc) {
 
 // account counts the memory that an association takes.
 func (s *SCTP) account(a *sctpAssoc) {
+	idle := int64(0)
 	n := int64(sctpAssocSize + len(a.paths)*sctpPathSize + (len(a.ends[0].addrs)+len(a.ends[1].addrs))*16)
 	for d := range a.halves {
 		n += int64(len(a.halves[d].far)) * sctpStreamSize
 		if w := a.halves[d].wait; w != nil {
 			n += w.cost()
+			idle += w.idle()
 		}
 	}
-	s.mem += n - a.cost
-	a.cost = n
+	s.mem += n + idle - a.cost - a.idle
+	a.cost, a.idle = n, idle
 }
 
 // ack takes note that the other end has received all up to a TSN of a direction.
@@ -1292,7 +1295,7 @@ func (s *SCTP) forget(i int32, why error) {
 		s.tags.leave(tableEntry{s.hashTag(&t), uint32(i)*16 + uint32(k)})
 		s.tags.used--
 	}
-	s.mem -= a.cost
+	s.mem -= a.cost + a.idle
 	*a = sctpAssoc{}
 	s.assocs.remove(i)
 }

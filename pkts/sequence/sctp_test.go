@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/netip"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -441,6 +442,35 @@ func TestSCTPLimits(t *testing.T) {
 	sctpConserved(t, &s)
 }
 
+// TestSCTPKept holds that what is kept for more is counted, as long as it is kept.
+func TestSCTPKept(t *testing.T) {
+	const runs = 4000
+	var s SCTP
+	feedSCTP(t, &s, 0, opened(0)...)
+	for n := range uint32(runs) {
+		_ = s.Put(sctpA.packet(5, dataChunk(0, 1+2*n, 1, 0, "x")))
+	}
+	_ = s.Put(sctpA.packet(5, dataChunk(0, 20_000, 1, 0, "x")))
+	_ = s.Put(sctpB.packet(6, sackChunk(10_000)))
+	size := int64(reflect.TypeFor[sctpRun]().Size())
+	if st := s.Stats(); st.Waiting != 1 || st.Broken != runs || st.Bytes < runs*size {
+		t.Errorf("%d bytes wait, %d were broken, %d of memory", st.Waiting, st.Broken, st.Bytes)
+	}
+	_ = s.Put(sctpB.packet(7, sackChunk(20_001)))
+	if st := s.Stats(); st.Waiting != 0 || st.Bytes > 2*sctpAssocSize {
+		t.Errorf("%+v", st)
+	}
+	for _, x := range []struct{ is, counted int64 }{
+		{size, sctpRunSize - 32}, {int64(reflect.TypeFor[sctpPage]().Size()), sctpPageSize - 16}, {int64(reflect.TypeFor[sctpWait]().Size()), sctpWaitSize},
+		{int64(reflect.TypeFor[slot[sctpPath, sctpAssoc]]().Size()), sctpAssocSize}, {int64(reflect.TypeFor[sctpStreams]().Size()), sctpStreamSize},
+		{int64(reflect.TypeFor[readyMessage]().Size()), outboxEntry},
+	} {
+		if x.is > x.counted {
+			t.Errorf("%d bytes are counted for %d", x.counted, x.is)
+		}
+	}
+}
+
 // TestSCTPModel sends known messages in any order of their chunks, some of them
 // twice: they come out whole, and in the order of their streams.
 func TestSCTPModel(t *testing.T) {
@@ -803,6 +833,9 @@ func TestSCTPSteps(t *testing.T) {
 		}
 		if most > sctpAhead/64+3 {
 			t.Errorf("%s: %d pages", tt.name, most)
+		}
+		if last != nil && cap(last.dir) > 8*(most+4) {
+			t.Errorf("%s: room for %d pages, of which there were never more than %d", tt.name, cap(last.dir), most)
 		}
 		high = append(high, uint64(most))
 		sctpConserved(t, &s)

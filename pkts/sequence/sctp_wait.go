@@ -31,7 +31,7 @@ type sctpWait struct {
 }
 
 // sctpRuns is how many runs are made at a time.
-const sctpRuns = 16
+const sctpRuns = 8
 
 func (w *sctpWait) run(i int32) *sctpRun { return &w.runs[i/sctpRuns][i%sctpRuns] }
 
@@ -245,6 +245,11 @@ func (s *SCTP) makePage(w *sctpWait, tsn uint32) *sctpPage {
 		w.dir, w.head = dir, n
 		w.dir[i] = r
 	default:
+		if len(w.dir) == cap(w.dir) && w.head > n {
+			copy(w.dir, w.dir[w.head:])
+			clear(w.dir[n:])
+			w.dir, i, w.head = w.dir[:n], i-w.head, 0
+		}
 		w.dir = slices.Insert(w.dir, i, r)
 	}
 	w.hint = i
@@ -452,6 +457,12 @@ func (w *sctpWait) cost() int64 {
 	return sctpWaitSize + w.bytes + int64(w.live)*sctpRunSize + int64(len(w.dir)-w.head)*sctpPageSize + int64(len(w.names.index))*8
 }
 
+// idle returns the memory that w keeps beside that, because there was more once:
+// giving up what waits does not free it, unless it is all.
+func (w *sctpWait) idle() int64 {
+	return int64(len(w.runs)*sctpRuns-w.live)*(sctpRunSize-32) + int64(cap(w.dir))*16
+}
+
 // waitOf returns what waits in h, made if nothing does.
 func (s *SCTP) waitOf(h *sctpHalf) *sctpWait {
 	if h.wait == nil {
@@ -474,7 +485,7 @@ func (s *SCTP) settled(h *sctpHalf) {
 	}
 	h.wait = nil
 	s.clear(w)
-	if large := len(w.runs) > 16 || cap(w.dir) > 64 || len(w.names.index) > 512; large && len(s.spare) > 0 || len(s.spare) >= sctpSpare {
+	if large := len(w.runs) > 32 || cap(w.dir) > 64 || len(w.names.index) > 512; large && len(s.spare) > 0 || len(s.spare) >= sctpSpare {
 		return
 	}
 	w.nruns, w.unused, w.hint = 0, w.unused[:0], 0
