@@ -262,34 +262,37 @@ func tcpHeap() int64 {
 	return int64(m.HeapAlloc)
 }
 
-// TestTCPMemory compares what is held in the middle of a trace: at most half of
-// what gopacket does, but for pages where so many connections wait for something
-// that these are most of it.
+// TestTCPMemory compares what is held in the middle of a trace, where more waits
+// than elsewhere, and near the end: at most half of what gopacket does, but for a
+// hundredth where one connection in six waits.
 func TestTCPMemory(t *testing.T) {
-	for _, tt := range []struct {
-		flows, segments, reorder, loss int
-		most                           float64
-	}{{100, 1000, 5, 1, 0.5}, {10_000, 10, 0, 0, 0.5}, {10_000, 10, 5, 1, 0.7}} {
+	for _, tt := range []struct{ flows, segments, reorder, loss int }{{100, 1000, 5, 1}, {10_000, 10, 0, 0}, {10_000, 10, 5, 1}} {
 		tr := tcpFrames(tt.flows, tt.segments, tt.reorder, tt.loss)
-		half := tr.frames[:len(tr.frames)*9/10]
-		before := tcpHeap()
-		ours := &tcpOurs{now: time.Unix(1e9, 0)}
-		for _, f := range half {
-			ours.frame(f)
+		for _, tenths := range []int{7, 9} {
+			part := tr.frames[:len(tr.frames)*tenths/10]
+			before := tcpHeap()
+			ours := &tcpOurs{now: time.Unix(1e9, 0)}
+			for _, f := range part {
+				ours.frame(f)
+			}
+			a := tcpHeap() - before
+			before = tcpHeap()
+			peer := newTCPPeer()
+			for _, f := range part {
+				peer.frame(f)
+			}
+			b := tcpHeap() - before
+			t.Logf("%s, %d tenths: gopkts %d KiB, gopacket %d KiB: %.3f", tr.name, tenths, a>>10, b>>10, float64(a)/float64(b))
+			most := 0.5
+			if tt.flows == 10_000 && tt.loss > 0 && tenths == 7 {
+				most = 0.51
+			}
+			if float64(a) > most*float64(b) {
+				t.Errorf("%s, %d tenths: gopkts holds %d bytes, gopacket %d", tr.name, tenths, a, b)
+			}
+			runtime.KeepAlive(ours)
+			runtime.KeepAlive(peer)
 		}
-		a := tcpHeap() - before
-		before = tcpHeap()
-		peer := newTCPPeer()
-		for _, f := range half {
-			peer.frame(f)
-		}
-		b := tcpHeap() - before
-		t.Logf("%s: gopkts %d KiB, gopacket %d KiB: %.2f", tr.name, a>>10, b>>10, float64(a)/float64(b))
-		if float64(a) > tt.most*float64(b) {
-			t.Errorf("%s: gopkts holds %d bytes, gopacket %d", tr.name, a, b)
-		}
-		runtime.KeepAlive(ours)
-		runtime.KeepAlive(peer)
 	}
 }
 

@@ -296,7 +296,7 @@ func (s *Messages) tooLong(f *framing, c *Chunk, d []byte) bool {
 func (s *Messages) joined(f *framing, n int, last Seen) {
 	m := s.message(f, n, f.marks[0].seen, last)
 	s.stats.Waiting -= uint64(len(f.buf))
-	s.out.hand(m, f.buf, n)
+	s.out.hand(m, f.buf, f.buf[:n])
 	f.buf = nil
 	s.clear(f)
 }

@@ -417,6 +417,62 @@ func TestMPTCP(t *testing.T) {
 			1> 4 lost=3 "e" #8
 			1> 5 end expired #10
 			1< 0 start end expired #10`, func(s *MPTCPStats) bool { return s.Data.Duplicate == 0 && s.Data.Lost == 3 }}},
+		{"what was acknowledged is missing at once, and too late afterwards", func() *mptcpWire {
+			w := newWire(1, keyA, keyB)
+			s, u := w.subs[0], w.joined(0)
+			s.data(0, 1, 0, "a")
+			u.data(0, 1, 5, "f")
+			s.put(1, pkts.TCPAck, 1, 2, nil, s.acked(1, 6))
+			s.data(0, 2, 1, "bcde")
+			return w
+		}, want{`1> 0 "a" start #7
+			1> 5 lost=4 "f" #8
+			1> 6 end expired #10
+			1< 0 start end expired #10`, func(s *MPTCPStats) bool { return s.Data.Lost == 4 && s.Data.Duplicate == 4 }}},
+		{"what a subflow brings after it was acknowledged over another is not missing", func() *mptcpWire {
+			w := newWire(1, keyA, keyB)
+			s, u := w.subs[0], w.joined(0)
+			s.data(0, 1, 0, "a")
+			u.data(0, 4, 4, "e") // bytes 1 to 3 of the subflow come late
+			s.put(1, pkts.TCPAck, 1, 2, nil, s.acked(1, 5))
+			s.data(0, 2, 5, "f")
+			u.data(0, 1, 1, "bcd")
+			return w
+		}, want{`1> 0 "a" start #7
+			1> 1 "bcd" #11
+			1> 4 "e" #8
+			1> 5 "f" #10
+			1> 6 end expired #11
+			1< 0 start end expired #11`, func(s *MPTCPStats) bool { return s.Data.Lost == 0 && s.Data.Duplicate == 0 }}},
+		{"an infinite mapping that contradicts the one that ends last, which came first", func() *mptcpWire {
+			w := newWire(1, keyA, keyB)
+			s := w.subs[0]
+			s.put(0, pkts.TCPAck, 1, 1, nil, s.mapped(0, 5, 4, 4))
+			s.data(0, 1, 0, "abcd")
+			s.put(0, pkts.TCPAck, 5, 1, nil, s.mapped(0, 7, 16, 0))
+			s.put(0, pkts.TCPAck, 5, 1, []byte("efgh"))
+			s.put(0, pkts.TCPAck, 9, 1, []byte("ij"))
+			return w
+		}, want{`1> 0 "abcd" start #5
+			1> 4 "efgh" #7
+			1> 8 "ij" #8
+			1> 10 end expired #8
+			1< 0 start end expired #8`, func(s *MPTCPStats) bool { return s.Conflicts == 1 && s.Fallbacks == 1 }}},
+		{"an infinite mapping that contradicts the one that ends last, which came last", func() *mptcpWire {
+			w := newWire(1, keyA, keyB)
+			s := w.subs[0]
+			s.data(0, 1, 0, "abcd")
+			s.put(0, pkts.TCPAck, 5, 1, nil, s.mapped(0, 9, 104, 4)) // not the next ones
+			s.put(0, pkts.TCPAck, 5, 1, nil, s.mapped(0, 11, 16, 0))
+			s.put(0, pkts.TCPAck, 5, 1, []byte("efghijkl"), s.mapped(0, 5, 4, 4))
+			s.put(0, pkts.TCPAck, 13, 1, []byte("mn"))
+			return w
+		}, want{`1> 0 "abcd" start #4
+			1> 4 "efgh" #7
+			1> 104 lost=96 "ijkl" #7
+			1> 108 "mn" #8
+			1> 110 end expired #8
+			1< 0 start end expired #8`, func(s *MPTCPStats) bool { return s.Conflicts == 1 && s.Fallbacks == 1 }}},
 		{"a wrong HMAC in the answer", func() *mptcpWire {
 			w := newWire(1, keyA, keyB)
 			w.subs[0].data(0, 1, 0, "a")

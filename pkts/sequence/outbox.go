@@ -1,33 +1,54 @@
 package sequence
 
+import "math/bits"
+
 // outbox holds the messages that are ready: one whose bytes are not copied, if
 // the caller of PutGet waits for it, and those behind it, whose bytes are in an
-// arena.
+// arena or in buffers of their own.
 type outbox struct {
 	direct  bool // one may be put into first
 	isFirst bool
 	first   Message
-	ready   []readyMessage
-	head    int // of ready
+	ready   []*[outboxBlock]readyMessage // that do not move
+	n, head int                          // of ready: how many there are, and the first that was not read
 	arena   []byte
-	held    []byte   // the bytes of first, if they are our own
-	spare   [][]byte // buffers for reuse
-	spared  int      // their capacity
+	owned   int64  // the capacity of the buffers in ready
+	held    []byte // the bytes of first, if they are our own
+	// spare are buffers for reuse, those of outboxLeast<<i to twice as much
+	// bytes at i.
+	spare  [outboxKinds][][]byte
+	spared int // their capacity
+	recent int // the kind that was released last
+
+	// How much was needed since the last trim: the most of n and arena, the
+	// least of spared.
+	begun, mostReady, mostArena, leastSpared int
 }
 
-// readyMessage is a Message with its bytes in the arena.
+// readyMessage is a Message with its bytes in the arena, or in buf.
 type readyMessage struct {
 	m        Message
 	off, end int
+	buf      []byte
 }
 
 const (
 	// outboxKeep is the capacity, in bytes, up to which a buffer is kept for
 	// reuse, and outboxSpare what they may have together.
 	outboxKeep  = 64 << 10
-	outboxSpare = 4 << 20
+	outboxSpare = 16 << 20
+	// outboxLeast is the capacity of the smallest that are kept, outboxSmall of
+	// the smallest that are made.
+	outboxLeast = 8
+	outboxSmall = 64
+	outboxKinds = 14
+	// outboxBlock is for how many messages there is room at a time.
+	outboxBlock = 16
 	// outboxEntry is what a message that is ready takes beside its bytes.
-	outboxEntry = 280
+	outboxEntry = 304
+	// outboxTrim is after how many inputs memory is let go that none of them
+	// needed.
+	outboxTrim = 1 << 15
 )
 
 // begin is called first by Put and PutGet: nobody reads any more what they have
@@ -37,33 +58,88 @@ func (o *outbox) begin(direct bool) {
 		o.release(o.held)
 		o.held = nil
 	}
-	switch {
-	case o.head == len(o.ready):
-		o.ready, o.arena, o.head = o.ready[:0], o.arena[:0], 0
-		if cap(o.arena) > outboxKeep {
-			o.arena = nil
+	if o.n > 0 {
+		o.clear()
+	}
+	if o.begun++; o.begun == outboxTrim {
+		o.trim()
+	}
+	o.direct = direct && o.n == 0
+}
+
+// clear forgets what was read.
+func (o *outbox) clear() {
+	o.mostReady = max(o.mostReady, o.n)
+	o.mostArena = max(o.mostArena, len(o.arena))
+	if o.head < o.n && o.head <= o.n/2 {
+		return
+	}
+	if o.owned > 0 {
+		for i := range o.head {
+			if r := o.at(i); r.buf != nil {
+				o.owned -= int64(cap(r.buf))
+				o.release(r.buf)
+				r.buf, r.m.Data = nil, nil
+			}
 		}
-	case o.head > len(o.ready)/2:
-		n := copy(o.ready, o.ready[o.head:])
-		o.ready, o.head = o.ready[:n], 0
-		var arena []byte
-		for i := range o.ready {
-			r := &o.ready[i]
+	}
+	if o.head == o.n {
+		o.n, o.head, o.arena = 0, 0, o.arena[:0]
+		return
+	}
+	var arena []byte
+	for i := o.head; i < o.n; i++ {
+		from, r := o.at(i), o.at(i-o.head)
+		*r = *from
+		if from.buf, from.m.Data = nil, nil; r.buf == nil {
 			at := len(arena)
 			arena = append(arena, o.arena[r.off:r.end]...)
 			r.off, r.end = at, len(arena)
 		}
-		o.arena = arena
 	}
-	o.direct = direct && o.head == len(o.ready)
+	o.n, o.head, o.arena = o.n-o.head, 0, arena
+}
+
+// trim lets go of memory of which less than a quarter was needed, and of half of
+// the buffers that were not.
+func (o *outbox) trim() {
+	if o.n == 0 {
+		if cap(o.arena)/4 > max(o.mostArena, outboxKeep) {
+			o.arena = nil
+		}
+		if n := o.mostReady/outboxBlock + 1; len(o.ready)/4 > n {
+			clear(o.ready[n:])
+			o.ready = o.ready[:n]
+		}
+	}
+	if over := o.leastSpared / 2; over > outboxKeep {
+		for k := outboxKinds - 1; k >= 0; k-- {
+			for over > 0 && len(o.spare[k]) > 0 {
+				over -= cap(o.take(k))
+			}
+		}
+	}
+	o.begun, o.mostReady, o.mostArena, o.leastSpared = 0, 0, 0, o.spared
+}
+
+func (o *outbox) at(i int) *readyMessage { return &o.ready[i/outboxBlock][i%outboxBlock] }
+
+// next returns a place for a message, behind those that are ready. All of it is
+// to be set.
+func (o *outbox) next() *readyMessage {
+	if o.n == len(o.ready)*outboxBlock {
+		o.ready = append(o.ready, new([outboxBlock]readyMessage))
+	}
+	o.n++
+	return o.at(o.n - 1)
 }
 
 // unread returns the memory of what is ready, in bytes.
 func (o *outbox) unread() int64 {
-	if o.head == len(o.ready) {
+	if o.head == o.n {
 		return 0
 	}
-	return int64(len(o.arena) + len(o.ready)*outboxEntry)
+	return int64(len(o.arena)+o.n*outboxEntry) + o.owned
 }
 
 // get returns the next message.
@@ -73,17 +149,19 @@ func (o *outbox) get() (Message, bool) {
 		o.isFirst, o.first = false, Message{}
 		return m, true
 	}
-	if o.head == len(o.ready) {
+	if o.head == o.n {
 		return Message{}, false
 	}
-	r := &o.ready[o.head]
+	r := o.at(o.head)
 	o.head++
-	r.m.Data = o.arena[r.off:r.end:r.end]
+	if r.buf == nil {
+		r.m.Data = o.arena[r.off:r.end:r.end]
+	}
 	return r.m, true
 }
 
 // free reports whether the next message need not be copied.
-func (o *outbox) free() bool { return o.direct && !o.isFirst && o.head == len(o.ready) }
+func (o *outbox) free() bool { return o.direct && !o.isFirst && o.head == o.n }
 
 // give puts a message behind those that are ready. Its bytes are the caller's,
 // and are copied unless they need not be.
@@ -98,47 +176,71 @@ func (o *outbox) give(m Message, data []byte) {
 
 // push is give for bytes that are not the caller's, and will change.
 func (o *outbox) push(m Message, data []byte) {
-	at := len(o.arena)
 	o.arena = append(o.arena, data...)
-	o.ready = append(o.ready, readyMessage{m, at, len(o.arena)})
+	o.pushed(m, len(data))
 }
 
-// hand is give for n bytes of a buffer that nobody needs any more.
-func (o *outbox) hand(m Message, buf []byte, n int) {
-	if !o.free() {
-		o.push(m, buf[:n])
-		o.release(buf)
+// pushed is push for the last n bytes of the arena.
+func (o *outbox) pushed(m Message, n int) {
+	r := o.next()
+	r.m, r.off, r.end, r.buf = m, len(o.arena)-n, len(o.arena), nil
+}
+
+// hand is give for data in a buffer that nobody needs any more.
+func (o *outbox) hand(m Message, buf, data []byte) {
+	m.Data = data[:len(data):len(data)]
+	if o.free() {
+		o.first, o.isFirst, o.held = m, true, buf
 		return
 	}
-	m.Data = buf[:n:n]
-	o.first, o.isFirst, o.held = m, true, buf
+	o.owned += int64(cap(buf))
+	r := o.next()
+	r.m, r.buf = m, buf
 }
 
-// buffer returns an empty buffer, or nil.
+// outboxKind returns where a buffer of n bytes is kept; n is outboxLeast at least.
+func outboxKind(n int) int { return bits.Len(uint(n)/outboxLeast) - 1 }
+
+// buffer returns an empty buffer of any size, or nil.
 func (o *outbox) buffer() []byte {
-	n := len(o.spare)
-	if n == 0 {
+	if o.spared == 0 {
 		return nil
 	}
-	b := o.spare[n-1]
-	o.spare = o.spare[:n-1]
+	k := o.recent
+	for len(o.spare[k]) == 0 {
+		if k++; k == outboxKinds {
+			k = 0
+		}
+	}
+	return o.take(k)
+}
+
+func (o *outbox) take(k int) []byte {
+	n := len(o.spare[k]) - 1
+	b := o.spare[k][n]
+	o.spare[k][n] = nil
+	o.spare[k] = o.spare[k][:n]
 	o.spared -= cap(b)
+	o.leastSpared = min(o.leastSpared, o.spared)
 	return b
 }
 
-// smallBuffer returns an empty buffer that is not much larger than n bytes, or
-// nil.
-func (o *outbox) smallBuffer(n int) []byte {
-	if i := len(o.spare); i == 0 || cap(o.spare[i-1]) > 2*n+64 {
-		return nil
+// sized returns an empty buffer for n bytes, at most outboxKeep of them, with
+// less than twice as much room.
+func (o *outbox) sized(n int) []byte {
+	k := outboxKind(max(n, outboxSmall)*2 - 1)
+	if len(o.spare[k]) > 0 {
+		return o.take(k)
 	}
-	return o.buffer()
+	return make([]byte, 0, outboxLeast<<k)
 }
 
 // release keeps a buffer for reuse.
 func (o *outbox) release(b []byte) {
-	if cap(b) > 0 && cap(b) <= outboxKeep && o.spared+cap(b) <= outboxSpare {
-		o.spare = append(o.spare, b[:0])
+	if cap(b) >= outboxLeast && cap(b) <= outboxKeep && o.spared+cap(b) <= outboxSpare {
+		k := outboxKind(cap(b))
+		o.spare[k] = append(o.spare[k], b[:0])
 		o.spared += cap(b)
+		o.recent = k
 	}
 }

@@ -3,6 +3,8 @@ package sequence
 import (
 	"encoding/binary"
 	"fmt"
+	"hash/maphash"
+	"math/bits"
 	"slices"
 	"time"
 
@@ -25,25 +27,34 @@ const (
 	// sctpStrange is how many packets in a row must be farther away, or have
 	// the same other verification tag, before they are believed.
 	sctpStrange = 4
-	// sctpCands, sctpAddrs and sctpPaths bound what is remembered of an
+	// sctpCands, sctpAddrs, sctpPaths and sctpTags bound what is remembered of an
 	// association: the tags of one end that were offered and not used yet, the
-	// addresses of one end, and the pairs of addresses.
+	// addresses of one end, the pairs of addresses beside the first, and the
+	// tags of both ends by which it is found.
 	sctpCands = 4
 	sctpAddrs = 16
-	sctpPaths = 32
+	sctpPaths = 15
+	sctpTags  = 16
+	// sctpPartial is how many messages in I-DATA a direction may have of which
+	// fragments are to come whose TSNs are not known.
+	sctpPartial = 4096
+	// sctpFlows is how many associations there can be: with one of their paths
+	// or tags, they are 32 bits.
+	sctpFlows = 1 << 27
 
-	// sctpSpare and sctpNodes are how many of what is used again are kept.
+	// sctpSpare, sctpPages and sctpParts are how many of what is used again are
+	// kept.
 	sctpSpare = 64
-	sctpNodes = 1 << 13
+	sctpPages = 256
+	sctpParts = 1 << 10
 
 	// What things take, in bytes.
 	sctpAssocSize  = 1600
 	sctpPathSize   = 150
-	sctpStreamSize = 40
-	sctpMarkSize   = 24
-	sctpRunSize    = 420
-	sctpWaitSize   = 600
-	sctpNodeSize   = 48
+	sctpStreamSize = 600 // of 64 streams
+	sctpPageSize   = 600
+	sctpRunSize    = 220
+	sctpWaitSize   = 250
 )
 
 // SCTP puts the messages of SCTP associations together: fragments are joined,
@@ -66,7 +77,8 @@ const (
 // comes out; [Message.Lost] says how many messages of the stream are missing
 // before. Of unordered messages nobody knows how many there were. Fragments of a
 // message whose others are missing are given with an Err that is
-// [ErrTruncated].
+// [ErrTruncated]. Of messages in I-DATA that have begun and are not complete, one
+// direction has 4,096 at most; the oldest is given up, and has [ErrLimit].
 //
 // # Who is believed
 //
@@ -86,17 +98,20 @@ type SCTP struct {
 	UDPPorts []uint16
 
 	lim    Limits
-	assocs table[uint64, sctpAssoc]
-	paths  map[sctpPath]sctpRef
-	tags   map[sctpTag]sctpRef
-	number uint64 // of the next association
+	assocs table[sctpPath, sctpAssoc] // by the path that was seen first
+	paths  tableIndex                 // of the others
+	tags   tableIndex
 	mem    int64
 	now    time.Time
 	stats  SCTPStats
 	out    outbox
+	seed   [6]uint64
 	spare  []*sctpWait
-	nodes  *sctpBytes // for reuse
-	nnodes int
+	pages  []*sctpPage // for reuse
+	parts  *sctpPart   // for reuse
+	nparts int
+	errs   []Error // for use
+	guess  int     // the length of the last message of several fragments
 }
 
 var _ Sequence[Datagram, Message] = (*SCTP)(nil)
@@ -128,19 +143,33 @@ type SCTPStats struct {
 	Bytes int64
 }
 
-// sctpPath is how packets of an association's one direction are found.
+// sctpPath is how associations are found: by two addresses, and the ports. The
+// lower address is in front, so that both directions have the same.
 type sctpPath struct {
-	src, dst ipAddr
-	ports    uint32 // source and destination
-	udp      bool
-	tunnel   uint64
+	lo, hi ipAddr
+	ports  uint32 // lo's and hi's
+	udp    bool
+	tunnel uint64
 }
 
-// sctpTag finds them by the tag that they carry.
+// sctpAlt is a path beside the first. A packet whose source is lo goes in the
+// direction flip, others in the other one.
+type sctpAlt struct {
+	path sctpPath
+	flip Direction
+}
+
+// sctpTag finds them by the tag that packets in one direction carry.
 type sctpTag struct {
-	tag, ports uint32
+	tag, ports uint32 // those of the source and the destination
 	udp        bool
 	tunnel     uint64
+}
+
+// sctpTagOf is a tag of an end.
+type sctpTagOf struct {
+	tag uint32
+	end Direction
 }
 
 type sctpRef struct {
@@ -150,17 +179,20 @@ type sctpRef struct {
 
 // sctpAssoc is an association.
 type sctpAssoc struct {
-	number uint64 // its key in the table
 	stream uint64
 	tunnel uint64
+	udp    bool
+	flip   Direction // as in sctpAlt
+	closed bool      // it has ended; what comes now is late
+	ntags  uint8
 	flow   [2]pkts.Flow
 	ends   [2]sctpEnd  // the one that opened it, and the other
 	halves [2]sctpHalf // what each of them has sent
-	paths  []sctpPath
-	tags   []sctpTag
+	paths  []sctpAlt   // without the first
+	tags   [sctpTags]sctpTagOf
 	last   time.Time
-	cost   int64
-	closed bool // it has ended; what comes now is late
+	cost   int64 // the memory for what waits, and for itself
+	idle   int64 // and what is kept for more
 }
 
 // sctpEnd is what is known of one end.
@@ -171,7 +203,8 @@ type sctpEnd struct {
 	strange uint8 // how many packets in a row had the tag other
 	other   uint32
 	cands   [sctpCands]sctpCand
-	addrs   []ipAddr
+	first   ipAddr
+	addrs   []ipAddr // others
 }
 
 // sctpCand is what an end offered in an INIT or INIT ACK.
@@ -187,72 +220,16 @@ type sctpHalf struct {
 	begun   bool   // its beginning was seen, so that streams begin at 0
 	strange uint8  // how many chunks in a row were too far away
 	near    [8]sctpStream
-	far     map[uint16]sctpStream
-	wait    *sctpWait // nil if nothing waits
+	far     map[uint16]*sctpStreams // 64 each
+	wait    *sctpWait               // nil if nothing waits
 }
+
+type sctpStreams [64]sctpStream
 
 // sctpStream is where a stream's ordered messages are.
 type sctpStream struct {
 	next  uint32 // 16 bits for DATA
 	known bool
-}
-
-// sctpWait is what waits in one direction.
-type sctpWait struct {
-	marks  map[uint32]struct{} // TSNs behind cum that have come
-	order  []uint32            // the same, and some that cum has passed, by arrival
-	oldest int                 // of order
-	ends   map[sctpPiece]int32 // the first and the last fragment of each run
-	whole  map[sctpWhole]int32 // ordered messages that wait for their turn
-	runs   []sctpRun
-	free   []int32
-	live   int
-	heap   []sctpDue
-	bytes  int64 // of the buffers of runs
-}
-
-// sctpPiece names a fragment: by its TSN, or, of I-DATA, by its message and FSN.
-type sctpPiece struct {
-	seq, mid uint32
-	sid      uint16
-	kind     uint8 // 0 DATA, 1 I-DATA, 2 unordered I-DATA
-}
-
-type sctpWhole struct {
-	num uint32
-	sid uint16
-}
-
-// sctpDue is when a run is to be looked at: when all before tsn is accounted
-// for.
-type sctpDue struct {
-	tsn      uint32
-	run      int32
-	gen, age uint32
-}
-
-// sctpRun is a row of fragments without a gap: a message, if begin and end are
-// set.
-type sctpRun struct {
-	lo, hi      uint32 // of sctpPiece.seq
-	tlo, thi    uint32 // TSNs
-	num         uint32 // SSN or MID
-	ppid        uint32
-	gen         uint32
-	n           int // bytes
-	sid         uint16
-	kind        uint8
-	unordered   bool
-	begin, end  bool
-	waiting     bool // in whole
-	first, last Seen
-	head, tail  *sctpBytes
-}
-
-// sctpBytes are bytes of a run, of as many fragments as came in order.
-type sctpBytes struct {
-	buf  []byte
-	next *sctpBytes
 }
 
 // sctpChunk is a DATA or I-DATA chunk, read.
@@ -268,12 +245,14 @@ type sctpChunk struct {
 
 // sctpPacket is a packet, read as far as its common header.
 type sctpPacket struct {
-	path sctpPath
-	tag  uint32
-	data []byte // with the common header
-	cut  bool   // the capture cut it
-	seen Seen
-	v6   bool
+	src, dst ipAddr
+	path     sctpPath
+	side     Direction // Backward if src is path.hi
+	tag      uint32
+	data     []byte // with the common header
+	cut      bool   // the capture cut it
+	seen     Seen
+	v6       bool
 }
 
 // Put takes an IP packet.
@@ -311,6 +290,13 @@ func (s *SCTP) Stats() SCTPStats {
 
 func (s *SCTP) put(d *Datagram, direct bool) error {
 	s.lim = s.Limits.or(sctpLimits)
+	s.lim.Flows = min(s.lim.Flows, sctpFlows)
+	if s.assocs.index == nil {
+		s.assocs.grow(2 * pageLen)
+		for i := range s.seed {
+			s.seed[i] = maphash.Comparable(maphash.MakeSeed(), i)
+		}
+	}
 	s.out.begin(direct)
 	if d.Time.After(s.now) {
 		s.now = d.Time
@@ -387,17 +373,14 @@ func (s *SCTP) read(p *sctpPacket, d *Datagram) (bool, error) {
 	}
 	v := sctp.HeaderView(b)
 	*p = sctpPacket{
-		path: sctpPath{src: h.src, dst: h.dst, ports: binary.BigEndian.Uint32(b), udp: udp, tunnel: d.Tunnel},
-		tag:  v.VerificationTag(), data: b, cut: h.end < h.wire, seen: d.Seen, v6: h.v6,
+		src: h.src, dst: h.dst, path: sctpPath{lo: h.src, hi: h.dst, ports: binary.BigEndian.Uint32(b), udp: udp, tunnel: d.Tunnel},
+		tag: v.VerificationTag(), data: b, cut: h.end < h.wire, seen: d.Seen, v6: h.v6,
+	}
+	if x := &p.path; h.dst.below(h.src) || h.src == h.dst && x.ports>>16 > x.ports&0xffff {
+		x.lo, x.hi, x.ports = h.dst, h.src, x.ports<<16|x.ports>>16
+		p.side = Backward
 	}
 	return true, nil
-}
-
-// reverse returns the path of the answers.
-func (p sctpPath) reverse() sctpPath {
-	p.src, p.dst = p.dst, p.src
-	p.ports = p.ports<<16 | p.ports>>16
-	return p
 }
 
 // refuse counts the user data of a packet that nobody takes.
@@ -440,16 +423,17 @@ func (s *SCTP) find(p *sctpPacket) (int32, Direction, error) {
 	if len(p.data) > sctp.HeaderLen {
 		first = sctp.ChunkType(p.data[sctp.HeaderLen])
 	}
-	ref, ok := s.paths[p.path]
+	hash := s.hashPath(&p.path)
+	ref, ok := s.byPath(hash, p)
 	if ok {
 		if a := &s.assocs.at(ref.assoc).value; s.accepts(ref.assoc, a, ref.dir, p, first) {
 			return ref.assoc, ref.dir, nil
 		}
 	}
-	if t, found := s.tags[p.tagKey()]; found && p.tag != 0 && t != ref {
+	if t, found := s.byTag(sctpTag{p.tag, p.ports(), p.path.udp, p.path.tunnel}); found && p.tag != 0 && t != ref {
 		a := &s.assocs.at(t.assoc).value
 		if a.knows(t.dir, p) && s.accepts(t.assoc, a, t.dir, p, first) {
-			s.addPath(t, a, p.path)
+			s.addPath(t, a, p, hash)
 			return t.assoc, t.dir, nil
 		}
 	}
@@ -470,7 +454,84 @@ func (s *SCTP) find(p *sctpPacket) (int32, Direction, error) {
 			return 0, 0, nil
 		}
 	}
-	return s.begin(p, dir, first), dir, nil
+	return s.begin(p, dir, first, hash), dir, nil
+}
+
+// ports returns the ports of the source and the destination.
+func (p *sctpPacket) ports() uint32 {
+	if p.side == Backward {
+		return p.path.ports<<16 | p.path.ports>>16
+	}
+	return p.path.ports
+}
+
+// hashPath returns the hash of a path, and hashTag that of a tag, seeded as those
+// of tcpTable.
+func (s *SCTP) hashPath(p *sctpPath) uint32 {
+	a, b := bits.Mul64(p.lo.hi^s.seed[0], p.lo.lo^s.seed[1])
+	c, d := bits.Mul64(p.hi.hi^s.seed[2], p.hi.lo^s.seed[3])
+	e, f := bits.Mul64(uint64(p.ports)^s.seed[4], p.tunnel^s.seed[5])
+	g, h := bits.Mul64(a^b^s.seed[1], c^d^e^f^s.seed[4])
+	return uint32((g ^ h) >> 32)
+}
+
+func (s *SCTP) hashTag(t *sctpTag) uint32 {
+	a, b := bits.Mul64(uint64(t.ports)<<32|uint64(t.tag)^s.seed[0], t.tunnel^s.seed[1])
+	c, d := bits.Mul64(a^s.seed[2], b^s.seed[3])
+	return uint32((c ^ d) >> 32)
+}
+
+// byPath finds an association by the path of a packet, and says in which
+// direction that goes.
+func (s *SCTP) byPath(hash uint32, p *sctpPacket) (sctpRef, bool) {
+	if i, a := s.assocs.get(hash, p.path); a != nil {
+		return sctpRef{i, a.flip ^ p.side}, true
+	}
+	if s.paths.used == 0 {
+		return sctpRef{}, false
+	}
+	mask := uint32(len(s.paths.index) - 1)
+	for at := hash & mask; ; at = (at + 1) & mask {
+		e := s.paths.index[at]
+		if e.slot == 0 {
+			return sctpRef{}, false
+		}
+		if e.hash == hash {
+			i := int32(e.slot / 16)
+			if x := &s.assocs.at(i).value.paths[e.slot%16]; x.path == p.path {
+				return sctpRef{i, x.flip ^ p.side}, true
+			}
+		}
+	}
+}
+
+// byTag finds an association by a tag, with the direction of packets that carry
+// it.
+func (s *SCTP) byTag(t sctpTag) (sctpRef, bool) {
+	if s.tags.used == 0 {
+		return sctpRef{}, false
+	}
+	hash := s.hashTag(&t)
+	mask := uint32(len(s.tags.index) - 1)
+	for at := hash & mask; ; at = (at + 1) & mask {
+		e := s.tags.index[at]
+		if e.slot == 0 {
+			return sctpRef{}, false
+		}
+		if e.hash == hash {
+			i := int32(e.slot / 16)
+			a := &s.assocs.at(i).value
+			if x := a.tags[e.slot%16]; a.tagOf(x) == t {
+				return sctpRef{i, 1 - x.end}, true
+			}
+		}
+	}
+}
+
+// tagOf returns a tag of an end as packets carry it.
+func (a *sctpAssoc) tagOf(x sctpTagOf) sctpTag {
+	f := &a.flow[1-x.end]
+	return sctpTag{x.tag, uint32(f.SrcPort)<<16 | uint32(f.DstPort), a.udp, a.tunnel}
 }
 
 // hasData reports whether some chunk has user data.
@@ -488,60 +549,57 @@ func (p *sctpPacket) hasData() bool {
 	return false
 }
 
-func (p *sctpPacket) tagKey() sctpTag {
-	return sctpTag{p.tag, p.path.ports, p.path.udp, p.path.tunnel}
-}
-
 // knows reports whether one of the packet's addresses is known from a.
 func (a *sctpAssoc) knows(dir Direction, p *sctpPacket) bool {
-	return slices.Contains(a.ends[dir].addrs, p.path.src) || slices.Contains(a.ends[1-dir].addrs, p.path.dst)
+	return a.ends[dir].has(p.src) || a.ends[1-dir].has(p.dst)
 }
 
-// begin makes an association whose direction dir is that of p.
-func (s *SCTP) begin(p *sctpPacket, dir Direction, first sctp.ChunkType) int32 {
+// begin makes an association whose direction dir is that of p, and whose path has
+// the given hash.
+func (s *SCTP) begin(p *sctpPacket, dir Direction, first sctp.ChunkType, hash uint32) int32 {
 	for s.assocs.len() >= s.lim.Flows {
 		s.stats.Evicted++
 		i, _ := s.assocs.oldestOf()
 		s.forget(i, ErrLimit)
 	}
-	if s.paths == nil {
-		s.paths, s.tags = map[sctpPath]sctpRef{}, map[sctpTag]sctpRef{}
-	}
 	s.stats.Associations++
-	s.number++
-	i, a := s.assocs.add(s.assocs.hash(s.number), s.number)
-	*a = sctpAssoc{number: s.number, stream: p.seen.Packet, tunnel: p.path.tunnel, last: s.now, paths: a.paths[:0], tags: a.tags[:0]}
-	h := ipHeader{src: p.path.src, dst: p.path.dst, v6: p.v6}
-	f := pkts.Flow{SrcPort: uint16(p.path.ports >> 16), DstPort: uint16(p.path.ports), Proto: pkts.IPProtoSCTP}
+	i, a := s.assocs.add(hash, p.path)
+	a.stream, a.tunnel, a.udp, a.last = p.seen.Packet, p.path.tunnel, p.path.udp, s.now
+	a.flip = dir ^ p.side
+	ports := p.ports()
+	h := ipHeader{src: p.src, dst: p.dst, v6: p.v6}
+	f := pkts.Flow{SrcPort: uint16(ports >> 16), DstPort: uint16(ports), Proto: pkts.IPProtoSCTP}
 	f.Src, f.Dst = h.addrs()
 	a.flow[dir], a.flow[1-dir] = f, f.Reverse()
-	s.addPath(sctpRef{i, dir}, a, p.path)
+	a.ends[dir].first, a.ends[1-dir].first = p.src, p.dst
 	if first != sctp.TypeInit && p.tag != 0 {
 		s.setTag(i, a, 1-dir, p.tag)
 	}
 	return i
 }
 
-// addPath notes a pair of addresses.
-func (s *SCTP) addPath(ref sctpRef, a *sctpAssoc, p sctpPath) {
-	addAddr(&a.ends[ref.dir], p.src)
-	addAddr(&a.ends[1-ref.dir], p.dst)
-	if len(a.paths)+2 > sctpPaths {
+// addPath notes the path of a packet, which has the given hash.
+func (s *SCTP) addPath(ref sctpRef, a *sctpAssoc, p *sctpPacket, hash uint32) {
+	a.ends[ref.dir].add(p.src)
+	a.ends[1-ref.dir].add(p.dst)
+	if len(a.paths) == sctpPaths {
 		return
 	}
-	for _, x := range [2]struct {
-		p   sctpPath
-		dir Direction
-	}{{p, ref.dir}, {p.reverse(), 1 - ref.dir}} {
-		if _, taken := s.paths[x.p]; !taken {
-			s.paths[x.p] = sctpRef{ref.assoc, x.dir}
-			a.paths = append(a.paths, x.p)
-		}
+	if _, taken := s.byPath(hash, p); taken {
+		return
 	}
+	s.paths.grow(16)
+	s.paths.enter(tableEntry{hash, uint32(ref.assoc)*16 + uint32(len(a.paths))})
+	s.paths.used++
+	a.paths = append(a.paths, sctpAlt{p.path, ref.dir ^ p.side})
 }
 
-func addAddr(e *sctpEnd, a ipAddr) {
-	if len(e.addrs) < sctpAddrs && !slices.Contains(e.addrs, a) {
+// has reports whether an end has an address.
+func (e *sctpEnd) has(a ipAddr) bool { return e.first == a || slices.Contains(e.addrs, a) }
+
+// add notes one.
+func (e *sctpEnd) add(a ipAddr) {
+	if len(e.addrs) < sctpAddrs-1 && !e.has(a) {
 		e.addrs = append(e.addrs, a)
 	}
 }
@@ -555,14 +613,16 @@ func (s *SCTP) setTag(i int32, a *sctpAssoc, end Direction, tag uint32) {
 
 // addTag makes an association be found by a tag of an end.
 func (s *SCTP) addTag(i int32, a *sctpAssoc, end Direction, tag uint32) {
-	ports := uint32(a.flow[1-end].SrcPort)<<16 | uint32(a.flow[1-end].DstPort)
-	udp := len(a.paths) > 0 && a.paths[0].udp
-	key := sctpTag{tag, ports, udp, a.tunnel}
-	if _, taken := s.tags[key]; taken || len(a.tags) >= 4*sctpCands {
+	x := sctpTagOf{tag, end}
+	t := a.tagOf(x)
+	if _, taken := s.byTag(t); taken || a.ntags == sctpTags {
 		return
 	}
-	s.tags[key] = sctpRef{i, 1 - end}
-	a.tags = append(a.tags, key)
+	s.tags.grow(16)
+	s.tags.enter(tableEntry{s.hashTag(&t), uint32(i)*16 + uint32(a.ntags)})
+	s.tags.used++
+	a.tags[a.ntags] = x
+	a.ntags++
 }
 
 // accepts reports whether the tag of a packet is right, and takes note of the
@@ -729,7 +789,7 @@ func (s *SCTP) handshake(i int32, a *sctpAssoc, dir Direction, p *sctpPacket, v 
 	s.offer(i, a, dir, c)
 	for _, x := range v.Params().All() {
 		if addr, ok := x.Addr(); ok {
-			addAddr(&a.ends[dir], ipAddrOf(addr))
+			a.ends[dir].add(ipAddrOf(addr))
 		}
 	}
 }
@@ -781,9 +841,9 @@ func (s *SCTP) userData(i int32, a *sctpAssoc, dir Direction, p *sctpPacket, v s
 	if c.tsn == h.cum+1 {
 		h.cum++
 		if h.wait != nil {
-			h.advance()
+			h.cum = h.wait.advance(h.cum)
 		}
-	} else if !s.waitOf(h).mark(h.cum, c.tsn) {
+	} else if !s.mark(s.waitOf(h), c.tsn) {
 		s.stats.Duplicate += n
 		return nil
 	}
@@ -834,8 +894,8 @@ func (h *sctpHalf) stream(sid uint16) sctpStream {
 	var st sctpStream
 	if int(sid) < len(h.near) {
 		st = h.near[sid]
-	} else if h.far != nil {
-		st = h.far[sid]
+	} else if p := h.far[sid/64]; p != nil {
+		st = p[sid%64]
 	}
 	st.known = st.known || h.begun
 	return st
@@ -847,14 +907,18 @@ func (h *sctpHalf) pass(sid uint16, kind uint8, num uint32) {
 		num &= 0xffff
 	}
 	st := sctpStream{num, true}
-	switch {
-	case int(sid) < len(h.near):
+	if int(sid) < len(h.near) {
 		h.near[sid] = st
-	case h.far == nil:
-		h.far = map[uint16]sctpStream{sid: st}
-	default:
-		h.far[sid] = st
+		return
 	}
+	p := h.far[sid/64]
+	if p == nil {
+		if p = new(sctpStreams); h.far == nil {
+			h.far = map[uint16]*sctpStreams{}
+		}
+		h.far[sid/64] = p
+	}
+	p[sid%64] = st
 }
 
 // ahead returns how many ordered messages are missing before one, negative for
@@ -869,109 +933,6 @@ func (h *sctpHalf) ahead(sid uint16, kind uint8, num uint32) int64 {
 	default:
 		return int64(int32(num - st.next))
 	}
-}
-
-// advance passes what has come already.
-func (h *sctpHalf) advance() {
-	for len(h.wait.marks) > 0 {
-		if _, ok := h.wait.marks[h.cum+1]; !ok {
-			return
-		}
-		h.cum++
-		delete(h.wait.marks, h.cum)
-	}
-}
-
-// waitOf returns what waits in h, made if nothing does.
-func (s *SCTP) waitOf(h *sctpHalf) *sctpWait {
-	if h.wait == nil {
-		if n := len(s.spare); n > 0 {
-			h.wait = s.spare[n-1]
-			s.spare = s.spare[:n-1]
-		} else {
-			h.wait = &sctpWait{marks: map[uint32]struct{}{}, ends: map[sctpPiece]int32{}, whole: map[sctpWhole]int32{}}
-		}
-	}
-	return h.wait
-}
-
-// settled lets go of the memory if nothing waits any more.
-func (s *SCTP) settled(h *sctpHalf) {
-	w := h.wait
-	if w == nil || w.live > 0 || len(w.marks) > 0 {
-		return
-	}
-	h.wait = nil
-	if large := cap(w.runs) > 256 || cap(w.heap) > 1024 || cap(w.order) > 1024; large && len(s.spare) > 0 || len(s.spare) >= sctpSpare {
-		return
-	}
-	clear(w.ends)
-	clear(w.whole)
-	*w = sctpWait{marks: w.marks, order: w.order[:0], ends: w.ends, whole: w.whole, runs: w.runs[:0], free: w.free[:0], heap: w.heap[:0]}
-	s.spare = append(s.spare, w)
-}
-
-// mark notes that a TSN behind cum has come, and reports whether it is the first
-// time.
-func (w *sctpWait) mark(cum, tsn uint32) bool {
-	if _, ok := w.marks[tsn]; ok {
-		return false
-	}
-	w.marks[tsn] = struct{}{}
-	w.order = append(w.order, tsn)
-	// Two of the oldest are looked at, so that those that cum has jumped over
-	// do not stay.
-	for range 2 {
-		t := w.order[w.oldest]
-		w.oldest++
-		if sctp.Before(cum, t) {
-			w.order = append(w.order, t)
-		} else {
-			delete(w.marks, t)
-		}
-	}
-	if w.oldest > len(w.order)/2 {
-		n := copy(w.order, w.order[w.oldest:])
-		w.order, w.oldest = w.order[:n], 0
-	}
-	return true
-}
-
-// due says when a run is to be looked at next.
-func (w *sctpWait) due(run int32, tsn, age uint32) {
-	w.heap = append(w.heap, sctpDue{tsn, run, w.runs[run].gen, age})
-	i := len(w.heap) - 1
-	for i > 0 {
-		up := (i - 1) / 2
-		if !sctp.Before(w.heap[i].tsn, w.heap[up].tsn) {
-			break
-		}
-		w.heap[i], w.heap[up] = w.heap[up], w.heap[i]
-		i = up
-	}
-}
-
-// pop takes the first one out of the heap.
-func (w *sctpWait) pop() sctpDue {
-	top := w.heap[0]
-	n := len(w.heap) - 1
-	w.heap[0] = w.heap[n]
-	w.heap = w.heap[:n]
-	for i := 0; ; {
-		c := 2*i + 1
-		if c >= n {
-			break
-		}
-		if c+1 < n && sctp.Before(w.heap[c+1].tsn, w.heap[c].tsn) {
-			c++
-		}
-		if !sctp.Before(w.heap[c].tsn, w.heap[i].tsn) {
-			break
-		}
-		w.heap[i], w.heap[c] = w.heap[c], w.heap[i]
-		i = c
-	}
-	return top
 }
 
 // message returns the message that begins and ends in the given packets.
@@ -996,20 +957,20 @@ func (s *SCTP) deliver(a *sctpAssoc, dir Direction, h *sctpHalf, c *sctpChunk) {
 
 // drain gives the ordered messages of a stream that waited for the last one.
 func (s *SCTP) drain(a *sctpAssoc, dir Direction, h *sctpHalf, sid uint16) {
-	for h.wait != nil && len(h.wait.whole) > 0 {
-		i, ok := h.wait.whole[sctpWhole{h.stream(sid).next, sid}]
-		if !ok {
+	for w := h.wait; w != nil && w.names.used > 0; {
+		next := h.stream(sid).next
+		i := w.named(w.names.hash(sctpTurn, sid, next, 0), sctpTurn, sid, next, 0)
+		if i < 0 {
 			return
 		}
-		r := &h.wait.runs[i]
-		h.pass(sid, r.kind, r.num)
-		s.give(a, dir, h.wait, i, 0, nil)
+		h.pass(sid, w.run(i).kind, next)
+		s.give(a, dir, w, i, 0, nil)
 	}
 }
 
 // give gives what a run has: a message, or, with err, what there is of one.
 func (s *SCTP) give(a *sctpAssoc, dir Direction, w *sctpWait, i int32, lost int64, err error) {
-	r := &w.runs[i]
+	r := w.run(i)
 	m := a.message(dir, r.sid, r.ppid, r.unordered, r.first, r.last)
 	m.Lost = uint64(max(lost, 0))
 	s.stats.Lost += m.Lost
@@ -1021,72 +982,27 @@ func (s *SCTP) give(a *sctpAssoc, dir Direction, w *sctpWait, i int32, lost int6
 		s.stats.Broken += uint64(r.n)
 		m.Err = err
 	}
-	if b := r.head; b.next == nil {
-		w.bytes -= int64(cap(b.buf)) + sctpNodeSize
-		s.out.hand(m, b.buf, len(b.buf))
-		s.drop(b)
+	w.bytes -= int64(cap(r.part.buf))
+	if r.more == nil {
+		s.out.hand(m, r.part.buf, r.part.bytes())
 	} else {
-		at := len(s.out.arena)
-		s.out.arena = slices.Grow(s.out.arena, r.n)
-		for b != nil {
+		if err == nil {
+			s.guess = r.n
+		}
+		s.out.arena = append(slices.Grow(s.out.arena, r.n), r.part.bytes()...)
+		s.out.release(r.part.buf)
+		for b := r.more; b != nil; {
+			w.steps++
 			next := b.next
-			s.out.arena = append(s.out.arena, b.buf...)
-			w.bytes -= int64(cap(b.buf)) + sctpNodeSize
+			s.out.arena = append(s.out.arena, b.bytes()...)
+			w.bytes -= int64(cap(b.buf))
 			s.out.release(b.buf)
 			s.drop(b)
 			b = next
 		}
-		s.out.ready = append(s.out.ready, readyMessage{m, at, len(s.out.arena)})
+		s.out.pushed(m, r.n)
 	}
 	s.remove(w, i)
-}
-
-// node returns a piece of a run, in front of next.
-func (s *SCTP) node(buf []byte, next *sctpBytes) *sctpBytes {
-	b := s.nodes
-	if b == nil {
-		return &sctpBytes{buf, next}
-	}
-	s.nodes = b.next
-	s.nnodes--
-	b.buf, b.next = buf, next
-	return b
-}
-
-// drop keeps a piece for reuse.
-func (s *SCTP) drop(b *sctpBytes) {
-	if s.nnodes < sctpNodes {
-		b.buf, b.next = nil, s.nodes
-		s.nodes = b
-		s.nnodes++
-	}
-}
-
-// remove takes a run out.
-func (s *SCTP) remove(w *sctpWait, i int32) {
-	r := &w.runs[i]
-	if r.waiting {
-		delete(w.whole, sctpWhole{r.num, r.sid})
-	} else if !r.begin || !r.end || r.lo != r.hi {
-		delete(w.ends, r.piece(r.lo))
-		delete(w.ends, r.piece(r.hi))
-	}
-	*r = sctpRun{gen: r.gen + 1}
-	w.free = append(w.free, i)
-	w.live--
-}
-
-// piece names a fragment of the run.
-func (r *sctpRun) piece(seq uint32) sctpPiece {
-	if r.kind == 0 {
-		return sctpPiece{seq: seq}
-	}
-	return sctpPiece{seq, r.num, r.sid, r.kind}
-}
-
-// joins reports whether a chunk and a run may be of one message.
-func (r *sctpRun) joins(c *sctpChunk) bool {
-	return r.sid == c.sid && r.unordered == c.flags.Has(sctp.DataUnordered) && (r.num == c.num || r.unordered && r.kind == 0)
 }
 
 // fragment lets a chunk wait for others, and reports whether it is the only one
@@ -1094,26 +1010,21 @@ func (r *sctpRun) joins(c *sctpChunk) bool {
 func (s *SCTP) fragment(a *sctpAssoc, dir Direction, h *sctpHalf, c *sctpChunk) bool {
 	w := s.waitOf(h)
 	begin, end := c.flags.Has(sctp.DataBegin), c.flags.Has(sctp.DataEnd)
-	name := sctpRun{num: c.num, sid: c.sid, kind: c.kind}
-	key := name.piece(c.seq)
-	whole := begin && end
-	if !whole || c.kind != 0 { // a TSN comes once
-		if _, taken := w.ends[key]; taken {
-			return false
-		}
+	if c.kind != 0 && w.ending(c.kind, c.sid, c.num, c.seq) >= 0 { // a TSN comes once
+		return false
 	}
 	s.stats.Waiting += uint64(len(c.data))
 	left, right := int32(-1), int32(-1)
 	if !begin {
-		if i, ok := w.ends[name.piece(c.seq-1)]; ok {
-			if r := &w.runs[i]; r.hi == c.seq-1 && !r.end && r.joins(c) {
+		if i := w.ending(c.kind, c.sid, c.num, c.seq-1); i >= 0 {
+			if r := w.run(i); r.hi == c.seq-1 && !r.end && r.joins(c) {
 				left = i
 			}
 		}
 	}
 	if !end {
-		if i, ok := w.ends[name.piece(c.seq+1)]; ok {
-			if r := &w.runs[i]; r.lo == c.seq+1 && !r.begin && r.joins(c) {
+		if i := w.ending(c.kind, c.sid, c.num, c.seq+1); i >= 0 {
+			if r := w.run(i); r.lo == c.seq+1 && !r.begin && r.joins(c) {
 				right = i
 			}
 		}
@@ -1121,124 +1032,130 @@ func (s *SCTP) fragment(a *sctpAssoc, dir Direction, h *sctpHalf, c *sctpChunk) 
 	i := left
 	switch {
 	case left >= 0:
-		r := &w.runs[left]
-		w.bytes -= int64(cap(r.tail.buf))
-		r.tail.buf = append(r.tail.buf, c.data...)
-		w.bytes += int64(cap(r.tail.buf))
-		r.n += len(c.data)
+		r := w.run(left)
+		s.append(w, r, c, end || right >= 0)
 		if r.lo != r.hi {
-			delete(w.ends, r.piece(r.hi))
+			w.dropEnd(left, r.hi)
 		}
 		r.hi, r.thi, r.last, r.end = c.seq, c.tsn, c.seen, end
 		if right >= 0 {
-			o := &w.runs[right]
-			delete(w.ends, o.piece(o.lo))
-			r.hi, r.thi, r.last, r.end = o.hi, o.thi, o.last, o.end
-			r.n += o.n
-			r.tail.next, r.tail = o.head, o.tail
-			*o = sctpRun{gen: o.gen + 1}
-			w.free = append(w.free, right)
-			w.live--
+			o := w.run(right)
+			if w.dropEnd(right, o.lo); o.lo != o.hi {
+				w.dropEnd(right, o.hi)
+			}
+			s.merge(w, left, right)
 		}
-		w.ends[r.piece(r.hi)] = left
+		s.setEnd(w, left, r.hi)
 	case right >= 0:
 		i = right
-		r := &w.runs[right]
+		r := w.run(right)
+		s.prepend(w, r, c)
 		if r.lo != r.hi {
-			delete(w.ends, r.piece(r.lo))
+			w.dropEnd(right, r.lo)
 		}
 		r.lo, r.tlo, r.first, r.begin, r.ppid = c.seq, c.tsn, c.seen, begin, c.ppid
-		r.n += len(c.data)
-		r.head = s.node(s.copyOf(c, begin), r.head)
-		w.bytes += int64(cap(r.head.buf)) + sctpNodeSize
-		w.ends[key] = right
+		s.setEnd(w, right, c.seq)
 	default:
-		if n := len(w.free); n > 0 {
-			i = w.free[n-1]
-			w.free = w.free[:n-1]
-		} else {
-			i = int32(len(w.runs))
-			w.runs = append(w.runs, sctpRun{})
-		}
-		w.live++
-		b := s.node(s.copyOf(c, begin), nil)
-		w.bytes += int64(cap(b.buf)) + sctpNodeSize
-		r := &w.runs[i]
-		*r = sctpRun{
-			lo: c.seq, hi: c.seq, tlo: c.tsn, thi: c.tsn, num: c.num, ppid: c.ppid, gen: r.gen, n: len(c.data), sid: c.sid, kind: c.kind,
-			unordered: c.flags.Has(sctp.DataUnordered), begin: begin, end: end, first: c.seen, last: c.seen, head: b, tail: b,
-		}
-		if !whole {
-			w.ends[key] = i
-			w.due(i, c.tsn, 0)
+		if i = s.add(w, c, begin, end); !begin || !end {
+			s.setEnd(w, i, c.seq)
+			s.look(w, i, c.tsn, false)
 		}
 	}
-	if r := &w.runs[i]; r.begin && r.end {
+	if r := w.run(i); r.begin && r.end {
 		s.complete(a, dir, h, i)
 	}
 	return true
-}
-
-// copyOf copies the user data of a chunk.
-func (s *SCTP) copyOf(c *sctpChunk, begin bool) []byte {
-	if begin {
-		return append(s.out.buffer(), c.data...)
-	}
-	return append(s.out.smallBuffer(len(c.data)), c.data...)
 }
 
 // complete gives a message whose fragments are all there, or lets it wait for
 // its turn.
 func (s *SCTP) complete(a *sctpAssoc, dir Direction, h *sctpHalf, i int32) {
 	w := h.wait
-	r := &w.runs[i]
+	r := w.run(i)
 	if r.unordered {
 		s.give(a, dir, w, i, 0, nil)
 		return
 	}
-	_, taken := w.whole[sctpWhole{r.num, r.sid}]
 	switch {
 	case h.ahead(r.sid, r.kind, r.num) == 0:
 		sid := r.sid
 		h.pass(sid, r.kind, r.num)
 		s.give(a, dir, w, i, 0, nil)
 		s.drain(a, dir, h, sid)
-	case taken:
-		s.give(a, dir, w, i, 0, r.err(ErrOverlap, "another message of the stream has its number"))
 	default:
-		if r.lo != r.hi {
-			delete(w.ends, r.piece(r.lo))
-			delete(w.ends, r.piece(r.hi))
+		turn := w.names.hash(sctpTurn, r.sid, r.num, 0)
+		if w.named(turn, sctpTurn, r.sid, r.num, 0) >= 0 {
+			s.give(a, dir, w, i, 0, s.broken(r, ErrOverlap, "another message of the stream has its number"))
+			return
 		}
+		s.unend(w, i)
+		w.unlist(i)
 		r.waiting = true
-		w.whole[sctpWhole{r.num, r.sid}] = i
-		r.gen++
-		w.due(i, r.tlo, 0)
+		w.name(i, turn)
+		s.look(w, i, r.tlo, false)
 	}
 }
 
-// err returns why a run is no message.
-func (r *sctpRun) err(err error, reason string) error {
-	return &Error{Layer: "SCTP", Packet: r.first.Packet, Err: err, Reason: reason}
+// broken returns why a run is no message.
+func (s *SCTP) broken(r *sctpRun, err error, reason string) error {
+	// They are made several at a time: who wants to do harm can have as many as
+	// chunks.
+	if len(s.errs) == 0 {
+		s.errs = make([]Error, 16)
+	}
+	e := &s.errs[0]
+	s.errs = s.errs[1:]
+	*e = Error{Layer: "SCTP", Packet: r.first.Packet, Err: err, Reason: reason}
+	return e
 }
 
 // settle gives up what does not come any more: all up to cum is accounted for.
 func (s *SCTP) settle(a *sctpAssoc, dir Direction, h *sctpHalf) {
-	for w := h.wait; w != nil && len(w.heap) > 0 && !sctp.Before(h.cum+1, w.heap[0].tsn); {
-		d := w.pop()
-		r := &w.runs[d.run]
+	w := h.wait
+	if w == nil {
+		return
+	}
+	for i := s.due(w, h.cum); i >= 0; i = s.due(w, h.cum) {
+		r := w.run(i)
+		w.unlist(i)
 		switch {
-		case r.gen != d.gen || r.n == 0:
 		case r.waiting || r.hopeless(h):
-			s.giveUp(a, dir, h, d.run, ErrTruncated)
+			s.giveUp(a, dir, h, i, ErrTruncated)
 		case r.kind == 0:
-			w.due(d.run, r.hi+2, 0)
+			s.look(w, i, r.hi+2, true)
 		default:
-			// The next fragment may be of any TSN behind the last one.
-			w.due(d.run, h.cum+2+d.age, 2*d.age+1)
+			w.poll(i) // the next fragment may be of any TSN
+			if w.polls > sctpPartial {
+				s.giveUp(a, dir, h, w.polled-1, ErrLimit)
+			}
 		}
 	}
+	if w.polled != 0 {
+		s.pollOne(a, dir, h, w)
+	}
 	s.settled(h)
+}
+
+// sctpPoll is how many chunks settle what came before one run of I-DATA is looked
+// at again.
+const sctpPoll = 4
+
+// pollOne looks at the run that was looked at longest ago, and goes on while
+// there is nothing to hope for.
+func (s *SCTP) pollOne(a *sctpAssoc, dir Direction, h *sctpHalf, w *sctpWait) {
+	if w.calls++; w.calls%sctpPoll != 0 && w.live > sctpPoll {
+		return
+	}
+	for w.polled != 0 {
+		w.steps++
+		i := w.polled - 1
+		if !w.run(i).hopeless(h) {
+			w.unlist(i)
+			w.poll(i)
+			return
+		}
+		s.giveUp(a, dir, h, i, ErrTruncated)
+	}
 }
 
 // hopeless reports whether the rest of an incomplete message will not come.
@@ -1253,11 +1170,11 @@ func (r *sctpRun) hopeless(h *sctpHalf) bool {
 // giveUp gives a run, without those that should come before it.
 func (s *SCTP) giveUp(a *sctpAssoc, dir Direction, h *sctpHalf, i int32, why error) {
 	w := h.wait
-	r := &w.runs[i]
+	r := w.run(i)
 	sid := r.sid
 	var err error
 	if !r.waiting {
-		err = r.err(why, "fragments of the message are missing")
+		err = s.broken(r, why, "fragments of the message are missing")
 	}
 	if r.unordered {
 		s.give(a, dir, w, i, 0, err)
@@ -1282,13 +1199,12 @@ func (s *SCTP) flushHalf(a *sctpAssoc, dir Direction, why error) {
 	if h.wait == nil {
 		return
 	}
-	for w := h.wait; len(w.heap) > 0; {
-		d := w.pop()
-		if r := &w.runs[d.run]; r.gen == d.gen && r.n != 0 {
-			s.giveUp(a, dir, h, d.run, why)
-		}
+	w := h.wait
+	for i, tsn := s.oldest(w, h.cum); i >= 0; i, tsn = s.oldest(w, h.cum) {
+		h.cum = tsn
+		s.giveUp(a, dir, h, i, why)
 	}
-	clear(h.wait.marks)
+	s.clear(w)
 	s.settled(h)
 }
 
@@ -1306,44 +1222,33 @@ func (s *SCTP) relieve(a *sctpAssoc) {
 			return
 		}
 		before := a.cost
-		for len(w.heap) > 0 {
-			d := w.pop()
-			if r := &w.runs[d.run]; r.gen == d.gen && r.n != 0 {
-				s.giveUp(a, dir, h, d.run, ErrLimit)
-				break
-			}
+		i, tsn := s.oldest(w, h.cum)
+		if i >= 0 {
+			h.cum = w.advance(tsn)
+			s.giveUp(a, dir, h, i, ErrLimit)
+		} else {
+			h.cum = w.last(h.cum)
 		}
-		if w.live == 0 || len(w.heap) == 0 {
-			for t := range w.marks {
-				if sctp.Before(h.cum, t) {
-					h.cum = t
-				}
-			}
-			clear(w.marks)
-			s.settled(h)
-		}
+		s.settle(a, dir, h)
 		if s.account(a); a.cost >= before {
 			return
 		}
 	}
 }
 
-// cost returns the memory that w takes.
-func (w *sctpWait) cost() int64 {
-	return sctpWaitSize + w.bytes + int64(w.live)*sctpRunSize + int64(len(w.marks))*sctpMarkSize + int64(len(w.heap)+len(w.order))*16
-}
-
 // account counts the memory that an association takes.
 func (s *SCTP) account(a *sctpAssoc) {
-	n := int64(sctpAssocSize + (len(a.paths)+len(a.tags))*sctpPathSize + (len(a.ends[0].addrs)+len(a.ends[1].addrs))*16)
+	idle := int64(0)
+	n := int64(sctpAssocSize + len(a.paths)*sctpPathSize + (len(a.ends[0].addrs)+len(a.ends[1].addrs))*16)
 	for d := range a.halves {
 		n += int64(len(a.halves[d].far)) * sctpStreamSize
 		if w := a.halves[d].wait; w != nil {
 			n += w.cost()
+			idle += w.idle()
 		}
 	}
-	s.mem += n - a.cost
-	a.cost = n
+	s.mem += n + idle - a.cost - a.idle
+	a.cost, a.idle = n, idle
 }
 
 // ack takes note that the other end has received all up to a TSN of a direction.
@@ -1370,7 +1275,7 @@ func (s *SCTP) pass(a *sctpAssoc, dir Direction, tsn uint32) {
 	}
 	h.cum = tsn
 	if h.wait != nil {
-		h.advance()
+		h.cum = h.wait.advance(h.cum)
 		s.settle(a, dir, h)
 	}
 }
@@ -1381,14 +1286,16 @@ func (s *SCTP) forget(i int32, why error) {
 	for d := range a.halves {
 		s.flushHalf(a, Direction(d), why)
 	}
-	for _, p := range a.paths {
-		delete(s.paths, p)
+	for k := range a.paths {
+		s.paths.leave(tableEntry{s.hashPath(&a.paths[k].path), uint32(i)*16 + uint32(k)})
+		s.paths.used--
 	}
-	for _, t := range a.tags {
-		delete(s.tags, t)
+	for k, x := range a.tags[:a.ntags] {
+		t := a.tagOf(x)
+		s.tags.leave(tableEntry{s.hashTag(&t), uint32(i)*16 + uint32(k)})
+		s.tags.used--
 	}
-	s.mem -= a.cost
-	paths, tags := a.paths[:0], a.tags[:0]
-	*a = sctpAssoc{paths: paths, tags: tags}
+	s.mem -= a.cost + a.idle
+	*a = sctpAssoc{}
 	s.assocs.remove(i)
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/netip"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -155,8 +156,8 @@ func sctpConserved(t failer, s *SCTP) {
 	if st.In != st.Delivered+st.Broken+st.Duplicate+st.Refused+st.Waiting {
 		t.Fatalf("bytes appear or vanish: %+v", st)
 	}
-	if st.Flows == 0 && (st.Bytes != 0 || st.Waiting != 0 || len(s.paths)+len(s.tags) != 0) {
-		t.Fatalf("memory of nothing: %+v, %d paths, %d tags", st, len(s.paths), len(s.tags))
+	if st.Flows == 0 && (st.Bytes != 0 || st.Waiting != 0 || s.paths.used+s.tags.used != 0) {
+		t.Fatalf("memory of nothing: %+v, %d paths, %d tags", st, s.paths.used, s.tags.used)
 	}
 }
 
@@ -441,6 +442,35 @@ func TestSCTPLimits(t *testing.T) {
 	sctpConserved(t, &s)
 }
 
+// TestSCTPKept holds that what is kept for more is counted, as long as it is kept.
+func TestSCTPKept(t *testing.T) {
+	const runs = 4000
+	var s SCTP
+	feedSCTP(t, &s, 0, opened(0)...)
+	for n := range uint32(runs) {
+		_ = s.Put(sctpA.packet(5, dataChunk(0, 1+2*n, 1, 0, "x")))
+	}
+	_ = s.Put(sctpA.packet(5, dataChunk(0, 20_000, 1, 0, "x")))
+	_ = s.Put(sctpB.packet(6, sackChunk(10_000)))
+	size := int64(reflect.TypeFor[sctpRun]().Size())
+	if st := s.Stats(); st.Waiting != 1 || st.Broken != runs || st.Bytes < runs*size {
+		t.Errorf("%d bytes wait, %d were broken, %d of memory", st.Waiting, st.Broken, st.Bytes)
+	}
+	_ = s.Put(sctpB.packet(7, sackChunk(20_001)))
+	if st := s.Stats(); st.Waiting != 0 || st.Bytes > 2*sctpAssocSize {
+		t.Errorf("%+v", st)
+	}
+	for _, x := range []struct{ is, counted int64 }{
+		{size, sctpRunSize - 32}, {int64(reflect.TypeFor[sctpPage]().Size()), sctpPageSize - 16}, {int64(reflect.TypeFor[sctpWait]().Size()), sctpWaitSize},
+		{int64(reflect.TypeFor[slot[sctpPath, sctpAssoc]]().Size()), sctpAssocSize}, {int64(reflect.TypeFor[sctpStreams]().Size()), sctpStreamSize},
+		{int64(reflect.TypeFor[readyMessage]().Size()), outboxEntry},
+	} {
+		if x.is > x.counted {
+			t.Errorf("%d bytes are counted for %d", x.counted, x.is)
+		}
+	}
+}
+
 // TestSCTPModel sends known messages in any order of their chunks, some of them
 // twice: they come out whole, and in the order of their streams.
 func TestSCTPModel(t *testing.T) {
@@ -715,4 +745,102 @@ func FuzzSCTP(f *testing.F) {
 			t.Errorf("%d bytes given: %+v", given, st)
 		}
 	})
+}
+
+// TestSCTPSteps holds what SCTP promises of packets that are meant to cost much:
+// a chunk goes through its loops a few times, however many others wait and in
+// which order they came.
+func TestSCTPSteps(t *testing.T) {
+	const chunks = 3 * 4096
+	rng := rand.New(rand.NewPCG(1, 2))
+	order := rng.Perm(4096)
+	shuffled := func(n uint32) uint32 { return n&^4095 + uint32(order[n&4095]) }
+	row := func(n, k uint32) (f sctp.DataFlags) {
+		if n%k == 0 {
+			f = flagB
+		}
+		if n%k == k-1 {
+			f |= flagE
+		}
+		return f
+	}
+	data := func(f sctp.DataFlags, tsn uint32, sid, ssn uint16) []byte { return dataChunk(f, tsn, sid, ssn, "x") }
+	idata := func(f sctp.DataFlags, tsn uint32, sid uint16, mid, fsn uint32) []byte {
+		return idataChunk(f, tsn, sid, mid, fsn, "x")
+	}
+	var high []uint64 // of the pages in use
+	for _, tt := range []struct {
+		name string
+		most float64 // steps a chunk
+		make func(n uint32) []byte
+	}{
+		{"in order", 0, func(n uint32) []byte { return data(flagW, n, 1, uint16(n)) }},
+		{"in reverse", 12, func(n uint32) []byte { n ^= 4095; return data(flagW, n, 1, uint16(n)) }},
+		{"shuffled", 12, func(n uint32) []byte { n = shuffled(n); return data(flagW, n, 1, uint16(n)) }},
+		{"a stream each, in reverse", 12, func(n uint32) []byte { n ^= 4095; return data(flagW, n, uint16(n*7919), uint16(n>>16)) }},
+		{"fragments in reverse", 12, func(n uint32) []byte { n ^= 4095; return data(row(n, 4096), n, 1, uint16(n/4096)) }},
+		{"fragments shuffled", 25, func(n uint32) []byte { n = shuffled(n); return data(row(n, 4096), n, 1, uint16(n/4096)) }},
+		{"fragments that never end", 25, func(n uint32) []byte { return data(0, shuffled(n), 1, 7) }},
+		{"every second one never comes", 12, func(n uint32) []byte { return data(flagW, 2*n+1, 1, uint16(2*n+1)) }},
+		{"every second fragment never comes", 12, func(n uint32) []byte { return data(0, 2*n+1, 1, uint16(n)) }},
+		{"one in each page, at random", 25, func(uint32) []byte { return data(flagU|flagW, 1+rng.Uint32N(1<<11)<<6, 1, 0) }},
+		{"one in each page, in reverse", 25, func(n uint32) []byte { return data(flagU|flagW, 1+(-n&(1<<11-1))<<6, 1, 0) }},
+		{"jumped over", 25, func(n uint32) []byte {
+			c := data(flagB, n&^4095+1+uint32(order[n&4095]), uint16(n), uint16(n))
+			if n&4095 == 0 {
+				c = append(forwardChunk(n), c...)
+			}
+			return c
+		}},
+		{"begun and abandoned", 12, func(n uint32) []byte { return append(forwardChunk(n-1), data(flagB, n, 1, uint16(n))...) }},
+		{"I-DATA, 1000 messages at once", 12, func(n uint32) []byte {
+			k := n % 4000
+			return idata(row(k/1000, 4), n, uint16(k%1000), n/4000, k/1000)
+		}},
+		{"I-DATA in reverse", 20, func(n uint32) []byte { n ^= 4095; return idata(row(n, 4096), n, 1, n/4096, n&4095) }},
+		{"I-DATA that never ends", 25, func(n uint32) []byte { return idata(0, n, 1, n/4096, 1+2*shuffled(n)&8191) }},
+		{"I-DATA that never begins, unordered", 25, func(n uint32) []byte { return idata(flagU, n, uint16(n), n, 1) }},
+		{"a message that is acknowledged and goes on", 25, func(n uint32) []byte { return append(sackChunk(499), idata(flagU, n, 1, n/2, 1+n&1)...) }},
+	} {
+		s := SCTP{}
+		if _, errs := feedSCTP(t, &s, 0, opened(0)...); errs != nil {
+			t.Fatal(errs)
+		}
+		d := sctpA.packet(5, data(flagW, 0, 0, 0))
+		head := d.Data[:20+sctp.HeaderLen]
+		steps, last, most := 0, (*sctpWait)(nil), 0
+		before := map[*sctpWait]int{}
+		for n := range uint32(chunks) {
+			d.Data = append(head, tt.make(n)...)
+			binary.BigEndian.PutUint16(d.Data[2:], uint16(len(d.Data)))
+			if _, _, err := s.PutGet(d); err != nil {
+				t.Fatal(err)
+			}
+			for _, ok := s.Get(); ok; _, ok = s.Get() {
+			}
+			if last = s.assocs.at(1).value.halves[0].wait; last != nil {
+				before[last] = last.steps
+				most = max(most, len(last.dir)-last.head)
+			}
+		}
+		for _, n := range before {
+			steps += n
+		}
+		if got := float64(steps) / chunks; got > tt.most {
+			t.Errorf("%s: %.1f steps a chunk, with up to %d pages; want %v at most", tt.name, got, most, tt.most)
+		} else {
+			t.Logf("%s: %.1f steps a chunk, with up to %d pages", tt.name, got, most)
+		}
+		if most > sctpAhead/64+3 {
+			t.Errorf("%s: %d pages", tt.name, most)
+		}
+		if last != nil && cap(last.dir) > 8*(most+4) {
+			t.Errorf("%s: room for %d pages, of which there were never more than %d", tt.name, cap(last.dir), most)
+		}
+		high = append(high, uint64(most))
+		sctpConserved(t, &s)
+	}
+	if slices.Max(high) < 1000 {
+		t.Errorf("no more than %d pages: nothing was tried", slices.Max(high))
+	}
 }

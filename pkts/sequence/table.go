@@ -9,14 +9,8 @@ import "hash/maphash"
 // Values do not move, so that pointers to them stay good until they are removed;
 // what is removed is used again, without being cleared.
 type table[K comparable, V any] struct {
-	// index has, for each slot in use, its number and 32 bits of the hash of its
-	// key, at the first free place from where the hash says. Its length is a
-	// power of two, and half of it is empty at least. A map would be as fast
-	// while it fits in the cache; this needs an eighth of the space, for the key
-	// is in the slot, which is looked at anyway.
-	index []tableEntry
-	used  int
-	seed  maphash.Seed
+	tableIndex
+	seed maphash.Seed
 	// slots are cut into pages, which are never copied.
 	pages [][]slot[K, V]
 	// free is the first unused slot, oldest and newest are the ends of the
@@ -26,7 +20,17 @@ type table[K comparable, V any] struct {
 
 const pageLen = 256
 
-// tableEntry is an entry of table.index; slot 0 is none.
+// tableIndex has, for each slot in use, its number and 32 bits of the hash of its
+// key, at the first free place from where the hash says. Its length is a power of
+// two, and half of it is empty at least. A map would be as fast while it fits in
+// the cache; this needs an eighth of the space, for the key is in the slot, which
+// is looked at anyway.
+type tableIndex struct {
+	index []tableEntry
+	used  int
+}
+
+// tableEntry is an entry of tableIndex; slot 0 is none.
 type tableEntry struct{ hash, slot uint32 }
 
 type slot[K comparable, V any] struct {
@@ -46,7 +50,8 @@ func (t *table[K, V]) at(i int32) *slot[K, V] {
 // hash returns the hash of k, for get and add.
 func (t *table[K, V]) hash(k K) uint32 {
 	if t.index == nil {
-		t.grow()
+		t.seed = maphash.MakeSeed()
+		t.grow(2 * pageLen)
 	}
 	return uint32(maphash.Comparable(t.seed, k))
 }
@@ -69,7 +74,7 @@ func (t *table[K, V]) get(h uint32, k K) (int32, *V) {
 }
 
 // enter puts an entry into the index, which has room.
-func (t *table[K, V]) enter(e tableEntry) {
+func (t *tableIndex) enter(e tableEntry) {
 	mask := uint32(len(t.index) - 1)
 	at := e.hash & mask
 	for t.index[at].slot != 0 {
@@ -78,16 +83,13 @@ func (t *table[K, V]) enter(e tableEntry) {
 	t.index[at] = e
 }
 
-// grow makes room in the index for one more.
-func (t *table[K, V]) grow() {
+// grow makes room in the index for one more, and for least/2 at the beginning.
+func (t *tableIndex) grow(least int) {
 	if 2*(t.used+1) <= len(t.index) {
 		return
 	}
-	if t.index == nil {
-		t.seed = maphash.MakeSeed()
-	}
 	old := t.index
-	t.index = make([]tableEntry, max(2*pageLen, 2*len(old)))
+	t.index = make([]tableEntry, max(least, 2*len(old)))
 	for _, e := range old {
 		if e.slot != 0 {
 			t.enter(e)
@@ -111,7 +113,7 @@ func (t *table[K, V]) add(h uint32, k K) (int32, *V) {
 	s := t.at(i)
 	t.free = s.next
 	s.key, s.hash = k, h
-	t.grow()
+	t.grow(2 * pageLen)
 	t.enter(tableEntry{h, uint32(i)})
 	t.used++
 	t.link(i, s)
@@ -147,7 +149,7 @@ func (t *table[K, V]) remove(i int32) {
 
 // leave takes an entry out of the index, and moves those behind it that would
 // not be found any more.
-func (t *table[K, V]) leave(e tableEntry) {
+func (t *tableIndex) leave(e tableEntry) {
 	mask := uint32(len(t.index) - 1)
 	at := e.hash & mask
 	for t.index[at] != e {

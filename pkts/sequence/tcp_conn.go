@@ -740,7 +740,7 @@ func (t *TCP) data(c *tcpConn, k *tcpKey, side int, seq uint32, s *tcpSegment) e
 				return nil
 			}
 		}
-		ok, gaveUp := t.room(h, len(data))
+		ok, gaveUp := t.room(h, h.off+uint64(seq-h.next), len(data))
 		if ok {
 			break
 		}

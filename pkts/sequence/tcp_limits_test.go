@@ -64,7 +64,7 @@ func TestTCPFlowBytes(t *testing.T) {
 
 // Over Bytes, the gap goes that is open for longest.
 func TestTCPBytes(t *testing.T) {
-	const limit = 30 * (tcpPageCost + tcpWaitCost)
+	const limit = 30 * (64 + tcpPieceCost + tcpWaitCost)
 	s := TCP{Limits: Limits{Bytes: limit}}
 	var g traffic
 	var check streamCheck
@@ -212,6 +212,10 @@ func TestTCPPoolsShrink(t *testing.T) {
 	for _, ok := s.Get(); ok; _, ok = s.Get() {
 	}
 	s.PutGet(g.datagram(0, false, pkts.TCPAck, 1, 1, nil))
+	b := &s.waits.bufs
+	if b.used != 0 || b.kept > 2*tcpBufSpare {
+		t.Errorf("buffers of %d bytes are in use, of %d kept", b.used, b.kept)
+	}
 	if s.waits.used != 0 || len(s.waits.spare) > 2*tcpSpare || cap(s.out.queue) > tcpQueueKept {
 		t.Errorf("%d pages are in use, %d are kept, room for %d chunks", s.waits.used, len(s.waits.spare), cap(s.out.queue))
 	}
@@ -268,6 +272,9 @@ func TestTCPCosts(t *testing.T) {
 	}
 	if n := reflect.TypeFor[tcpWait]().Size(); n > tcpWaitCost {
 		t.Errorf("a list of pages has %d bytes", n)
+	}
+	if n := 2*reflect.TypeFor[tcpPiece]().Size() + reflect.TypeFor[tcpRetired]().Size(); n > tcpPieceCost {
+		t.Errorf("a segment that waits by itself has %d bytes", n)
 	}
 	if n := reflect.TypeFor[Chunk]().Size(); n > tcpChunkCost {
 		t.Errorf("a chunk has %d bytes", n)

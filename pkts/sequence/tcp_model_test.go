@@ -214,3 +214,70 @@ func TestTCPModel(t *testing.T) {
 		}
 	})
 }
+
+// Segments that wait by themselves are decided between as those in pages are, and
+// come from the same packets.
+func TestTCPPiecesAsPages(t *testing.T) {
+	type segment struct {
+		off  int
+		data []byte
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		var list []segment
+		for i := range rapid.IntRange(1, 5).Draw(t, "segments") {
+			off := rapid.IntRange(1, 60).Draw(t, "off") * rapid.SampledFrom([]int{1, 1, 60}).Draw(t, "scale")
+			n := rapid.IntRange(1, 40).Draw(t, "length") * rapid.SampledFrom([]int{1, 1, 100}).Draw(t, "scale")
+			list = append(list, segment{off, bytes.Repeat([]byte{byte('a' + i)}, n)})
+			if rapid.IntRange(0, 4).Draw(t, "again") == 0 {
+				list = append(list, list[len(list)-1])
+			}
+		}
+		policy := TCPPolicy(rapid.IntRange(0, int(TCPReject)).Draw(t, "policy"))
+		const far = 20_000
+		run := func(pages bool) (out []byte, from []uint64, conflicting, overlaps uint64) {
+			s := TCP{Policy: policy}
+			packet := uint64(0)
+			take := func(c Chunk, ok bool) {
+				for ; ok; c, ok = s.Get() {
+					for i, b := range c.Data {
+						if at := int(c.Offset) + i; at < far {
+							for len(out) <= at {
+								out, from = append(out, '-'), append(from, 0)
+							}
+							out[at], from[at] = b, c.Packet
+						}
+					}
+				}
+			}
+			put := func(flags pkts.TCPFlags, seq int, data []byte) {
+				packet++
+				c, ok, _ := s.PutGet(Datagram{Data: rawSegment(nil, 1, 2, 4000, 80, flags, uint32(seq), 1, 1000, nil, data), Seen: Seen{Packet: packet}})
+				take(c, ok)
+			}
+			put(pkts.TCPSyn, 0, nil)
+			for i := range 3 {
+				if pages { // that overlap bring about pages
+					put(pkts.TCPAck, 1+far+i, []byte("vwxyz"[i:i+3]))
+				} else {
+					put(pkts.TCPAck, 1, nil)
+				}
+			}
+			if w := s.waits; pages && w.used == 0 || !pages && w.used > 0 {
+				t.Fatalf("%d pages", w.used)
+			}
+			for _, x := range list {
+				put(pkts.TCPAck, 1+x.off, x.data)
+			}
+			put(pkts.TCPAck, 1, []byte("."))
+			st := s.Stats()
+			s.Flush()
+			take(s.Get())
+			return out, from, st.Conflicting, st.Overlaps
+		}
+		a, af, ac, ao := run(false)
+		b, bf, bc, bo := run(true)
+		if !bytes.Equal(a, b) || fmt.Sprint(af) != fmt.Sprint(bf) || ac != bc || ao != bo {
+			t.Fatalf("%q from %v, %d bytes conflict, %d overlap\n%q from %v, %d, %d", a, af, ac, ao, b, bf, bc, bo)
+		}
+	})
+}

@@ -26,9 +26,18 @@ type tcpBlock struct {
 	last uint64
 }
 
+// tcpRetired is a page, or the buffer of a piece.
 type tcpRetired struct {
 	page *tcpPage
+	buf  []byte
 	last uint64
+}
+
+func (r *tcpRetired) cost() int64 {
+	if r.page != nil {
+		return tcpPageCost
+	}
+	return int64(cap(r.buf)) + tcpPieceCost
 }
 
 const (
@@ -75,10 +84,11 @@ func (o *tcpOut) copy(data []byte) []byte {
 	return b.buf[at:len(b.buf):len(b.buf)]
 }
 
-// retire takes a page that chunks lie in.
-func (o *tcpOut) retire(p *tcpPage) {
-	o.retired = append(o.retired, tcpRetired{p, o.pushed})
-	o.memory += tcpPageCost
+// retire takes a page, or a buffer, that chunks lie in.
+func (o *tcpOut) retire(p *tcpPage, buf []byte) {
+	r := tcpRetired{p, buf, o.pushed}
+	o.retired = append(o.retired, r)
+	o.memory += r.cost()
 }
 
 // get takes the next chunk, of which there is one.
@@ -96,12 +106,16 @@ func (t *TCP) release() {
 	}
 	n := 0
 	for n < len(o.retired) && o.retired[n].last <= o.read {
-		t.waits.put(o.retired[n].page)
-		o.retired[n].page = nil
+		r := &o.retired[n]
+		if o.memory -= r.cost(); r.page != nil {
+			t.waits.put(r.page)
+		} else {
+			t.waits.bufs.put(r.buf)
+		}
+		*r = tcpRetired{}
 		n++
 	}
 	if n > 0 {
-		o.memory -= int64(n) * tcpPageCost
 		o.retired = append(o.retired[:0], o.retired[n:]...)
 	}
 	for n = 0; n < len(o.blocks) && o.blocks[n].last <= o.read; n++ {

@@ -7,11 +7,11 @@ import (
 	"github.com/gopkts/gopkts/pkts"
 )
 
-// What waits of a direction lies in pages, each for 2 KiB of the stream at a
-// multiple of 2 KiB, with a bit for each byte that is there. So a segment costs
-// what its length does, and finding its page, however many others wait, how they
-// overlap, and in which order they came; and one-byte segments do not cost a
-// list entry each.
+// What waits of a direction, unless it is little (see tcpPiece), lies in pages,
+// each for 2 KiB of the stream at a multiple of 2 KiB, with a bit for each byte
+// that is there. So a segment costs what its length does, and finding its page,
+// however many others wait, how they overlap, and in which order they came; and
+// one-byte segments do not cost a list entry each.
 const (
 	tcpPageLen  = 2048
 	tcpPageMask = tcpPageLen - 1
@@ -41,17 +41,19 @@ type tcpMark struct {
 const (
 	tcpPageCost = 2688 + 2*16 // the allocator's size, and two places in lists
 	tcpWaitCost = 256
-	// tcpSpare is how many unused pages are kept beside as many as are used:
-	// making one takes as long as a few packets.
+	// tcpSpare is how many unused pages and lists are kept beside as many as
+	// are used: making one takes as long as a few packets.
 	tcpSpare = 128
 )
 
 // tcpWait is what waits of a direction: at least one byte.
 type tcpWait struct {
-	dir  []tcpRef // sorted by no; what lies before head is unused
-	head int
-	conn int32 // the connection's number in TCP.conns
-	side uint8
+	dir    []tcpRef // sorted by no; what lies before head is unused
+	head   int
+	pieces []tcpPiece // or else, sorted by off; what lies before gone is unused
+	gone   int
+	conn   int32 // the connection's number in TCP.conns
+	side   uint8
 
 	sacks  uint8
 	blocks [4]pkts.SACKBlock // of the last selective acknowledgment
@@ -71,10 +73,11 @@ type tcpRef struct {
 // tcpWaits holds everything that waits.
 type tcpWaits struct {
 	all            []*tcpWait
-	unused         []int32 // of all
+	unused, gone   []int32 // of all, plus one; those gone are nil
 	oldest, newest int32   // numbers plus one
 	spare          []*tcpPage
 	used           int // pages
+	bufs           tcpBufs
 	memory         int64
 }
 
@@ -88,8 +91,14 @@ func (ws *tcpWaits) add() *tcpWait {
 		ws.unused = ws.unused[:n-1]
 	} else {
 		w = new(tcpWait)
-		ws.all = append(ws.all, w)
-		w.self = int32(len(ws.all))
+		if n := len(ws.gone); n > 0 {
+			w.self = ws.gone[n-1]
+			ws.gone = ws.gone[:n-1]
+			ws.all[w.self-1] = w
+		} else {
+			ws.all = append(ws.all, w)
+			w.self = int32(len(ws.all))
+		}
 	}
 	w.memory = tcpWaitCost
 	ws.memory += tcpWaitCost
@@ -105,7 +114,14 @@ func (ws *tcpWaits) remove(w *tcpWait) {
 		w.dir = nil
 	}
 	w.dir, w.head, w.sacks, w.top = w.dir[:0], 0, 0, 0
+	w.pieces, w.gone = w.pieces[:0], 0
 	ws.unused = append(ws.unused, w.self)
+	for n := len(ws.unused); n > len(ws.all)-len(ws.gone)-n+tcpSpare; n-- {
+		i := ws.unused[n-1]
+		ws.unused = ws.unused[:n-1]
+		ws.all[i-1] = nil
+		ws.gone = append(ws.gone, i)
+	}
 }
 
 func (ws *tcpWaits) touch(w *tcpWait) {
@@ -220,6 +236,9 @@ func (w *tcpWait) insert(i int, r tcpRef) {
 // first returns the offset of the first byte that waits; off is that of the
 // next one of the stream.
 func (w *tcpWait) first(off uint64) uint64 {
+	if !w.paged() {
+		return w.pieces[w.gone].off
+	}
 	r := &w.dir[w.head]
 	base := off&^tcpPageMask + uint64(r.no-uint32(off>>tcpPageBits))<<tcpPageBits
 	i := 0
@@ -364,6 +383,13 @@ func (p *tcpPage) fill(a int, data []byte, m *tcpMark, policy TCPPolicy) (fresh 
 
 // differs reports whether what waits differs from data at off.
 func (w *tcpWait) differs(off uint64, data []byte) bool {
+	for i := w.gone; i < len(w.pieces); i++ {
+		p := &w.pieces[i]
+		a, b := max(off, p.off), min(off+uint64(len(data)), p.behind())
+		if a < b && !bytes.Equal(p.buf[a-p.off:b-p.off], data[a-off:b-off]) {
+			return true
+		}
+	}
 	for len(data) > 0 {
 		a := int(off & tcpPageMask)
 		n := min(len(data), tcpPageLen-a)
@@ -383,11 +409,22 @@ func (w *tcpWait) differs(off uint64, data []byte) bool {
 	return false
 }
 
-// room makes room for n bytes that have to wait. ok says that there is some.
-// Otherwise a gap was given up for it, of this direction or another, so that
+// room makes room for n bytes at off that have to wait. ok says that there is
+// some. Otherwise a gap was given up for it, of this direction or another, so that
 // things are not what they were; or gaveUp says that there was none.
-func (t *TCP) room(h *tcpHalf, n int) (ok, gaveUp bool) {
-	need := int64(n>>tcpPageBits+2)*tcpPageCost + tcpWaitCost
+func (t *TCP) room(h *tcpHalf, off uint64, n int) (ok, gaveUp bool) {
+	var need int64
+	switch size, kind := tcpBufSize(n); {
+	case kind >= 0 && (h.wait == 0 || t.waits.at(h.wait).fits(off, n)):
+		need = int64(size) + tcpPieceCost + tcpWaitCost
+	default:
+		need = int64(n>>tcpPageBits+2)*tcpPageCost + tcpWaitCost
+		if h.wait != 0 {
+			if w := t.waits.at(h.wait); !w.paged() {
+				need += w.paging() - (w.memory - tcpWaitCost)
+			}
+		}
+	}
 	switch {
 	case h.wait != 0 && t.waits.at(h.wait).memory+need > t.lim.FlowBytes:
 		t.giveUp(t.waits.at(h.wait))
@@ -433,22 +470,16 @@ func (t *TCP) store(c *tcpConn, k *tcpKey, side int, seq, start, end uint32, dat
 	size, fresh, differs := len(data), 0, false
 	inside := off < w.top // something behind it was here before
 	w.top = max(w.top, off+uint64(size))
-	for at := off; len(data) > 0; {
-		a := int(at & tcpPageMask)
-		n := min(len(data), tcpPageLen-a)
-		no := uint32(at >> tcpPageBits)
-		i, ok := w.find(no)
-		if !ok {
-			w.insert(i, tcpRef{no, t.waits.page()})
-			w.memory += tcpPageCost
-			t.waits.memory += tcpPageCost
-			i, _ = w.find(no)
+	switch {
+	case w.fits(off, size):
+		t.insertPiece(w, off, data, &m)
+		fresh = size
+	case !w.paged() && w.repeats(off, data):
+	default:
+		if !w.paged() {
+			t.page(w)
 		}
-		f, d := w.dir[i].page.fill(a, data[:n], &m, policy)
-		fresh += f
-		differs = differs || d
-		data = data[n:]
-		at += uint64(n)
+		fresh, differs = t.intoPages(w, off, data, &m, policy)
 	}
 	t.stats.MemoryHi = max(t.stats.MemoryHi, t.memory())
 	t.stats.Waiting += uint64(fresh)
@@ -467,11 +498,34 @@ func (t *TCP) store(c *tcpConn, k *tcpKey, side int, seq, start, end uint32, dat
 	return nil
 }
 
+// intoPages lets data wait in pages, by the policy where some is there. It returns
+// how many bytes are new, and whether others differ.
+func (t *TCP) intoPages(w *tcpWait, off uint64, data []byte, m *tcpMark, policy TCPPolicy) (fresh int, differs bool) {
+	for at := off; len(data) > 0; {
+		a := int(at & tcpPageMask)
+		n := min(len(data), tcpPageLen-a)
+		no := uint32(at >> tcpPageBits)
+		i, ok := w.find(no)
+		if !ok {
+			w.insert(i, tcpRef{no, t.waits.page()})
+			t.waits.charge(w, tcpPageCost)
+			i, _ = w.find(no)
+		}
+		f, d := w.dir[i].page.fill(a, data[:n], m, policy)
+		fresh += f
+		differs = differs || d
+		data = data[n:]
+		at += uint64(n)
+	}
+	return fresh, differs
+}
+
 // drain puts out what waits and can wait no longer: what follows what was
 // delivered.
 func (t *TCP) drain(c *tcpConn, k *tcpKey, side int) {
 	h := &c.half[side]
 	w := t.waits.at(h.wait)
+	t.drainPieces(c, k, side, w)
 	for w.head < len(w.dir) {
 		r := w.dir[w.head]
 		i := int(h.off & tcpPageMask)
@@ -495,12 +549,11 @@ func (t *TCP) drain(c *tcpConn, k *tcpKey, side int) {
 		if r.page.count == 0 {
 			w.dir[w.head].page = nil
 			w.head++
-			w.memory -= tcpPageCost
-			t.waits.memory -= tcpPageCost
-			t.out.retire(r.page)
+			t.waits.charge(w, -tcpPageCost)
+			t.out.retire(r.page, nil)
 		}
 	}
-	if w.head < len(w.dir) {
+	if w.head < len(w.dir) || len(w.pieces) > 0 {
 		w.since = t.at
 		return
 	}
