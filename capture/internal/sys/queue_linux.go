@@ -408,15 +408,8 @@ func (q *Queue) Interrupt() {
 	q.poller.interrupt()
 }
 
-// Send transmits one frame.
-func (q *Queue) Send(b []byte) error {
-	return q.tx.Send(b)
-}
-
-// SendBatch transmits frames in order and returns how many went out.
-func (q *Queue) SendBatch(frames [][]byte) (int, error) {
-	return q.tx.SendBatch(frames)
-}
+// Transmitter returns what sends: nil in a cooked capture.
+func (q *Queue) Transmitter() *Transmitter { return q.tx }
 
 // Stats returns the counters.
 func (q *Queue) Stats() (Counters, error) {
