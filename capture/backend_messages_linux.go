@@ -54,11 +54,10 @@ func openMessages(ifi link.Interface, cfg *Config) (Backend, error) {
 }
 
 // lingerFor returns how long frames may gather where the kernel has no timer for
-// it. More than a millisecond would save little, and less is not possible: the
-// runtime waits in whole ones.
+// it. A millisecond is not possible: a wait for one may take two.
 func lingerFor(cfg *Config) time.Duration {
 	if cfg.Timeout <= minTimeout {
 		return 0
 	}
-	return time.Millisecond
+	return cfg.Timeout
 }

@@ -13,6 +13,7 @@ import (
 // the program is the business of its source.
 type packetBackend struct {
 	s      packetSource
+	tx     *sys.Transmitter // of s
 	ifi    link.Interface
 	info   BackendInfo
 	cooked cookedHeader
@@ -31,8 +32,7 @@ type packetSource interface {
 	NextBatch(frames []link.Frame) (int, error)
 	Cursor() *sys.Cursor
 	Interrupt()
-	Send(b []byte) error
-	SendBatch(frames [][]byte) (int, error)
+	Transmitter() *sys.Transmitter
 	Stats() (sys.Counters, error)
 	SyscallConn() (syscall.RawConn, error)
 	Close() error
@@ -43,6 +43,8 @@ var (
 	_ Describer   = (*packetBackend)(nil)
 	_ BatchSender = (*packetBackend)(nil)
 	_ BatchReader = (*packetBackend)(nil)
+
+	_ directSender = (*packetBackend)(nil)
 )
 
 // newPacketBackend makes a Backend of s, which belongs to it from then on.
@@ -51,7 +53,7 @@ func newPacketBackend(s packetSource, ifi link.Interface, cooked cookedHeader, i
 	if err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
-	return &packetBackend{s: s, ifi: ifi, info: info, cooked: cooked, watch: goneWatch{conn: conn, wake: s.Interrupt}}, nil
+	return &packetBackend{s: s, tx: s.Transmitter(), ifi: ifi, info: info, cooked: cooked, watch: goneWatch{conn: conn, wake: s.Interrupt}}, nil
 }
 
 // Describe tells which source it is, and its size.
@@ -96,11 +98,23 @@ func (p *packetBackend) cursor() *sys.Cursor { return p.s.Cursor() }
 
 func (p *packetBackend) Interrupt() { p.s.Interrupt() }
 
-func (p *packetBackend) Send(b []byte) error { return sendError(p.s.Send(b), p.ifi.Name, len(b)) }
+func (p *packetBackend) Send(b []byte) error { return p.sendError(p.tx.Send(b), len(b)) }
 
 func (p *packetBackend) SendBatch(frames [][]byte) (int, error) {
-	n, err := p.s.SendBatch(frames)
+	n, err := p.tx.SendBatch(frames)
 	return n, batchError(err, p.ifi.Name, frames, n)
+}
+
+// transmitter and sendError are for the Sniffer: see directSender.
+func (p *packetBackend) transmitter() frameSender {
+	if p.tx == nil {
+		return nil
+	}
+	return p.tx
+}
+
+func (p *packetBackend) sendError(err error, size int) error {
+	return sendError(err, p.ifi.Name, size)
 }
 
 func (p *packetBackend) Stats() (Stats, error) {

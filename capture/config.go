@@ -43,9 +43,10 @@ type Config struct {
 	// to deliver more of them at once, from 1 ms to 60 s in whole
 	// milliseconds. 0 means [DefaultTimeout]. The kernel may take twice as
 	// long. BackendMessages and BackendXDP give a frame to a reader that waits at
-	// once, and let those behind it gather for a millisecond or two as long as
-	// they come faster than one in a millisecond and the buffer has room for
-	// thousands of them; with 1 ms they hold nothing back.
+	// once, and let those behind it gather as long as they come faster than one
+	// in a millisecond: for a millisecond at first, then for longer, when they are
+	// few, but for no more milliseconds than the buffer has room for 2,048 frames;
+	// with 1 ms they hold nothing back.
 	Timeout time.Duration
 
 	// Immediate asks for every frame as soon as the platform can deliver it,

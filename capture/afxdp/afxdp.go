@@ -2,6 +2,7 @@ package afxdp
 
 import (
 	"fmt"
+	"time"
 
 	"golang.org/x/net/bpf"
 )
@@ -68,6 +69,16 @@ type Config struct {
 	// Send is how many frames each queue has room for, up to 65536. 0 means
 	// 256, and -1 sends nothing.
 	Send int
+
+	// Timeout is how long frames may gather, so that not each of them wakes up
+	// who waits in [Socket.Receive], in whole milliseconds up to a minute. A
+	// frame is received at once by a call that has waited for it; those behind
+	// it gather as long as they come faster than one in a millisecond: for a
+	// millisecond at first, then for longer, up to Timeout, when they are few,
+	// but for no more milliseconds than each queue has room for 2,048 frames, and
+	// so with the default of Receive and one queue for two. A wait may take a
+	// millisecond longer. 0 holds nothing back.
+	Timeout time.Duration
 
 	// Promiscuous asks the interface for frames that are addressed to other
 	// hosts, too, as long as the Socket is open.

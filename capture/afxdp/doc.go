@@ -27,6 +27,9 @@
 //		}
 //	}
 //
+// As it is, every frame wakes up a call of Receive that waits; with
+// [Config.Timeout], frames gather as long as they come fast.
+//
 // Three modes exist. With zero copy, the device itself writes into the shared
 // memory. Otherwise the kernel copies, either in the driver or, with generic
 // XDP, in the network stack, which every interface can do. [Open] takes the

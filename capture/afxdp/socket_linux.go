@@ -53,6 +53,7 @@ const (
 	defaultSend    = 256
 	maxSend        = 1 << 16
 	maxMemory      = 1<<31 - 1 // fits an int on every machine
+	maxTimeout     = time.Minute
 
 	maxPieces = 17 // MAX_SKB_FRAGS, at least
 
@@ -110,6 +111,7 @@ func open(name string, cfg *Config) (*Socket, error) {
 		TxQueues:    1 << 30, // all
 		Promiscuous: s.cfg.Promiscuous,
 		Pieces:      s.cfg.Pieces,
+		Linger:      s.cfg.Timeout,
 	}
 	if s.x, err = sys.OpenXDP(c); err != nil {
 		return nil, openError(err)
@@ -143,6 +145,8 @@ func (s *Socket) normalize() error {
 		return illegal("Receive is %d: must be a number of frames, or -1", c.Receive)
 	case c.Send < -1 || c.Send > maxSend:
 		return illegal("Send is %d: must be at most %d, or -1", c.Send, maxSend)
+	case c.Timeout < 0 || c.Timeout > maxTimeout || c.Timeout%time.Millisecond != 0:
+		return illegal("Timeout is %v: must be whole milliseconds up to %v", c.Timeout, maxTimeout)
 	case c.Receive == -1 && c.Send == -1:
 		return illegal("Receive and Send are -1: one of them must be wanted")
 	}

@@ -436,6 +436,9 @@ func TestOpenErrors(t *testing.T) {
 		{"veth0", afxdp.Config{Receive: -1, Send: -1}, capture.ErrConfig},
 		{"veth0", afxdp.Config{Receive: 1 << 30}, capture.ErrConfig},
 		{"veth0", afxdp.Config{Mode: 9}, capture.ErrConfig},
+		{"veth0", afxdp.Config{Timeout: -time.Millisecond}, capture.ErrConfig},
+		{"veth0", afxdp.Config{Timeout: time.Microsecond}, capture.ErrConfig},
+		{"veth0", afxdp.Config{Timeout: time.Hour}, capture.ErrConfig},
 		{"veth0", afxdp.Config{Filter: []bpf.RawInstruction{{Op: 0x0e}}}, capture.ErrFilter},
 	} {
 		s, err := tryOpen(here, c.name, &c.cfg)
@@ -451,6 +454,70 @@ func TestOpenErrors(t *testing.T) {
 	if _, err := tryOpen(here, "veth0", nil); !errors.Is(err, syscall.EBUSY) {
 		t.Errorf("Open of an interface in use = %v, want EBUSY", err)
 	}
+}
+
+// TestTimeout receives frames that were left to gather, each of them and in order,
+// and ends a wait by a deadline and by Close.
+func TestTimeout(t *testing.T) {
+	here, there := cable(t, 1)
+	a := open(t, here, "veth0", &afxdp.Config{Timeout: 20 * time.Millisecond, Receive: 8 << 10})
+	b := open(t, there, "veth1", nil)
+	mac := a.Interface().MAC
+	const n = 3000
+	var sender sync.WaitGroup
+	sender.Go(func() {
+		for i := range n {
+			if _, err := b.Send(0, [][]byte{frame(mac, i, 60)}); err != nil {
+				t.Errorf("Send: %v", err)
+				return
+			}
+		}
+	})
+	receive(t, a, n, func(i int, f afxdp.Frame) {
+		if number(f.Data) != i {
+			t.Fatalf("frame %d, want %d", number(f.Data), i)
+		}
+	})
+	sender.Wait()
+	expectNothing(t, a)
+	// The first wait of many that are short.
+	for i := range 50 {
+		if _, err := b.Send(0, [][]byte{frame(mac, i, 60)}); err != nil {
+			t.Fatal(err)
+		}
+		receive(t, a, 1, func(_ int, f afxdp.Frame) {
+			if number(f.Data) != i {
+				t.Fatalf("frame %d, want %d", number(f.Data), i)
+			}
+		})
+	}
+	a.SetReadDeadline(time.Time{})
+	var reader sync.WaitGroup
+	reader.Go(func() {
+		batch := make([]afxdp.Frame, 8)
+		for {
+			got, err := a.Receive(batch)
+			if errors.Is(err, net.ErrClosed) {
+				return
+			}
+			if err == nil {
+				err = a.Release(batch[:got])
+			}
+			if err != nil && !errors.Is(err, net.ErrClosed) {
+				t.Errorf("Receive: %v", err)
+				return
+			}
+		}
+	})
+	for i := range 100 {
+		if _, err := b.Send(0, [][]byte{frame(mac, i, 60)}); err != nil {
+			t.Error(err)
+		}
+	}
+	if err := a.Close(); err != nil {
+		t.Error(err)
+	}
+	reader.Wait()
 }
 
 // TestCloseLoop closes under readers and senders, again and again.
@@ -639,8 +706,14 @@ func TestKilled(t *testing.T) {
 }
 
 func TestNoAllocs(t *testing.T) {
+	for _, timeout := range []time.Duration{0, time.Millisecond} {
+		testNoAllocs(t, &afxdp.Config{Timeout: timeout})
+	}
+}
+
+func testNoAllocs(t *testing.T, cfg *afxdp.Config) {
 	here, there := cable(t, 1)
-	a := open(t, here, "veth0", nil)
+	a := open(t, here, "veth0", cfg)
 	b := open(t, there, "veth1", nil)
 	frames := [][]byte{frame(a.Interface().MAC, 0, 60), frame(a.Interface().MAC, 1, 60)}
 	batch := make([]afxdp.Frame, 16)

@@ -1,8 +1,10 @@
 package pcap
 
 import (
+	"encoding/binary"
 	"errors"
 	"io"
+	"math/bits"
 	"os"
 	"time"
 
@@ -228,6 +230,29 @@ func (w *Writer) AppendFrame(b []byte, f *link.Frame) ([]byte, error) {
 	return b, err
 }
 
+// AppendFrames is AppendFrame for many frames, in order. It appends as many of
+// them as there is room for in the capacity of b, but at least one, and returns
+// how many they are: b grows for the first frame, and for what describes an
+// interface. The error says why the frame behind them was refused.
+func (w *Writer) AppendFrames(b []byte, frames []link.Frame) ([]byte, int, error) {
+	for n := 0; ; {
+		if len(w.out.buf) == 0 {
+			var k int
+			b, k = w.appendPlain(b, frames[n:])
+			n += k
+		}
+		// The next one is not like those before it, or there is no room.
+		if n == len(frames) || n > 0 && len(frames[n].Data)+mostAround > cap(b)-len(b) {
+			return b, n, nil
+		}
+		var err error
+		if b, err = w.AppendFrame(b, &frames[n]); err != nil {
+			return b, n, err
+		}
+		n++
+	}
+}
+
 // WritePacket is WriteFrame with options for the packet block of a pcapng
 // file, such as comments. Options are refused for classic files.
 func (w *Writer) WritePacket(f *link.Frame, opts PacketOptions) error {
@@ -357,6 +382,9 @@ const maxNano = (1<<64 - 1) / 1_000_000_000
 const (
 	enhancedHeadLen = 8 + enhancedBodyLen
 	flagsLen        = 12
+	// mostAround is the most that goes around the data: a tag, the padding, and
+	// the second length, too.
+	mostAround = enhancedHeadLen + 4 + 3 + flagsLen + 4
 )
 
 // putEnhanced puts what goes before the data of an enhanced packet block.
@@ -383,8 +411,7 @@ func putRecord(b *[recordLen]byte, o ByteOrder, sec, frac uint32, capLen, wireLe
 // whose buffer has room. Of any other it reports false, and writes nothing. It
 // takes a third of the time of WritePacket, which looks at everything.
 func (w *Writer) writePlain(f *link.Frame) bool {
-	n := len(f.Data)
-	if w.cfg.Order != LittleEndian || f.Flags.Has(link.InfoVLAN) || n > w.lastLimit || f.WireLen < n || int64(f.WireLen) > 1<<32-1 {
+	if w.cfg.Order != LittleEndian || !fits(f, w.lastLimit) {
 		return false
 	}
 	sec := uint64(f.Time.Unix()) // a great number before 1970
@@ -433,6 +460,100 @@ func (w *Writer) plainEnhanced(f *link.Frame, sec uint64) bool {
 	o.putU32(tail[len(tail)-4:], uint32(size))
 	w.frames++
 	return true
+}
+
+// appendPlain is writePlain for many frames, to the end of b: as many as there is
+// room for in its capacity, and as are such as nearly all. It returns how many
+// they are. What is looked at for each frame, and each call, would take as long
+// as the frame itself: a loop takes half the time.
+func (w *Writer) appendPlain(b []byte, frames []link.Frame) ([]byte, int) {
+	if w.out.err != nil || w.cfg.Order != LittleEndian {
+		return b, 0
+	}
+	at, n := len(b), 0
+	switch {
+	case w.ng != nil && w.haveLast:
+		b, n = w.appendEnhanced(b, frames)
+	case w.ng == nil && w.header:
+		b, n = w.appendRecords(b, frames)
+	}
+	w.out.bytes += int64(len(b) - at)
+	w.frames += int64(n)
+	return b, n
+}
+
+// appendRecords is appendPlain for a classic file.
+func (w *Writer) appendRecords(b []byte, frames []link.Frame) ([]byte, int) {
+	t, limit, micro := w.cfg.Link, w.lastLimit, w.cfg.Format == FormatPcap
+	free, n := b[len(b):cap(b)], 0
+	for ; n < len(frames); n++ {
+		f := &frames[n]
+		size := recordLen + len(f.Data)
+		sec := uint64(f.Time.Unix()) // a great number before 1970
+		if size > len(free) || f.Link != t || sec > 1<<32-1 || !fits(f, limit) {
+			break
+		}
+		frac := uint32(f.Time.Nanosecond())
+		if micro {
+			frac /= 1000
+		}
+		p := free[:size]
+		free = free[size:]
+		h := (*[recordLen]byte)(p)
+		binary.LittleEndian.PutUint32(h[0:], uint32(sec))
+		binary.LittleEndian.PutUint32(h[4:], frac)
+		binary.LittleEndian.PutUint32(h[8:], uint32(len(f.Data)))
+		binary.LittleEndian.PutUint32(h[12:], uint32(f.WireLen))
+		copy(p[recordLen:], f.Data)
+	}
+	return b[:cap(b)-len(free)], n
+}
+
+// appendEnhanced is appendPlain for a pcapng file.
+func (w *Writer) appendEnhanced(b []byte, frames []link.Frame) ([]byte, int) {
+	id, key, limit := w.lastID, w.lastKey, w.lastLimit
+	free, n := b[len(b):cap(b)], 0
+	for ; n < len(frames); n++ {
+		f := &frames[n]
+		flags := DirectionFlags(f.Direction)
+		end := enhancedHeadLen + (len(f.Data)+3)&^3
+		size := end + 4
+		if flags != 0 {
+			size += flagsLen
+		}
+		sec := uint64(f.Time.Unix()) // a great number before 1970
+		if size > len(free) || f.Interface != key.index || f.Link != key.link || sec >= maxNano || !fits(f, limit) {
+			break
+		}
+		ts := sec*1e9 + uint64(f.Time.Nanosecond())
+		p := free[:size]
+		free = free[size:]
+		binary.LittleEndian.PutUint32(p[end-4:], 0) // the padding; where there is none, it is written over
+		h := (*[enhancedHeadLen]byte)(p)
+		binary.LittleEndian.PutUint32(h[0:], uint32(BlockEnhancedPacket))
+		binary.LittleEndian.PutUint32(h[4:], uint32(size))
+		binary.LittleEndian.PutUint32(h[8:], id)
+		binary.LittleEndian.PutUint64(h[12:], bits.RotateLeft64(ts, 32)) // the upper half goes first
+		binary.LittleEndian.PutUint32(h[20:], uint32(len(f.Data)))
+		binary.LittleEndian.PutUint32(h[24:], uint32(f.WireLen))
+		copy(p[enhancedHeadLen:], f.Data)
+		tail := p[end:]
+		if flags != 0 {
+			t := (*[flagsLen + 4]byte)(tail)
+			binary.LittleEndian.PutUint32(t[0:], uint32(OptPacketFlags)|4<<16)
+			binary.LittleEndian.PutUint32(t[4:], uint32(flags))
+			binary.LittleEndian.PutUint32(t[8:], 0) // opt_endofopt
+			tail = t[flagsLen:]
+		}
+		binary.LittleEndian.PutUint32(tail, uint32(size))
+	}
+	return b[:cap(b)-len(free)], n
+}
+
+// fits reports whether a frame can be written as it is, when it may have so many
+// bytes.
+func fits(f *link.Frame, limit int) bool {
+	return !f.Flags.Has(link.InfoVLAN) && len(f.Data) <= limit && f.WireLen >= len(f.Data) && int64(f.WireLen) <= 1<<32-1
 }
 
 func (w *Writer) writeEnhanced(f *link.Frame, opts PacketOptions, capLen, wireLen int, data *[3][]byte) error {

@@ -562,8 +562,8 @@ func TestCreateErrors(t *testing.T) {
 }
 
 // TestWriteFrameShortWay compares the ways in which a frame gets into a file:
-// the long one with every check, the short one for plain frames, and the one
-// that appends to the caller's buffer.
+// the long one with every check, the short one for plain frames, and those that
+// append to the caller's buffer, one frame or many.
 func TestWriteFrameShortWay(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		one := func(name string, of ...int) int { return rapid.SampledFrom(of).Draw(t, name) }
@@ -589,6 +589,29 @@ func TestWriteFrameShortWay(t *testing.T) {
 		var head bytes.Buffer
 		c := open(&head)
 		appended = append(appended, head.Bytes()...)
+		var more bytes.Buffer
+		d := open(&more)
+		batched := slices.Clone(more.Bytes())
+		var batch []link.Frame
+		// take appends what was batched, of which refused frames are left out.
+		take := func() {
+			for len(batch) > 0 {
+				// Often about as much as the first takes.
+				before := len(batch[0].Data) + one("room", 0, 15, 16, 31, 40, 43, 48, 60, 2000, 100000)
+				room := append(make([]byte, 0, len(batched)+before), batched...)
+				out, n, err := d.AppendFrames(room, batch)
+				if n == 0 && err == nil {
+					t.Fatalf("AppendFrames has appended none of %d frames", len(batch))
+				}
+				if n < len(batch) && err == nil && before-len(out)+len(room) >= len(batch[n].Data)+100 {
+					t.Fatalf("AppendFrames has appended %d of %d frames, with room for %d bytes more", n, len(batch), before-len(out)+len(room))
+				}
+				if err != nil {
+					n++
+				}
+				batched, batch = out, batch[n:]
+			}
+		}
 		for range one("frames", 1, 5, 40) {
 			n := rapid.IntRange(0, 70).Draw(t, "bytes")
 			if one("size", 0, 0, 0, 0, 0, 0, 1) == 1 {
@@ -615,9 +638,16 @@ func TestWriteFrameShortWay(t *testing.T) {
 			if want := fmt.Sprint(errs[0]); fmt.Sprint(errs[1]) != want || fmt.Sprint(errs[2]) != want {
 				t.Fatalf("errors %q", errs)
 			}
+			if batch = append(batch, f); len(batch) >= one("batch", 1, 4, 64) {
+				take()
+			}
 		}
-		if err := errors.Join(a.Flush(), b.Flush(), c.Flush()); err != nil {
+		take()
+		if err := errors.Join(a.Flush(), b.Flush(), c.Flush(), d.Flush()); err != nil {
 			t.Fatal(err)
+		}
+		if d.Frames() != a.Frames() || d.Bytes() != a.Bytes() || !bytes.Equal(long.Bytes(), batched) {
+			t.Errorf("AppendFrames: %d frames, %d bytes, want %d and %d", d.Frames(), len(batched), a.Frames(), long.Len())
 		}
 		if a.Frames() != b.Frames() || a.Frames() != c.Frames() || a.Bytes() != b.Bytes() || a.Bytes() != c.Bytes() {
 			t.Errorf("%d, %d and %d frames, %d, %d and %d bytes", a.Frames(), b.Frames(), c.Frames(), a.Bytes(), b.Bytes(), c.Bytes())
@@ -641,6 +671,9 @@ func TestAppendFrameBehind(t *testing.T) {
 	f := link.Frame{Data: make([]byte, 60), Info: link.Info{WireLen: 60, Link: link.TypeEthernet}}
 	if b, err := w.AppendFrame(nil, &f); b != nil || !errors.Is(err, pcap.ErrInvalidFrame) {
 		t.Errorf("AppendFrame = %d bytes, %v, want ErrInvalidFrame", len(b), err)
+	}
+	if b, n, err := w.AppendFrames(make([]byte, 0, 1000), []link.Frame{f, f}); len(b) > 0 || n > 0 || !errors.Is(err, pcap.ErrInvalidFrame) {
+		t.Errorf("AppendFrames = %d bytes, %d, %v, want ErrInvalidFrame", len(b), n, err)
 	}
 	if err := w.Flush(); err != nil {
 		t.Fatal(err)
@@ -670,6 +703,37 @@ func BenchmarkWriteFrame(b *testing.B) {
 			for b.Loop() {
 				if err := w.WriteFrame(&f); err != nil {
 					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
+// BenchmarkAppendFrames encodes frames of 60 bytes, 64 at once.
+func BenchmarkAppendFrames(b *testing.B) {
+	for _, format := range []pcap.Format{pcap.FormatPcapng, pcap.FormatPcapNano} {
+		b.Run(format.String(), func(b *testing.B) {
+			w, err := pcap.NewWriter(io.Discard, pcap.WriterConfig{Format: format, Link: link.TypeEthernet})
+			if err == nil {
+				err = w.Flush()
+			}
+			if err != nil {
+				b.Fatal(err)
+			}
+			frames := make([]link.Frame, 64)
+			for i := range frames {
+				frames[i] = link.Frame{Data: make([]byte, 60), Info: link.Info{
+					Time: time.Unix(1, 2), WireLen: 60, Link: link.TypeEthernet, Direction: link.DirectionIn,
+				}}
+			}
+			out := make([]byte, 0, 64<<10)
+			b.ReportAllocs()
+			for n := 0; b.Loop(); n++ {
+				if n%len(frames) != 0 {
+					continue
+				}
+				if _, k, err := w.AppendFrames(out, frames); k != len(frames) || err != nil {
+					b.Fatal(k, err)
 				}
 			}
 		})

@@ -158,7 +158,7 @@ func (p *poller) pause() error {
 	if err := p.hear(false); err != nil {
 		return err
 	}
-	if err := p.file.SetReadDeadline(time.Now().Add(p.patience.time)); err != nil {
+	if err := p.file.SetReadDeadline(time.Now().Add(p.patience.pause)); err != nil {
 		return waitError(err)
 	}
 	// An interruption that came before has lost its deadline. One that comes
@@ -198,15 +198,32 @@ func (p *poller) interrupt() {
 // close ends all waits.
 func (p *poller) close() error { return p.file.Close() }
 
+// minRoom is how many frames there must be room for, for each millisecond in which
+// they are to gather: fast interfaces bring more than a thousand of them in one.
+const minRoom = 2048
+
+// shortPause is the shortest pause: the runtime's poller counts in milliseconds.
+// Frames gather when they come faster than one in this time.
+const shortPause = time.Millisecond
+
 // A linger decides when a reader that has read everything should rather let
 // frames gather than have each of them wake it up: a wake-up takes longer than
-// reading some ten frames. The zero linger never does.
+// reading some ten frames. How long they do follows from how many come, so that
+// those who come suddenly find room. The zero linger never lets them.
 type linger struct {
-	time time.Duration // how long
-	most int           // frames that may gather without any danger to lose some
+	most  int           // frames that may gather without any danger to lose some
+	limit time.Duration // of a pause; 0 for none
+	pause time.Duration // the next one
 
-	busy bool // frames come faster than one in that time
+	busy bool // frames come faster than one in a shortPause
 	rush int  // so many waits that go without, for too many frames had gathered
+}
+
+// newLinger returns a linger for pauses of at most limit, where the kernel has
+// room for so many frames, of which most may be there after one.
+func newLinger(limit time.Duration, room, most int) linger {
+	limit = min(limit, time.Duration(room/minRoom)*time.Millisecond).Truncate(shortPause)
+	return linger{most: most, limit: limit, pause: min(limit, shortPause)}
 }
 
 // rushWaits is how many waits follow without a pause when one was too long.
@@ -214,7 +231,7 @@ const rushWaits = 64
 
 // due reports whether to pause before the next wait.
 func (l *linger) due() bool {
-	if l.time == 0 || !l.busy {
+	if l.limit == 0 || !l.busy {
 		return false
 	}
 	if l.rush > 0 {
@@ -227,12 +244,16 @@ func (l *linger) due() bool {
 // gathered is told how many frames a pause has brought.
 func (l *linger) gathered(frames int) {
 	switch {
-	case frames == 0:
-		l.busy = false
+	case frames < int(l.pause/shortPause):
+		l.busy, l.pause = false, shortPause
+	case frames > l.most && l.pause > shortPause:
+		l.pause = (l.pause / 2).Truncate(shortPause)
 	case frames > l.most:
 		l.rush = rushWaits
+	case frames < l.most/4:
+		l.pause = min(2*l.pause, l.limit)
 	}
 }
 
 // waited is told how long a wait was.
-func (l *linger) waited(d time.Duration) { l.busy = d < l.time }
+func (l *linger) waited(d time.Duration) { l.busy = l.limit > 0 && d < shortPause }

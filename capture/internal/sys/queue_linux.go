@@ -23,8 +23,9 @@ type QueueConfig struct {
 	NoIncoming  bool   // only frames that this host sent
 	Cooked      Cooked // the header that frames get instead of their own
 	Hardware    bool   // as in Config
-	// Linger is how long frames may gather while they come faster than one in
-	// this time; 0 for not at all. They do so only where there is room for many.
+	// Linger is how long, in whole milliseconds, frames may gather while they come
+	// faster than one in a millisecond; 0 for not at all. They do so for no longer
+	// than there is room for many.
 	Linger time.Duration
 }
 
@@ -43,6 +44,9 @@ type Queue struct {
 	mem   []byte // for every message: room for a cooked header, and a frame
 	slot  int    // bytes of mem for a message
 	at, n int    // message to return next, and messages received
+
+	paused   bool // frames have gathered, and not all of them were read yet
+	gathered int  // how many, as far as they were received
 
 	control Control // of the message that was returned last
 
@@ -132,11 +136,8 @@ func (q *Queue) open(cfg *QueueConfig) error {
 	if err != nil {
 		return err
 	}
-	if buffer/messageTruesize >= minRoom {
-		// The kernel does not queue that many in a few milliseconds, nor would
-		// the number of them be known.
-		q.poller.patience = linger{time: cfg.Linger, most: q.msgs.Cap()}
-	}
+	room := buffer / messageTruesize
+	q.poller.patience = newLinger(cfg.Linger, room, room/4)
 	if err := q.rx.Set(OptAuxdata, 1); err != nil {
 		return err
 	}
@@ -293,6 +294,11 @@ func (q *Queue) wait() error {
 		if err := q.rx.Control(q.try); err != nil {
 			return err
 		}
+		q.gathered += q.n
+	}
+	if q.n == 0 && q.paused {
+		q.paused = false
+		q.poller.patience.gathered(q.gathered)
 	}
 	if q.n == 0 && !q.stopped && q.sockErr == nil && q.poller.patience.due() {
 		if err := q.poller.pause(); err != nil {
@@ -301,7 +307,10 @@ func (q *Queue) wait() error {
 		if err := q.rx.Control(q.try); err != nil {
 			return err
 		}
-		q.poller.patience.gathered(q.n)
+		q.gathered, q.paused = q.n, q.n > 0
+		if !q.paused {
+			q.poller.patience.gathered(0)
+		}
 	}
 	if q.n == 0 && !q.drained {
 		if err := q.poller.wait(q.ready); err != nil {
@@ -399,15 +408,8 @@ func (q *Queue) Interrupt() {
 	q.poller.interrupt()
 }
 
-// Send transmits one frame.
-func (q *Queue) Send(b []byte) error {
-	return q.tx.Send(b)
-}
-
-// SendBatch transmits frames in order and returns how many went out.
-func (q *Queue) SendBatch(frames [][]byte) (int, error) {
-	return q.tx.SendBatch(frames)
-}
+// Transmitter returns what sends: nil in a cooked capture.
+func (q *Queue) Transmitter() *Transmitter { return q.tx }
 
 // Stats returns the counters.
 func (q *Queue) Stats() (Counters, error) {

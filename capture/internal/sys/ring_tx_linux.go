@@ -200,7 +200,9 @@ func (t *TxRing) Kick(fd int) error {
 		case t.to != nil:
 			err = unix.Sendto(fd, nil, unix.MSG_DONTWAIT, t.to)
 		case t.waiting <= shortKick:
-			err = sendTo(fd, nil)
+			if errno := sendTo(fd, nil); errno != 0 {
+				err = errno
+			}
 		default:
 			err = unix.Send(fd, nil, unix.MSG_DONTWAIT)
 		}

@@ -447,15 +447,8 @@ func (s *Socket) Interrupt() {
 	_ = s.rx.SetReadDeadline(time.Unix(1, 0))
 }
 
-// Send transmits one frame.
-func (s *Socket) Send(b []byte) error {
-	return s.tx.Send(b)
-}
-
-// SendBatch transmits frames in order and returns how many went out.
-func (s *Socket) SendBatch(frames [][]byte) (int, error) {
-	return s.tx.SendBatch(frames)
-}
+// Transmitter returns what sends: nil in a cooked capture.
+func (s *Socket) Transmitter() *Transmitter { return s.tx }
 
 // Stats returns the counters.
 func (s *Socket) Stats() (Counters, error) {

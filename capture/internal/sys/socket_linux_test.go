@@ -58,7 +58,7 @@ func TestDirectionFilters(t *testing.T) {
 		}
 		frame := make([]byte, 60)
 		frame[12], frame[13] = 0x88, 0xb5
-		if err := s.Send(frame); err != nil {
+		if err := s.Transmitter().Send(frame); err != nil {
 			t.Fatal(err)
 		}
 		if err := s.Stop(); err != nil {

@@ -62,9 +62,9 @@ type XDPConfig struct {
 	// of these come by as well; nil for a program of its own. Mode must be that of
 	// Share.
 	Share *XDP
-	// Linger is how long [XDP.Wait] may let frames gather while they come
-	// faster than one in this time; 0 for not at all. It does so only where
-	// there is room for many.
+	// Linger is how long, in whole milliseconds, [XDP.Wait] may let frames gather
+	// while they come faster than one in a millisecond; 0 for not at all. It
+	// does so for no longer than there is room for many.
 	Linger time.Duration
 }
 
@@ -332,10 +332,6 @@ func (x *XDP) closeSockets() error {
 	return errors.Join(errs...)
 }
 
-// minRoom is how many frames there must be room for if they are to gather: fast
-// interfaces bring more than a thousand of them in a millisecond.
-const minRoom = 2048
-
 // openPoller makes what Wait waits for.
 func (x *XDP) openPoller() error {
 	fd, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, unix.NETLINK_ROUTE)
@@ -365,9 +361,8 @@ func (x *XDP) openPoller() error {
 		for _, q := range x.queues {
 			x.poller.add(q.fd)
 		}
-		if room := x.cfg.RxChunks / len(x.queues); room >= minRoom {
-			x.poller.patience = linger{time: x.cfg.Linger, most: room / 4}
-		}
+		room := x.cfg.RxChunks / len(x.queues)
+		x.poller.patience = newLinger(x.cfg.Linger, room, room/4)
 	}
 	return nil
 }

@@ -137,32 +137,17 @@ func (r *recorder) run(stop func()) error {
 }
 
 // read carries the frames of one source into chunks.
-func (r *recorder) read(src *source) (err error) {
-	var (
-		frames  [readFrames]link.Frame
-		c       *chunk
-		waiting bool // the deadline is set because something waits
-		lossMet bool // frames before the next one were lost
-
-		packets, bytes, lost uint64
-	)
-	handOver := func() {
-		src.packets.Store(packets)
-		src.bytes.Store(bytes)
-		src.lost.Store(lost)
-		if c != nil && len(c.data)+len(c.frames) > 0 {
-			r.full <- c // has room for all that there are
-			c = nil
-		}
-	}
-	defer handOver()
+func (r *recorder) read(src *source) error {
+	var frames [readFrames]link.Frame
+	in := intake{r: r, src: src}
+	defer in.handOver()
 	for !r.ended.Load() {
 		n, err := src.s.NextBatch(frames[:])
 		switch {
 		case err == nil:
 		case errors.Is(err, os.ErrDeadlineExceeded):
-			handOver()
-			waiting = false
+			in.handOver()
+			in.waiting = false
 			if err := src.s.SetReadDeadline(time.Time{}); err != nil {
 				return err
 			}
@@ -176,48 +161,115 @@ func (r *recorder) read(src *source) (err error) {
 		default:
 			return err
 		}
-		for i := range frames[:n] {
-			f := &frames[i]
-			if src.match != nil && !src.match.MatchFrame(f) {
-				continue
-			}
-			packets++
-			bytes += uint64(f.WireLen)
-			if !waiting {
-				waiting = true
-				if err := src.s.SetReadDeadline(time.Now().Add(flushAfter)); err != nil {
-					return err
-				}
-			}
-			if c != nil && !c.fits(len(f.Data)) {
-				handOver()
-			}
-			if c == nil {
-				if c = r.take(); c == nil {
-					lost++
-					lossMet = true
-					continue
-				}
-			}
-			f.Interface = src.index
-			if src.enc != nil {
-				if c.data, err = src.enc.AppendFrame(c.data, f); err != nil {
-					return err
-				}
-				c.encoded++
-				continue
-			}
-			if lossMet {
-				f.Flags |= link.InfoLossBefore
-				lossMet = false
-			}
-			c.add(f)
-			if r.eager && len(r.full) == 0 {
-				handOver()
-			}
+		if err := in.put(frames[:n]); err != nil {
+			return err
 		}
 	}
 	return nil
+}
+
+// intake is what a source's goroutine has.
+type intake struct {
+	r       *recorder
+	src     *source
+	c       *chunk // that is being filled, or nil
+	waiting bool   // the deadline is set because something waits
+	lossMet bool   // frames before the next one were lost
+
+	packets, bytes, lost uint64
+}
+
+// handOver hands the chunk over, and says how many frames there were.
+func (in *intake) handOver() {
+	in.src.packets.Store(in.packets)
+	in.src.bytes.Store(in.bytes)
+	in.src.lost.Store(in.lost)
+	if in.c != nil && len(in.c.data)+len(in.c.frames) > 0 {
+		in.r.full <- in.c // has room for all that there are
+		in.c = nil
+	}
+}
+
+// put puts frames into chunks.
+func (in *intake) put(frames []link.Frame) error {
+	src, n := in.src, 0
+	for i := range frames {
+		f := &frames[i]
+		if src.match != nil && !src.match.MatchFrame(f) {
+			continue
+		}
+		in.bytes += uint64(f.WireLen)
+		f.Interface = src.index
+		if n < i {
+			frames[n] = *f
+		}
+		n++
+	}
+	if n == 0 {
+		return nil
+	}
+	frames = frames[:n]
+	in.packets += uint64(n)
+	if !in.waiting {
+		in.waiting = true
+		if err := src.s.SetReadDeadline(time.Now().Add(flushAfter)); err != nil {
+			return err
+		}
+	}
+	if src.enc != nil {
+		return in.encode(frames)
+	}
+	for i := range frames {
+		in.copy(&frames[i])
+	}
+	return nil
+}
+
+// encode puts frames into pieces of a file.
+func (in *intake) encode(frames []link.Frame) error {
+	for len(frames) > 0 {
+		if !in.room(len(frames[0].Data)) {
+			in.lost += uint64(len(frames))
+			return nil
+		}
+		data, n, err := in.src.enc.AppendFrames(in.c.data, frames)
+		in.c.data = data
+		in.c.encoded += n
+		if err != nil {
+			return err
+		}
+		frames = frames[n:]
+	}
+	return nil
+}
+
+// copy puts a frame into a chunk of frames.
+func (in *intake) copy(f *link.Frame) {
+	if !in.room(len(f.Data)) {
+		in.lost++
+		in.lossMet = true
+		return
+	}
+	if in.lossMet {
+		f.Flags |= link.InfoLossBefore
+		in.lossMet = false
+	}
+	in.c.add(f)
+	if in.r.eager && len(in.r.full) == 0 {
+		in.handOver()
+	}
+}
+
+// room makes sure that there is a chunk with room for a frame of n bytes. It
+// reports false when all are full and the frame must be lost.
+func (in *intake) room(n int) bool {
+	if in.c != nil && !in.c.fits(n) {
+		in.handOver()
+	}
+	if in.c == nil {
+		in.c = in.r.take()
+	}
+	return in.c != nil
 }
 
 // readFrames is how many frames are read at once.

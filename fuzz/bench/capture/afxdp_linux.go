@@ -12,7 +12,7 @@ import (
 // addXDPReceiver adds AF_XDP, read by the batch.
 func addXDPReceiver(m map[string]func(string, int) (receiver, error)) {
 	m["afxdp"] = func(ifi string, _ int) (receiver, error) {
-		s, err := afxdp.Open(ifi, &afxdp.Config{Send: -1})
+		s, err := afxdp.Open(ifi, &afxdp.Config{Send: -1, Timeout: retire})
 		return &xdp{s: s, frames: make([]afxdp.Frame, batch)}, err
 	}
 }
