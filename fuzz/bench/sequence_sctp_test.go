@@ -12,12 +12,11 @@ import (
 
 // rawSCTP makes IP packets with SCTP in a buffer.
 type rawSCTP struct {
-	b     [1500]byte
-	n     int // bytes of b that are used
-	size  int // of user data in a chunk
-	rng   *rand.Rand
-	perm  []int
-	acked uint32
+	b    [1500]byte
+	n    int // bytes of b that are used
+	size int // of user data in a chunk
+	rng  *rand.Rand
+	perm []int
 }
 
 // The verification tags of the two ends: of packets to the one that opened the
