@@ -217,7 +217,16 @@ func (p *Packet) viewOf(v prototype) []byte { return p.view(v.Proto(), 0) }
 // first returns the outermost layer of the protocol of l, filled in; nil for
 // none. l is nil but for its type.
 func (p *Packet) first(l Layer) Layer {
-	if _, ok := l.(*IPv4); ok {
+	if _, ok := l.(*Ethernet); ok {
+		if p.plain.ip != 0 {
+			l := &p.own.eth
+			if p.filled&filledEthernet == 0 {
+				l.set(EthernetView(p.data))
+				p.fill(filledEthernet)
+			}
+			return l
+		}
+	} else if _, ok := l.(*IPv4); ok {
 		if p.plain.ip == kindIPv4 {
 			l := &p.own.ip4
 			if p.filled&filledIP == 0 {
@@ -256,15 +265,6 @@ func (p *Packet) first(l Layer) Layer {
 			if p.filled&filledL4 == 0 {
 				l.set(UDPView(p.plain.l4Data))
 				p.fill(filledL4)
-			}
-			return l
-		}
-	} else if _, ok := l.(*Ethernet); ok {
-		if p.plain.ip != 0 {
-			l := &p.own.eth
-			if p.filled&filledEthernet == 0 {
-				l.set(EthernetView(p.data))
-				p.fill(filledEthernet)
 			}
 			return l
 		}
