@@ -191,13 +191,13 @@ func (p *Packet) firstView(v prototype) []byte {
 		if p.plain.ip == kindIPv4 {
 			return p.plain.ipData
 		}
-	} else if _, ok := v.(*viewed[IPv6View]); ok {
-		if p.plain.ip == kindIPv6 {
-			return p.plain.ipData
-		}
 	} else if _, ok := v.(*viewed[TCPView]); ok {
 		if p.plain.l4 == kindTCP {
 			return p.plain.l4Data
+		}
+	} else if _, ok := v.(*viewed[IPv6View]); ok {
+		if p.plain.ip == kindIPv6 {
+			return p.plain.ipData
 		}
 	} else if _, ok := v.(*viewed[UDPView]); ok {
 		if p.plain.l4 == kindUDP {
