@@ -77,8 +77,8 @@ func (p *Packet) encode(b []byte) ([]byte, error) {
 
 // layOut prepares what does not change from one encoding to the next.
 func (p *Packet) layOut() {
-	if p.outGen != p.gen || len(p.out) != len(p.nodes()) {
-		p.out = append(p.out[:0], p.nodes()...)
+	if nodes := p.nodes(); p.outGen != p.gen || len(p.out) != len(nodes) {
+		p.out = append(p.out[:0], nodes...)
 		p.chain = p.isChain()
 		p.outGen = p.gen
 	}
@@ -165,8 +165,8 @@ func (p *Packet) emit(b []byte) (_ []byte, err error) {
 	if !p.chain {
 		return p.emitTree(b)
 	}
-	last := len(p.nodes()) - 1
-	for i := range p.nodes() {
+	last := len(p.out) - 1
+	for i := range p.out {
 		start := len(b)
 		if b, err = p.emitHeader(b, base, i); err != nil {
 			return b, err
@@ -204,8 +204,8 @@ func fits(n int) error {
 
 // isChain reports whether each node is the only one in the one before it.
 func (p *Packet) isChain() bool {
-	for i := range p.nodes() {
-		if p.nodes()[i].parent != uint16(i-1) {
+	for i, n := range p.nodes() {
+		if n.parent != uint16(i-1) {
 			return false
 		}
 	}
@@ -274,9 +274,10 @@ func (p *Packet) complete(b []byte) error {
 	if !c.chain {
 		p.link()
 	}
-	for i := len(p.nodes()) - 1; i >= 0; i-- {
+	nodes := p.nodes()
+	for i := len(nodes) - 1; i >= 0; i-- {
 		var l Completer
-		if p.nodes()[i].flags&nodeFilled != 0 {
+		if nodes[i].flags&nodeFilled != 0 {
 			l = p.slots[i].completer
 		} else {
 			l = p.completer(i)
@@ -344,18 +345,19 @@ func (p *Packet) judge() { p.verify(nil) }
 // verify judges all decoded layers and calls found, if not nil, for each field
 // until it returns false.
 func (p *Packet) verify(found func(Check) bool) {
-	p.judged = append(p.judged[:0], make([]judgement, len(p.nodes()))...)
+	nodes := p.nodes()
+	p.judged = append(p.judged[:0], make([]judgement, len(nodes))...)
 	// found may encode, print, check, edit or decode the packet.
 	c := p.checking
 	if p.checking = nil; c == nil {
 		c = new(Completion)
 	}
-	*c = Completion{p: p, b: p.data, nodes: p.nodes(), gen: p.gen, verifying: true, found: found, chain: p.isChain()}
+	*c = Completion{p: p, b: p.data, nodes: nodes, gen: p.gen, verifying: true, found: found, chain: p.isChain()}
 	if !c.chain {
 		p.link()
 	}
-	for i := 0; i < len(p.nodes()); i++ {
-		if p.nodes()[i].flags&nodeBuilt != 0 {
+	for i := range nodes {
+		if nodes[i].flags&nodeBuilt != 0 {
 			continue
 		}
 		l := p.completer(i)

@@ -263,7 +263,7 @@ func (p *Packet) unpack() []placed {
 // its layers: some may be the caller's own.
 func (p *Packet) noteEdit() {
 	p.edited = true
-	p.simple = nil
+	p.simple = &noRegistry
 }
 
 // pack makes t the nodes of the packet.

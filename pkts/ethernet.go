@@ -102,11 +102,15 @@ func (l *Ethernet) Decode(b []byte) (int, error) {
 	if len(b) < EthernetLen {
 		return 0, Truncated("Ethernet", EthernetLen, len(b))
 	}
-	v := EthernetView(b)
-	copy(l.Dst[:], v[ethernetOffDst:ethernetOffSrc])
-	copy(l.Src[:], v[ethernetOffSrc:ethernetOffType])
-	l.Type = Seen(v.Type())
+	l.set(EthernetView(b))
 	return EthernetLen, nil
+}
+
+// set is Decode for a header that is there.
+func (l *Ethernet) set(v EthernetView) {
+	l.Type = Seen(v.Type())
+	l.Dst = link.MacAddr(v[ethernetOffDst:])
+	l.Src = link.MacAddr(v[ethernetOffSrc:])
 }
 
 // AppendBinary appends the header to b.

@@ -37,7 +37,7 @@ type Flow struct {
 func (p *Packet) Flow() Flow {
 	if p.plain.ip != 0 && !p.dirty {
 		var f Flow
-		f.set(p.plain.ip, p.plainIP(), int(p.plain.at)-EthernetLen)
+		f.set(p.plain.ip, p.plain.ipData, len(p.plain.ipData)-len(p.plain.l4Data))
 		return f
 	}
 	for i := range p.nodes() {

@@ -171,17 +171,17 @@ func (p *Packet) layer(i int) (Layer, error) {
 	return l, nil
 }
 
-// supply makes the slots up to i fit their nodes, and puts a layer into slot i:
-// one that waits for reuse, if there is one.
-func (p *Packet) supply(i int) {
+// fitSlots makes the slots up to i fit their nodes.
+func (p *Packet) fitSlots(i int) {
+	nodes := p.nodes()
 	if i >= len(p.slots) {
-		p.slots = append(p.slots, make([]slot, len(p.nodes())-len(p.slots))...)
+		p.slots = append(p.slots, make([]slot, len(nodes)-len(p.slots))...)
 	}
 	if p.fitGen != p.gen {
 		p.fit, p.fitGen = 0, p.gen
 	}
 	for ; p.fit <= i; p.fit++ {
-		s, k := &p.slots[p.fit], p.nodes()[p.fit].kind
+		s, k := &p.slots[p.fit], nodes[p.fit].kind
 		if s.kind == k {
 			continue
 		}
@@ -189,6 +189,14 @@ func (p *Packet) supply(i int) {
 			p.spare = append(p.spare, *s)
 		}
 		*s = slot{kind: k}
+	}
+}
+
+// supply makes the slots up to i fit their nodes, and puts a layer into slot i:
+// one that waits for reuse, if there is one.
+func (p *Packet) supply(i int) {
+	if p.fitGen != p.gen || i >= p.fit {
+		p.fitSlots(i)
 	}
 	s := &p.slots[i]
 	if s.layer != nil {

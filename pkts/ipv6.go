@@ -120,9 +120,8 @@ func (l *IPv6) Decode(b []byte) (int, error) {
 		return 0, v.problem()
 	}
 	_ = v[IPv6Len-1] // the one bounds check
-	l.DSCP = v.DSCP()
-	l.ECN = v.ECN()
-	l.FlowLabel = v.FlowLabel()
+	dscp, ecn, label := v.DSCP(), v.ECN(), v.FlowLabel()
+	l.DSCP, l.ECN, l.FlowLabel = dscp, ecn, label
 	l.PayloadLength = Seen(v.PayloadLength())
 	l.NextHeader = Seen(v.NextHeader())
 	l.HopLimit = v.HopLimit()
@@ -225,14 +224,12 @@ type IPv6View []byte
 // Proto returns the descriptor of IPv6.
 func (IPv6View) Proto() *Protocol { return &ipv6Protocol }
 
-func (v IPv6View) class() uint8 {
-	return uint8(be16(v, ipv6OffVersion) >> 4)
-}
-func (v IPv6View) DSCP() uint8 { return v.class() >> 2 }
-func (v IPv6View) ECN() ECN    { return ECN(v.class() & 3) }
-func (v IPv6View) FlowLabel() uint32 {
-	return binary.BigEndian.Uint32(v[ipv6OffVersion:]) & 0xfffff
-}
+// word is the version, the traffic class and the flow label.
+func (v IPv6View) word() uint32 { return binary.BigEndian.Uint32(v[ipv6OffVersion:]) }
+
+func (v IPv6View) DSCP() uint8           { return uint8(v.word() >> 22 & 0x3f) }
+func (v IPv6View) ECN() ECN              { return ECN(v.word() >> 20 & 3) }
+func (v IPv6View) FlowLabel() uint32     { return v.word() & 0xfffff }
 func (v IPv6View) PayloadLength() uint16 { return be16(v, ipv6OffLength) }
 func (v IPv6View) NextHeader() IPProto   { return IPProto(v[ipv6OffNextHeader]) }
 func (v IPv6View) HopLimit() uint8       { return v[ipv6OffHopLimit] }
@@ -250,8 +247,8 @@ func (v IPv6View) setClass(c uint8) {
 }
 
 // SetDSCP sets the low 6 bits of d, and SetECN the low 2 bits of e.
-func (v IPv6View) SetDSCP(d uint8) { v.setClass(d<<2 | v.class()&3) }
-func (v IPv6View) SetECN(e ECN)    { v.setClass(v.class()&^3 | uint8(e)&3) }
+func (v IPv6View) SetDSCP(d uint8) { v.setClass(d<<2 | uint8(v.ECN())) }
+func (v IPv6View) SetECN(e ECN)    { v.setClass(v.DSCP()<<2 | uint8(e)&3) }
 
 // SetFlowLabel sets the low 20 bits of l.
 func (v IPv6View) SetFlowLabel(l uint32) {

@@ -27,22 +27,26 @@ type Packet struct {
 	// not be changed between decoding a packet and using it.
 	Registry *Registry
 
-	noCopy noCopy
-	simple *Registry   // the registry by which plain frames may be decoded as they are, nil for none
-	ports  bool        // that has bound UDP ports, so that datagrams are no plain frames
-	data   []byte      // what was decoded; nil in a built packet
-	plain  plain       // the nodes, while table is not written
-	gen    uint64      // counts the changes to nodes
-	dirty  bool        // some node is filled in
-	edited bool        // nodes were added or removed since decoding
-	table  []node      // breadth first, left to right; it is read by way of nodes
-	slots  []slot      // of each node, its layer; those not in use wait for reuse
-	spare  []slot      // more layers that wait for reuse
-	kinds  *Registry   // whose numbers the slots' kinds are
-	judged []judgement // of each node; made when it is needed
-	lost   *Protocol   // of a layer that Append had no room for
-	depths []uint16    // of each node; made when they are needed
-	fit    int         // how many of the first slots are known to fit their nodes
+	noCopy   noCopy
+	simple   *Registry   // the Registry by which plain frames may be decoded as they are
+	data     []byte      // what was decoded; nil in a built packet
+	plain    plain       // the nodes, while table is not written
+	filled   uint8       // of a plain frame, which layers of own hold its own
+	dirty    bool        // some node is filled in
+	edited   bool        // nodes were added or removed since decoding
+	untagged bool        // Decode looks whether a frame without its tags is plain
+	ports    bool        // simple has bound UDP ports, so that datagrams are no plain frames
+	gen      uint64      // counts the changes to nodes
+	own      ownLayers   // of a plain frame, its layers
+	lent     uint8       // which slots refer to own
+	table    []node      // breadth first, left to right; it is read by way of nodes
+	slots    []slot      // of each node, its layer; those not in use wait for reuse
+	spare    []slot      // more layers that wait for reuse
+	kinds    *Registry   // whose numbers the slots' kinds are
+	judged   []judgement // of each node; made when it is needed
+	lost     *Protocol   // of a layer that Append had no room for
+	depths   []uint16    // of each node; made when they are needed
+	fit      int         // how many of the first slots are known to fit their nodes
 
 	depthsGen, fitGen, outGen uint64 // the gen that depths, fit and out are of
 
@@ -140,59 +144,60 @@ func (p *Packet) Decode(t link.Type, data []byte) error {
 	// These are the headers that nearly every packet has, in the form that they
 	// nearly always have. What is known of them here, walk knows better; it is
 	// here because it takes a tenth of the time. decodeLink empties p first.
-	if t != link.TypeEthernet || p.simple != p.registry() || len(data) <= EthernetLen+IPv4MinLen {
-		return p.decodeLink(t, data)
-	}
 	var (
-		at, end int
-		proto   IPProto
+		ip, upper []byte // without what is behind them
+		proto     IPProto
 	)
+	if t != link.TypeEthernet || p.simple != p.Registry || len(data) <= EthernetLen+IPv4MinLen || len(data) > maxPlain {
+		goto any
+	}
 	switch EtherType(be16(data, ethernetOffType)) {
 	case EtherTypeIPv4:
 		v := IPv4View(data[EthernetLen:])
-		if v[ipv4OffVersion] != 4<<4|IPv4MinLen/4 || v.isFragment() {
-			return p.decodeLink(t, data)
+		n := int(v.Length())
+		if v[ipv4OffVersion] != 4<<4|IPv4MinLen/4 || v.isFragment() || n > len(v) || n <= IPv4MinLen {
+			goto any
 		}
-		at, end, proto = EthernetLen+IPv4MinLen, EthernetLen+int(v.Length()), v.Protocol()
-		p.plain.ip, p.plain.at = kindIPv4, EthernetLen+IPv4MinLen
+		ip, upper, proto = v[:n:n], v[IPv4MinLen:n:n], v.Protocol()
+		p.plain.ip, p.plain.tags = kindIPv4, 0
 	case EtherTypeIPv6:
 		v := IPv6View(data[EthernetLen:])
 		if !v.isHeader() {
-			return p.decodeLink(t, data)
+			goto any
 		}
-		at, end, proto = EthernetLen+IPv6Len, EthernetLen+IPv6Len+int(v.PayloadLength()), v.NextHeader()
-		p.plain.ip, p.plain.at = kindIPv6, EthernetLen+IPv6Len
+		n := IPv6Len + int(v.PayloadLength())
+		if n > len(v) || n <= IPv6Len {
+			goto any
+		}
+		ip, upper, proto = v[:n:n], v[IPv6Len:n:n], v.NextHeader()
+		p.plain.ip, p.plain.tags = kindIPv6, 0
 	default:
-		return p.decodeLink(t, data)
-	}
-	if uint(len(data)-end) > maxPlainPadding {
-		return p.decodeLink(t, data)
+		goto any
 	}
 	switch proto {
 	case IPProtoTCP:
-		if at+tcpOffFlags >= len(data) {
-			return p.decodeLink(t, data)
+		if len(upper) <= tcpOffFlags {
+			goto any
 		}
-		hdr := int(data[at+tcpOffFlags]>>4) * 4
-		if hdr < TCPMinLen || hdr > end-at {
-			return p.decodeLink(t, data)
+		hdr := TCPView(upper).HeaderLen()
+		if hdr < TCPMinLen || hdr > len(upper) {
+			goto any
 		}
 		p.plain.l4, p.plain.hdr = kindTCP, uint16(hdr)
 	case IPProtoUDP:
-		if p.ports || end-at < UDPLen || int(be16(data[at:], udpOffLength)) != end-at {
-			return p.decodeLink(t, data)
+		if len(upper) < UDPLen || len(upper) != int(UDPView(upper).Length()) || p.ports {
+			goto any
 		}
 		p.plain.l4, p.plain.hdr = kindUDP, UDPLen
 	default:
-		if end <= at {
-			return p.decodeLink(t, data)
-		}
-		return p.decodeUpper(data, end, proto)
+		p.plain.ipData, p.plain.l4Data = ip, upper
+		return p.decodeUpper(data, proto)
 	}
-	p.plain.end = uint32(end)
-	p.plain.filled = 0
 	p.begin(data)
+	p.plain.ipData, p.plain.l4Data = ip, upper
 	return nil
+any:
+	return p.decodeLink(t, data)
 }
 
 // renew empties p and makes what decoding wants to be there.
@@ -205,32 +210,50 @@ func (p *Packet) renew() {
 		p.kinds = p.Registry
 	}
 	if r := p.registry(); r.uncommon {
-		p.simple = nil
-	} else if p.simple != r {
-		p.simple, p.ports = r, r.overlaid&overlaidUDPPorts != 0
+		p.simple = &noRegistry
+	} else {
+		p.simple, p.ports = p.Registry, r.overlaid&overlaidUDPPorts != 0
 	}
+	p.ready()
+}
+
+// ready makes p ready for nodes to be written: for as many as a packet mostly
+// has.
+func (p *Packet) ready() {
 	if cap(p.table) < commonNodes {
 		p.table = make([]node, 0, commonNodes)
 	}
+	if p.lent != 0 {
+		p.takeBack()
+	}
 }
+
+// noRegistry is one that no packet has.
+var noRegistry Registry
 
 // begin empties p, which has not been edited, for data.
 func (p *Packet) begin(data []byte) {
-	p.dirty = false
+	p.filled, p.dirty = 0, false
 	p.gen++
 	p.data = data
 }
 
 // decodeLink is Decode for all packets.
 func (p *Packet) decodeLink(t link.Type, data []byte) error {
-	if t == link.TypeEthernet && p.simple != p.registry() {
-		if p.renew(); p.simple != nil {
+	if p.untagged {
+		return nil // decodeTagged goes on
+	}
+	if t == link.TypeEthernet && p.simple != p.Registry {
+		if p.renew(); p.simple == p.Registry {
 			return p.Decode(t, data)
 		}
 	}
+	if t == link.TypeEthernet && p.simple == p.Registry && p.decodeTagged(data) {
+		return nil
+	}
 	k := KindRaw
 	switch {
-	case t == link.TypeEthernet && p.simple != nil:
+	case t == link.TypeEthernet && p.simple == p.Registry:
 		k = kindEthernet
 	case t != link.TypeRaw:
 		k = p.registry().Next(&linkTypesTable, uint64(t))
@@ -258,6 +281,7 @@ func (p *Packet) Reset() {
 	if p.edited {
 		// Some of the layers may be the caller's own.
 		clear(p.slots)
+		p.lent = 0
 		p.edited = false
 		p.lost = nil
 	}

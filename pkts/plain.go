@@ -1,16 +1,27 @@
 package pkts
 
-// plain is what a Packet knows of a plain frame: Ethernet, IPv4 without options
-// or IPv6, TCP or UDP, all of it there. Nearly every frame is one, and most
-// programs ask for these layers only. So its nodes are not written before
-// something asks for more: [Packet.nodes]. The zero value says that they are
-// written.
+import "github.com/gopkts/gopkts/common/link"
+
+// plain is what a Packet knows of a plain frame: Ethernet, up to two VLAN tags,
+// IPv4 without options or IPv6, TCP or UDP, all of it there. Nearly every frame
+// is one, and most programs ask for these layers only. So its nodes are not
+// written before something asks for more: [Packet.nodes]. Where ip is 0, they
+// are written.
 type plain struct {
-	ip, l4  Kind   // what is behind Ethernet
-	at, hdr uint16 // where l4 begins, and how long its header is
-	end     uint32 // where ip and l4 end; what is behind is padding
-	filled  uint8  // whose slots hold their layers
+	ip             Kind   // what is behind Ethernet and the tags
+	tags           uint16 // how many of them
+	l4             Kind   // what is behind ip
+	hdr            uint16 // how long its header is
+	ipData, l4Data []byte // what ip and l4 are, without padding
 }
+
+// net returns where ip begins, at where l4 begins, and end where both end.
+func (o *plain) net() int { return EthernetLen + int(o.tags)*VLANLen }
+func (o *plain) at() int  { return o.end() - len(o.l4Data) }
+func (o *plain) end() int { return o.net() + len(o.ipData) }
+
+// maxPlainTags is how many VLAN tags a plain frame has at most.
+const maxPlainTags = 2
 
 const (
 	filledEthernet = 1 << iota
@@ -18,17 +29,18 @@ const (
 	filledL4
 )
 
-// maxPlainPadding is how much a plain frame has behind its layers at most, so
-// that all offsets are ones of a node.
-const maxPlainPadding = 1 << 16
-
-// upper returns the number of the node of l4. Padding stands before it.
-func (p *Packet) upper() int {
-	if int(p.plain.end) < len(p.data) {
-		return 3
-	}
-	return 2
+// ownLayers are the layers of plain frames, which so need not be looked for.
+// When the nodes are written, slots refer to those that are filled in.
+type ownLayers struct {
+	eth Ethernet
+	ip4 IPv4
+	ip6 IPv6
+	tcp TCP
+	udp UDP
 }
+
+// maxPlain is how long a plain frame is at most: all offsets are ones of a node.
+const maxPlain = 1 << 20
 
 // nodes returns the nodes, which it writes if they are not written.
 func (p *Packet) nodes() []node {
@@ -41,48 +53,126 @@ func (p *Packet) nodes() []node {
 // expand writes the nodes of a plain frame. It reads the fields of plain one by
 // one, as they were written: read as a whole, they would have to be waited for.
 func (p *Packet) expand() {
-	if cap(p.table) < commonNodes {
-		p.table = make([]node, 0, commonNodes)
-	}
-	o, t, up := &p.plain, p.table[:commonNodes], p.upper()
-	at, end, hdr, filled := int(o.at), int(o.end), int(o.hdr), o.filled
-	p.expandIP(t, fillFlag(filled&filledEthernet), fillFlag(filled&filledIP))
-	t[up].set(at, end, hdr, o.l4, 1, fillFlag(filled&filledL4))
+	p.ready()
+	ip, l4, hdr := p.plain.ip, p.plain.l4, int(p.plain.hdr)
+	up, at, end := p.expandIP()
+	t := p.table[:commonNodes]
+	t[up].set(at, end, hdr, l4, int(p.plain.tags)+1, 0)
 	n := up + 1
 	if at+hdr < end {
 		t[n].set(at+hdr, end, allHeader, KindRaw, up, 0)
 		n++
 	}
 	p.table = t[:n]
-	p.plain = plain{}
+	p.plain.ip, p.plain.l4 = 0, 0
+	if p.filled != 0 {
+		p.lend(ip, l4, up)
+	}
 }
 
-// expandIP writes the nodes that are not in the IP header of a plain frame.
-func (p *Packet) expandIP(t []node, eth, ip nodeFlags) {
-	o, whole := &p.plain, len(p.data)
-	end := int(o.end)
-	t[0].set(0, whole, EthernetLen, kindEthernet, noNode, eth)
-	t[1].set(EthernetLen, end, int(o.at)-EthernetLen, o.ip, 0, ip)
-	t[2].set(end, whole, allHeader, kindPadding, 0, 0)
+// lend makes the slots of nodes that are filled in refer to ownLayers.
+func (p *Packet) lend(ip, l4 Kind, up int) {
+	o, at := &p.own, int(p.plain.tags)+1
+	if p.filled&filledEthernet != 0 {
+		p.lendTo(0, slot{&o.eth, &o.eth, kindEthernet})
+	}
+	if p.filled&filledIP != 0 {
+		if ip == kindIPv4 {
+			p.lendTo(at, slot{&o.ip4, &o.ip4, kindIPv4})
+		} else {
+			p.lendTo(at, slot{&o.ip6, &o.ip6, kindIPv6})
+		}
+	}
+	if p.filled&filledL4 != 0 {
+		if l4 == kindTCP {
+			p.lendTo(up, slot{&o.tcp, &o.tcp, kindTCP})
+		} else {
+			p.lendTo(up, slot{&o.udp, &o.udp, kindUDP})
+		}
+	}
+}
+
+func (p *Packet) lendTo(i int, s slot) {
+	p.fitSlots(i)
+	if o := &p.slots[i]; o.layer != nil {
+		p.spare = append(p.spare, *o)
+	}
+	p.slots[i] = s
+	p.lent |= 1 << i
+	p.table[i].flags = nodeFilled
+}
+
+// takeBack empties the slots that refer to ownLayers, which otherwise might be
+// two of one packet.
+func (p *Packet) takeBack() {
+	for i := range p.slots[:min(len(p.slots), 8)] {
+		if p.lent&(1<<i) != 0 {
+			p.slots[i] = slot{}
+		}
+	}
+	p.lent = 0
+}
+
+// expandIP writes the nodes of a plain frame that are not in its IP header. It
+// returns the number of the node that is, and where that begins and ends.
+func (p *Packet) expandIP() (up, at, end int) {
+	o, t, whole := &p.plain, p.table[:commonNodes], len(p.data)
+	t[0].set(0, whole, EthernetLen, kindEthernet, noNode, 0)
+	ip, tags := o.net(), int(o.tags)
+	for i := range tags {
+		t[i+1].set(EthernetLen+i*VLANLen, whole, VLANLen, kindVLAN, i, 0)
+	}
+	up, end = tags+2, ip+len(o.ipData)
+	at = end - len(o.l4Data)
+	t[tags+1].set(ip, end, at-ip, o.ip, tags, 0)
+	if end < whole {
+		t[up].set(end, whole, allHeader, kindPadding, tags, 0)
+		up++
+	}
+	return up, at, end
 }
 
 // decodeUpper decodes data, which is plain but for what is in the IP header:
-// bytes of proto, up to end.
-func (p *Packet) decodeUpper(data []byte, end int, proto IPProto) error {
+// proto.
+func (p *Packet) decodeUpper(data []byte, proto IPProto) error {
 	p.begin(data)
-	p.plain.end = uint32(end)
-	at, up, t := int(p.plain.at), p.upper(), p.table[:commonNodes]
-	p.expandIP(t, 0, 0)
-	t[up].set(at, end, 0, p.registry().ipProto(proto), 1, 0)
-	p.plain = plain{}
+	p.ready()
+	up, at, end := p.expandIP()
+	p.table[:commonNodes][up].set(at, end, 0, p.registry().ipProto(proto), 1, 0)
+	p.plain.ip, p.plain.l4 = 0, 0
 	return p.walk(up, up+1)
 }
 
-func fillFlag(filled uint8) nodeFlags {
-	if filled != 0 {
-		return nodeFilled
+// decodeTagged decodes data if it is plain but for VLAN tags, and reports whether
+// it is. Without them, everything is where Decode expects it.
+func (p *Packet) decodeTagged(data []byte) bool {
+	tags, rest, r := 0, data, p.registry()
+	for tags < maxPlainTags && len(rest) > EthernetLen+VLANLen && r.etherType(EthernetView(rest).Type()) == kindVLAN {
+		rest = rest[VLANLen:]
+		tags++
 	}
-	return 0
+	if tags == 0 || len(rest) <= EthernetLen+IPv4MinLen {
+		return false
+	}
+	var proto IPProto
+	switch v := EthernetView(rest); v.Type() {
+	case EtherTypeIPv4:
+		proto = IPv4View(v.Payload()).Protocol()
+	case EtherTypeIPv6:
+		proto = IPv6View(v.Payload()).NextHeader()
+	}
+	if proto != IPProtoTCP && proto != IPProtoUDP {
+		return false
+	}
+	gen := p.gen
+	p.untagged = true
+	_ = p.Decode(link.TypeEthernet, rest)
+	p.untagged = false
+	if p.gen == gen {
+		return false
+	}
+	p.data, p.plain.tags = data, uint16(tags)
+	return true
 }
 
 // viewed tells views apart by its type, which is known where [View] is inlined,
@@ -99,19 +189,19 @@ type prototype interface{ Proto() *Protocol }
 func (p *Packet) firstView(v prototype) []byte {
 	if _, ok := v.(*viewed[IPv4View]); ok {
 		if p.plain.ip == kindIPv4 {
-			return p.plainIP()
-		}
-	} else if _, ok := v.(*viewed[IPv6View]); ok {
-		if p.plain.ip == kindIPv6 {
-			return p.plainIP()
+			return p.plain.ipData
 		}
 	} else if _, ok := v.(*viewed[TCPView]); ok {
 		if p.plain.l4 == kindTCP {
-			return p.plainL4()
+			return p.plain.l4Data
+		}
+	} else if _, ok := v.(*viewed[IPv6View]); ok {
+		if p.plain.ip == kindIPv6 {
+			return p.plain.ipData
 		}
 	} else if _, ok := v.(*viewed[UDPView]); ok {
 		if p.plain.l4 == kindUDP {
-			return p.plainL4()
+			return p.plain.l4Data
 		}
 	} else if _, ok := v.(*viewed[EthernetView]); ok {
 		if p.plain.ip != 0 {
@@ -124,73 +214,59 @@ func (p *Packet) firstView(v prototype) []byte {
 // viewOf is firstView for all packets.
 func (p *Packet) viewOf(v prototype) []byte { return p.view(v.Proto(), 0) }
 
-// plainIP and plainL4 return the bytes of the layers of a plain frame.
-func (p *Packet) plainIP() []byte { return p.data[EthernetLen:p.plain.end:p.plain.end] }
-func (p *Packet) plainL4() []byte { return p.data[p.plain.at:p.plain.end:p.plain.end] }
-
 // first returns the outermost layer of the protocol of l, filled in; nil for
-// none. l is nil but for its type. The slots of a packet usually fit the one
-// after it.
+// none. l is nil but for its type.
 func (p *Packet) first(l Layer) Layer {
-	if _, ok := l.(*IPv4); ok {
-		if p.plain.ip == kindIPv4 && len(p.slots) > 1 {
-			if l, ok := p.slots[1].layer.(*IPv4); ok {
-				if p.plain.filled&filledIP == 0 {
-					if _, err := l.Decode(p.plainIP()); err != nil {
-						return nil
-					}
-					p.fill(filledIP)
-				}
-				return l
+	if _, ok := l.(*Ethernet); ok {
+		if p.plain.ip != 0 {
+			l := &p.own.eth
+			if p.filled&filledEthernet == 0 {
+				l.set(EthernetView(p.data))
+				p.fill(filledEthernet)
 			}
+			return l
+		}
+	} else if _, ok := l.(*IPv4); ok {
+		if p.plain.ip == kindIPv4 {
+			l := &p.own.ip4
+			if p.filled&filledIP == 0 {
+				if _, err := l.Decode(p.plain.ipData); err != nil {
+					return nil
+				}
+				p.fill(filledIP)
+			}
+			return l
 		}
 	} else if _, ok := l.(*IPv6); ok {
-		if p.plain.ip == kindIPv6 && len(p.slots) > 1 {
-			if l, ok := p.slots[1].layer.(*IPv6); ok {
-				if p.plain.filled&filledIP == 0 {
-					if _, err := l.Decode(p.plainIP()); err != nil {
-						return nil
-					}
-					p.fill(filledIP)
+		if p.plain.ip == kindIPv6 {
+			l := &p.own.ip6
+			if p.filled&filledIP == 0 {
+				if _, err := l.Decode(p.plain.ipData); err != nil {
+					return nil
 				}
-				return l
+				p.fill(filledIP)
 			}
+			return l
 		}
 	} else if _, ok := l.(*TCP); ok {
-		if i := p.upper(); p.plain.l4 == kindTCP && i < len(p.slots) {
-			if l, ok := p.slots[i].layer.(*TCP); ok {
-				if p.plain.filled&filledL4 == 0 {
-					if _, err := l.Decode(p.plainL4()); err != nil {
-						return nil
-					}
-					p.fill(filledL4)
+		if p.plain.l4 == kindTCP {
+			l := &p.own.tcp
+			if p.filled&filledL4 == 0 {
+				if _, err := l.Decode(p.plain.l4Data); err != nil {
+					return nil
 				}
-				return l
+				p.fill(filledL4)
 			}
+			return l
 		}
 	} else if _, ok := l.(*UDP); ok {
-		if i := p.upper(); p.plain.l4 == kindUDP && i < len(p.slots) {
-			if l, ok := p.slots[i].layer.(*UDP); ok {
-				if p.plain.filled&filledL4 == 0 {
-					if _, err := l.Decode(p.plainL4()); err != nil {
-						return nil
-					}
-					p.fill(filledL4)
-				}
-				return l
+		if p.plain.l4 == kindUDP {
+			l := &p.own.udp
+			if p.filled&filledL4 == 0 {
+				l.set(UDPView(p.plain.l4Data))
+				p.fill(filledL4)
 			}
-		}
-	} else if _, ok := l.(*Ethernet); ok {
-		if p.plain.ip != 0 && len(p.slots) > 0 {
-			if l, ok := p.slots[0].layer.(*Ethernet); ok {
-				if p.plain.filled&filledEthernet == 0 {
-					if _, err := l.Decode(p.data); err != nil {
-						return nil
-					}
-					p.fill(filledEthernet)
-				}
-				return l
-			}
+			return l
 		}
 	}
 	return p.layerOf(l)
@@ -201,6 +277,6 @@ func (p *Packet) layerOf(l Layer) Layer { return p.find(l.Proto(), 0) }
 
 // fill notes that a slot holds its layer.
 func (p *Packet) fill(bit uint8) {
-	p.plain.filled |= bit
+	p.filled |= bit
 	p.dirty = true
 }

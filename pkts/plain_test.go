@@ -3,33 +3,41 @@ package pkts
 import (
 	"bytes"
 	"fmt"
+	"maps"
 	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 	"github.com/gopkts/gopkts/common/link"
+	"pgregory.net/rapid"
 )
 
 // plainFrames returns frames of each kind that Decode knows without nodes.
 func plainFrames(t *testing.T) map[string][]byte {
 	frames := map[string][]byte{}
-	for _, ip := range []Layer{&IPv4{TTL: 1}, &IPv6{HopLimit: 1}} {
-		for _, up := range []Layer{&TCP{SrcPort: 1, Options: TCPOptions{1, 1, 1, 0}}, &UDP{DstPort: 2}} {
-			for _, data := range []int{0, 9} {
-				for _, pad := range []int{0, 7} {
-					ls := []Layer{&Ethernet{}, ip, up, &Raw{Data: make([]byte, data)}, &Padding{Data: make([]byte, pad)}}
-					if pad == 0 {
-						ls = ls[:4]
+	for tags := range maxPlainTags + 1 {
+		for _, ip := range []Layer{&IPv4{TTL: 1}, &IPv6{HopLimit: 1}} {
+			for _, up := range []Layer{&TCP{SrcPort: 1, Options: TCPOptions{1, 1, 1, 0}}, &UDP{DstPort: 2}} {
+				for _, data := range []int{0, 9} {
+					for _, pad := range []int{0, 7} {
+						ls := []Layer{&Ethernet{}}
+						for i := range tags {
+							ls = append(ls, &VLAN{ID: uint16(i)})
+						}
+						ls = append(ls, ip, up)
+						if data != 0 {
+							ls = append(ls, &Raw{Data: make([]byte, data)})
+						}
+						if pad != 0 {
+							ls = append(ls, &Padding{Data: make([]byte, pad)})
+						}
+						b, err := Stack(ls...).AppendBinary(nil)
+						if err != nil {
+							t.Fatal(err)
+						}
+						frames[fmt.Sprintf("%d tags %v %v %d+%d", tags, ip.Proto(), up.Proto(), data, pad)] = b
 					}
-					if data == 0 {
-						ls = slices.Delete(ls, 3, 4)
-					}
-					b, err := Stack(ls...).AppendBinary(nil)
-					if err != nil {
-						t.Fatal(err)
-					}
-					frames[fmt.Sprintf("%v %v %d+%d", ip.Proto(), up.Proto(), data, pad)] = b
 				}
 			}
 		}
@@ -73,6 +81,7 @@ func TestPlain(t *testing.T) {
 		sameFirst[IPv6, IPv6View],
 		sameFirst[TCP, TCPView],
 		sameFirst[UDP, UDPView],
+		sameFirst[VLAN, VLANView],
 		sameFirst[ARP, ARPView],
 		sameFirst[Raw, RawView],
 		sameFirst[Padding, PaddingView],
@@ -159,4 +168,121 @@ func TestPlainKeeps(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestPlainTagged decodes frames with VLAN tags that are not plain, and compares
+// their nodes with those of walk.
+func TestPlainTagged(t *testing.T) {
+	tagged := func(tags int, ls ...Layer) []byte {
+		all := []Layer{&Ethernet{}}
+		for i := range tags {
+			all = append(all, &VLAN{ID: uint16(i)})
+		}
+		b, err := Stack(append(all, ls...)...).AppendBinary(nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return b
+	}
+	data := &Raw{Data: make([]byte, 64)}
+	frames := map[string][]byte{
+		"three tags": tagged(3, &IPv4{}, &TCP{}, data),
+		"ICMP":       tagged(1, &IPv4{}, &ICMPv4{}, data),
+		"a fragment": tagged(1, &IPv4{FragmentOffset: 1}, data),
+		"options":    tagged(2, &IPv4{Options: IPv4Options{1, 1, 1, 0}}, &UDP{}, data),
+		"ARP":        tagged(1, &ARP{}, data),
+		"nothing":    tagged(2),
+		"in a tag":   tagged(2, &IPv4{}, &TCP{})[:17],
+		"cut":        tagged(1, &IPv4{}, &TCP{}, data)[:60],
+		"no TCP":     tagged(1, &IPv4{}, &TCP{DataOffset: Pin[uint8](1)}, data),
+		"length":     tagged(1, &IPv6{}, &UDP{Length: Pin[uint16](9)}, data),
+	}
+	plain := tagged(1, &IPv4{}, &TCP{}, data)
+	for name, b := range frames {
+		t.Run(name, func(t *testing.T) {
+			var p, q Packet
+			for range 2 {
+				if err := p.Decode(link.TypeEthernet, plain); err != nil || p.plain.ip == 0 {
+					t.Fatalf("not plain: %v", err)
+				}
+				err := p.Decode(link.TypeEthernet, b)
+				want := q.decode(kindEthernet, b)
+				if p.plain.ip != 0 {
+					t.Fatal("it is plain")
+				}
+				if fmt.Sprint(err) != fmt.Sprint(want) {
+					t.Errorf("error %v, want %v", err, want)
+				}
+				if diff := cmp.Diff(q.table, p.nodes(), cmp.AllowUnexported(node{}), cmpopts.EquateEmpty()); diff != "" {
+					t.Errorf("(-want +got):\n%s", diff)
+				}
+			}
+		})
+	}
+}
+
+// TestPlainLayers decodes plain frames and tunnels in turn, and shows that no two
+// nodes of a packet have the same layer, that a layer stays the same one when
+// the nodes are written, and that packets are encoded as they were.
+func TestPlainLayers(t *testing.T) {
+	frames := plainFrames(t)
+	for name, ls := range map[string][]Layer{
+		"IP in IP":    {&Ethernet{}, &IPv4{}, &IPv4{}, &TCP{}},
+		"IPv6 in IP":  {&Ethernet{}, &VLAN{}, &IPv4{}, &IPv6{}, &UDP{}},
+		"a bridge":    {&Ethernet{}, &IPv4{}, &GRE{}, &Ethernet{}, &VLAN{}, &IPv4{}, &TCP{}, &Padding{Data: make([]byte, 3)}},
+		"only IP":     {&Ethernet{}, &IPv6{}, &ICMPv6{}},
+		"no Ethernet": {&IPv4{}, &TCP{}},
+	} {
+		b, err := Stack(ls...).AppendBinary(nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		frames[name] = b
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		names := slices.Sorted(maps.Keys(frames))
+		var p, q Packet
+		for range 12 {
+			name := rapid.SampledFrom(names).Draw(t, "frame")
+			b, first := frames[name], link.TypeEthernet
+			if name == "no Ethernet" {
+				first = link.TypeRaw
+			}
+			if err := p.Decode(first, b); err != nil {
+				t.Fatal(err)
+			}
+			_ = q.Decode(first, b)
+			got := map[*Protocol]Layer{}
+			for _, i := range rapid.SliceOfN(rapid.IntRange(0, 4), 0, 4).Draw(t, "layers") {
+				l := []func() Layer{
+					func() Layer { l, _ := Get[Ethernet](&p); return l },
+					func() Layer { l, _ := Get[IPv4](&p); return l },
+					func() Layer { l, _ := Get[IPv6](&p); return l },
+					func() Layer { l, _ := Get[TCP](&p); return l },
+					func() Layer { l, _ := Get[UDP](&p); return l },
+				}[i]()
+				if q.index(l.Proto(), 0) >= 0 == (fmt.Sprint(l) == "<nil>") {
+					t.Fatalf("%s: %v is %v", name, l.Proto(), l)
+				}
+				got[l.Proto()] = l
+			}
+			if rapid.Bool().Draw(t, "nodes") {
+				seen := map[Layer]bool{}
+				for n := range p.Nodes() {
+					l, err := n.Layer()
+					if err != nil || seen[l] {
+						t.Fatalf("%s: node %v has %v, %v", name, n.Proto(), l, err)
+					}
+					seen[l] = true
+					if g, ok := got[n.Proto()]; ok && g != l {
+						t.Fatalf("%s: %v is another layer than before", name, n.Proto())
+					}
+					delete(got, n.Proto()) // the outermost only
+				}
+			}
+			if out, err := p.AppendBinary(nil); err != nil || !bytes.Equal(out, b) {
+				t.Fatalf("%s: encoded as %x, %v, want %x", name, out, err, b)
+			}
+		}
+	})
 }

@@ -358,7 +358,8 @@ type Registry struct {
 	foreign  []*Protocol // kinds from builtinKinds on
 }
 
-// Default is the protocols of this package, with no port bound to any.
+// Default is the protocols of this package, with no port bound to any. It is not
+// to be assigned to: packets without a Registry take it for granted.
 var Default = &Registry{}
 
 // With returns a registry with more bindings; a later one replaces an earlier

@@ -250,7 +250,7 @@ func (v TCPView) SrcPort() uint16       { return be16(v, tcpOffSrcPort) }
 func (v TCPView) DstPort() uint16       { return be16(v, tcpOffDstPort) }
 func (v TCPView) Seq() uint32           { return binary.BigEndian.Uint32(v[tcpOffSeq:]) }
 func (v TCPView) Ack() uint32           { return binary.BigEndian.Uint32(v[tcpOffAck:]) }
-func (v TCPView) HeaderLen() int        { return int(v[tcpOffFlags]>>4) * 4 } // bytes
+func (v TCPView) HeaderLen() int        { return int(v[tcpOffFlags]&0xf0) / 4 } // bytes
 func (v TCPView) Flags() TCPFlags       { return TCPFlags(be16(v, tcpOffFlags) & 0xfff) }
 func (v TCPView) Window() uint16        { return be16(v, tcpOffWindow) }
 func (v TCPView) Checksum() uint16      { return be16(v, tcpOffChecksum) }

@@ -73,12 +73,16 @@ func (l *UDP) Decode(b []byte) (int, error) {
 	if len(b) < UDPLen {
 		return 0, Truncated("UDP", UDPLen, len(b))
 	}
-	v := UDPView(b)
+	l.set(UDPView(b))
+	return UDPLen, nil
+}
+
+// set is Decode for a header that is there.
+func (l *UDP) set(v UDPView) {
 	l.SrcPort = v.SrcPort()
 	l.DstPort = v.DstPort()
 	l.Length = Seen(v.Length())
 	l.Checksum = Seen(v.Checksum())
-	return UDPLen, nil
 }
 
 // AppendBinary appends the header to b.
