@@ -15,10 +15,8 @@ type plain struct {
 	ipData, l4Data []byte // what ip and l4 are, without padding
 }
 
-// net returns where ip begins, at where l4 begins, and end where both end.
+// net returns where ip begins.
 func (o *plain) net() int { return EthernetLen + int(o.tags)*VLANLen }
-func (o *plain) at() int  { return o.end() - len(o.l4Data) }
-func (o *plain) end() int { return o.net() + len(o.ipData) }
 
 // maxPlainTags is how many VLAN tags a plain frame has at most.
 const maxPlainTags = 2
