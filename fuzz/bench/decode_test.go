@@ -64,10 +64,10 @@ func (s *sum) netip4(a netip.Addr) {
 	s.addr4(b[:])
 }
 
-// netip16 reads an address where AsSlice puts it, which is on the stack. As16
-// writes it in two halves and copies it as a whole, which the processor waits
-// for: with it, layers of IPv6 take 12 ns more, none of them for decoding.
-func (s *sum) netip16(a netip.Addr) { s.addr16(a.AsSlice()) }
+func (s *sum) netip16(a netip.Addr) {
+	b := a.As16()
+	s.addr16(b[:])
+}
 
 // A decoder takes frames apart and adds up their addresses, ports and the
 // lengths of their payloads.
