@@ -43,8 +43,6 @@ var (
 	_ Describer   = (*packetBackend)(nil)
 	_ BatchSender = (*packetBackend)(nil)
 	_ BatchReader = (*packetBackend)(nil)
-
-	_ directSender = (*packetBackend)(nil)
 )
 
 // newPacketBackend makes a Backend of s, which belongs to it from then on.
@@ -98,23 +96,11 @@ func (p *packetBackend) cursor() *sys.Cursor { return p.s.Cursor() }
 
 func (p *packetBackend) Interrupt() { p.s.Interrupt() }
 
-func (p *packetBackend) Send(b []byte) error { return p.sendError(p.tx.Send(b), len(b)) }
+func (p *packetBackend) Send(b []byte) error { return sendError(p.tx.Send(b), p.ifi.Name, len(b)) }
 
 func (p *packetBackend) SendBatch(frames [][]byte) (int, error) {
 	n, err := p.tx.SendBatch(frames)
 	return n, batchError(err, p.ifi.Name, frames, n)
-}
-
-// transmitter and sendError are for the Sniffer: see directSender.
-func (p *packetBackend) transmitter() frameSender {
-	if p.tx == nil {
-		return nil
-	}
-	return p.tx
-}
-
-func (p *packetBackend) sendError(err error, size int) error {
-	return sendError(err, p.ifi.Name, size)
 }
 
 func (p *packetBackend) Stats() (Stats, error) {

@@ -32,11 +32,6 @@ type Sniffer struct {
 	// it, Next needs nothing else of the Backend. Guarded by turn.
 	cursor *sys.Cursor
 
-	// tx is what takes a frame that is sent, where that is all that a Backend
-	// does with it, and direct is that Backend. Both are nil for others.
-	tx     frameSender
-	direct directSender
-
 	// flags holds what a reader must look at before it reads. It is one word,
 	// so that looking costs one load per frame.
 	flags atomic.Uint32
@@ -48,20 +43,6 @@ type Sniffer struct {
 
 	deadlineMu sync.Mutex
 	deadline   *time.Timer // sets flagExpired; nil when there is none
-}
-
-// A frameSender sends a frame.
-type frameSender interface{ Send(b []byte) error }
-
-// A directSender is a Backend whose Send is that of its transmitter, but for the
-// errors. A system call that sends takes so little time that what lies between
-// it and the program shows.
-type directSender interface {
-	// transmitter returns nil where nothing can be sent.
-	transmitter() frameSender
-	// sendError translates an error of the transmitter about a frame of so many
-	// bytes.
-	sendError(err error, size int) error
 }
 
 // state is what reading may expect.
@@ -131,11 +112,6 @@ func newSniffer(b Backend, cfg *Config) *Sniffer {
 	s := &Sniffer{b: b, ifi: b.Interface(), snap: uint32(min(cfg.SnapLen, 1<<31-1))}
 	if c, ok := b.(interface{ cursor() *sys.Cursor }); ok {
 		s.cursor = c.cursor()
-	}
-	if d, ok := b.(directSender); ok {
-		if t := d.transmitter(); t != nil {
-			s.tx, s.direct = t, d
-		}
 	}
 	s.turn.init()
 	return s
@@ -348,13 +324,7 @@ func (s *Sniffer) Send(b []byte) error {
 	if s.flags.Load()&flagClosed != 0 {
 		return opError("send", s.ifi.Name, net.ErrClosed)
 	}
-	if s.tx == nil {
-		return opError("send", s.ifi.Name, s.b.Send(b))
-	}
-	if err := s.tx.Send(b); err != nil {
-		return opError("send", s.ifi.Name, s.direct.sendError(err, len(b)))
-	}
-	return nil
+	return opError("send", s.ifi.Name, s.b.Send(b))
 }
 
 // SendBatch is [Sniffer.Send] for many frames: it transmits them in order and

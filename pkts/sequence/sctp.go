@@ -487,45 +487,31 @@ func (s *SCTP) byPath(hash uint32, p *sctpPacket) (sctpRef, bool) {
 	if i, a := s.assocs.get(hash, p.path); a != nil {
 		return sctpRef{i, a.flip ^ p.side}, true
 	}
-	if s.paths.used == 0 {
-		return sctpRef{}, false
-	}
-	mask := uint32(len(s.paths.index) - 1)
-	for at := hash & mask; ; at = (at + 1) & mask {
-		e := s.paths.index[at]
-		if e.slot == 0 {
-			return sctpRef{}, false
+	slot, at := s.paths.next(hash, hash)
+	for slot != 0 {
+		i := int32(slot / 16)
+		if x := &s.assocs.at(i).value.paths[slot%16]; x.path == p.path {
+			return sctpRef{i, x.flip ^ p.side}, true
 		}
-		if e.hash == hash {
-			i := int32(e.slot / 16)
-			if x := &s.assocs.at(i).value.paths[e.slot%16]; x.path == p.path {
-				return sctpRef{i, x.flip ^ p.side}, true
-			}
-		}
+		slot, at = s.paths.next(hash, at)
 	}
+	return sctpRef{}, false
 }
 
 // byTag finds an association by a tag, with the direction of packets that carry
 // it.
 func (s *SCTP) byTag(t sctpTag) (sctpRef, bool) {
-	if s.tags.used == 0 {
-		return sctpRef{}, false
-	}
 	hash := s.hashTag(&t)
-	mask := uint32(len(s.tags.index) - 1)
-	for at := hash & mask; ; at = (at + 1) & mask {
-		e := s.tags.index[at]
-		if e.slot == 0 {
-			return sctpRef{}, false
+	slot, at := s.tags.next(hash, hash)
+	for slot != 0 {
+		i := int32(slot / 16)
+		a := &s.assocs.at(i).value
+		if x := a.tags[slot%16]; a.tagOf(x) == t {
+			return sctpRef{i, 1 - x.end}, true
 		}
-		if e.hash == hash {
-			i := int32(e.slot / 16)
-			a := &s.assocs.at(i).value
-			if x := a.tags[e.slot%16]; a.tagOf(x) == t {
-				return sctpRef{i, 1 - x.end}, true
-			}
-		}
+		slot, at = s.tags.next(hash, at)
 	}
+	return sctpRef{}, false
 }
 
 // tagOf returns a tag of an end as packets carry it.

@@ -73,6 +73,21 @@ func (t *table[K, V]) get(h uint32, k K) (int32, *V) {
 	}
 }
 
+// next returns the slot of the first entry with a hash, from the place at on, and
+// the place behind it; 0 if there is none. The first place is the hash itself.
+func (t *tableIndex) next(hash, at uint32) (slot, behind uint32) {
+	if t.used == 0 {
+		return 0, at
+	}
+	mask := uint32(len(t.index) - 1)
+	for {
+		e := t.index[at&mask]
+		if at++; e.slot == 0 || e.hash == hash {
+			return e.slot, at
+		}
+	}
+}
+
 // enter puts an entry into the index, which has room.
 func (t *tableIndex) enter(e tableEntry) {
 	mask := uint32(len(t.index) - 1)
