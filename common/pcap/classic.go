@@ -222,15 +222,16 @@ func (r *Reader) detectVariant() {
 	}
 }
 
-// walk reports whether the first records in the buffer make sense in a layout.
-// That is certain if there are three of them, or two and nothing else, and none
-// is without data: zeros make sense in every layout.
+// walk reports whether the first records in the buffer make sense in a layout,
+// as every record does that a writer may write, whatever its time. That is
+// certain if there are three of them, or two and nothing else, of one month, and
+// none is without data: zeros make sense in every layout.
 func (r *Reader) walk(l *recordLayout) (good, certain bool) {
 	const enough = 4
 	const day = 86400
 	b := r.buf.unread()
 	var first uint32
-	n, empty := 0, false
+	n, doubt := 0, false
 	for n < enough && len(b) >= l.header {
 		rec := l.parse(b, r.header.Order)
 		if n == 0 {
@@ -239,19 +240,17 @@ func (r *Reader) walk(l *recordLayout) (good, certain bool) {
 		switch {
 		case rec.capLen > r.maxLen, rec.capLen > rec.wireLen, int64(rec.frac)*r.toNano >= 1e9:
 			return false, false
-		case max(rec.sec, first)-min(rec.sec, first) > 30*day:
-			return false, false
 		case l.kernel && rec.pktType > 7:
 			return false, false
 		}
-		empty = empty || rec.capLen == 0
+		doubt = doubt || rec.capLen == 0 || max(rec.sec, first)-min(rec.sec, first) > 30*day
 		if int64(len(b)) < rec.size {
-			return true, n > 2 && !empty
+			return true, n > 2 && !doubt
 		}
 		n++
 		b = b[rec.size:]
 	}
-	return true, !empty && (n > 2 || n == 2 && len(b) == 0)
+	return true, !doubt && (n > 2 || n == 2 && len(b) == 0)
 }
 
 // nextRecord reads a record by the layout of the file, with all checks.

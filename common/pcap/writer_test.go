@@ -449,17 +449,28 @@ func TestWriteForTshark(t *testing.T) {
 	}
 }
 
-// TestEmptyFrames reads records without data, whose headers in a row also look
-// like fewer, longer headers of a variant, and whose times jump.
-func TestEmptyFrames(t *testing.T) {
-	for _, seconds := range [][]int64{{0, 0, 0}, {0, 31 * 86400, 0}, {1 << 31, 0, 0}, {0, 1 << 31, 0, 0, 0, 0}} {
+// TestRecordsLikeVariants reads records whose headers in a row also look like
+// fewer, longer headers of a variant, and whose times jump.
+func TestRecordsLikeVariants(t *testing.T) {
+	type record struct {
+		sec        int64
+		data, wire int
+	}
+	for _, records := range [][]record{
+		{{}, {}, {}},
+		{{}, {sec: 31 * 86400}, {}},
+		{{sec: 1 << 31}, {}, {}},
+		{{}, {sec: 1 << 31}, {}, {}, {}, {}},
+		{{data: 1, wire: 1}, {wire: 8}, {sec: 30*86400 + 1}},
+	} {
 		var out bytes.Buffer
 		w, err := pcap.NewWriter(&out, pcap.WriterConfig{Format: pcap.FormatPcap})
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, sec := range seconds {
-			if err := w.WriteFrame(&link.Frame{Info: link.Info{Time: utc(sec, 0), Link: link.TypeEthernet}}); err != nil {
+		for _, r := range records {
+			f := link.Frame{Data: make([]byte, r.data), Info: link.Info{Time: utc(r.sec, 0), WireLen: r.wire, Link: link.TypeEthernet}}
+			if err := w.WriteFrame(&f); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -467,12 +478,12 @@ func TestEmptyFrames(t *testing.T) {
 			t.Fatal(err)
 		}
 		got, err := readAll(bytes.NewReader(out.Bytes()))
-		if err != nil || len(got) != len(seconds) {
-			t.Fatalf("times %v: read %d frames: %v", seconds, len(got), err)
+		if err != nil || len(got) != len(records) {
+			t.Fatalf("%v: read %d frames: %v", records, len(got), err)
 		}
-		for i, sec := range seconds {
-			if !got[i].Time.Equal(utc(sec, 0)) {
-				t.Errorf("times %v: frame %d is of %v", seconds, i, got[i].Time)
+		for i, r := range records {
+			if f := got[i]; !f.Time.Equal(utc(r.sec, 0)) || len(f.Data) != r.data || f.WireLen != r.wire {
+				t.Errorf("%v: frame %d is %+v", records, i, f)
 			}
 		}
 	}
