@@ -137,9 +137,9 @@ func (p TCPPolicy) takes(start, end, origStart, origEnd uint32) bool {
 //
 // # Where the data come from
 //
-// Chunk.Seen is the packet that carried the chunk. Where more than 8 segments
-// wait inside 2 KiB, small neighbours count as one, from the latest of their
-// packets.
+// Chunk.Seen is the packet that carried the chunk. Where what waits inside 2 KiB
+// comes in more than 8 runs from segments that differ, small neighbours count as
+// one, from the latest of their packets.
 //
 // Urgent data (RFC 6093) is part of the stream, at its place. Data on a SYN
 // (RFC 7413) is the beginning of the stream.
