@@ -18,15 +18,19 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// startOn starts a process on one processor. A program in Go is told that there
+// startOn starts a process on one processor, which with alone it has for itself:
+// by SCHED_FIFO, as far as that is allowed. A program in Go is told that there
 // are as many as there are: with one, its runtime takes every system call that
 // lasts for one that blocks, and hands the processor over to another thread.
-func startOn(cpu int, cmd *exec.Cmd) error {
+func startOn(cpu int, alone bool, cmd *exec.Cmd) error {
 	cmd.Env = append(os.Environ(), "GOMAXPROCS="+strconv.Itoa(runtime.NumCPU()))
 	done := make(chan error)
 	go func() {
 		runtime.LockOSThread() // and the thread ends with the goroutine
 		err := setAffinity(cpu)
+		if alone {
+			_ = unix.SchedSetAttr(0, &unix.SchedAttr{Size: unix.SizeofSchedAttr, Policy: unix.SCHED_FIFO, Priority: 1}, 0)
+		}
 		if err == nil {
 			err = cmd.Start()
 		}
@@ -114,7 +118,7 @@ func (o *own) start(cpu int) error {
 		return err
 	}
 	o.in, o.out = in, bufio.NewReader(out)
-	if err := startOn(cpu, o.cmd); err != nil {
+	if err := startOn(cpu, false, o.cmd); err != nil {
 		return err
 	}
 	a, err := readAnswer(o.out)
@@ -203,7 +207,7 @@ func (p *program) start(cpu int) error {
 	if err != nil {
 		return err
 	}
-	if err := startOn(cpu, p.cmd); err != nil {
+	if err := startOn(cpu, false, p.cmd); err != nil {
 		return err
 	}
 	// A packet socket is bound when it is all but ready.
