@@ -19,7 +19,8 @@ import (
 )
 
 // startOn starts a process on one processor, which with alone it has for itself:
-// by SCHED_FIFO, as far as that is allowed. A program in Go is told that there
+// by SCHED_RR, as far as that is allowed. (SCHED_FIFO is not for programs in Go,
+// some threads of which wait in a loop for others.) A program in Go is told that there
 // are as many as there are: with one, its runtime takes every system call that
 // lasts for one that blocks, and hands the processor over to another thread.
 func startOn(cpu int, alone bool, cmd *exec.Cmd) error {
@@ -29,7 +30,7 @@ func startOn(cpu int, alone bool, cmd *exec.Cmd) error {
 		runtime.LockOSThread() // and the thread ends with the goroutine
 		err := setAffinity(cpu)
 		if alone {
-			_ = unix.SchedSetAttr(0, &unix.SchedAttr{Size: unix.SizeofSchedAttr, Policy: unix.SCHED_FIFO, Priority: 1}, 0)
+			_ = unix.SchedSetAttr(0, &unix.SchedAttr{Size: unix.SizeofSchedAttr, Policy: unix.SCHED_RR, Priority: 1}, 0)
 		}
 		if err == nil {
 			err = cmd.Start()
