@@ -18,26 +18,30 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// startOn starts a process on one processor, which with alone it has for itself:
-// by SCHED_RR, as far as that is allowed. (SCHED_FIFO is not for programs in Go,
-// some threads of which wait in a loop for others.) A program in Go is told that there
+// startOn starts a process on one processor, which it has for itself. A program in Go is told that there
 // are as many as there are: with one, its runtime takes every system call that
 // lasts for one that blocks, and hands the processor over to another thread.
-func startOn(cpu int, alone bool, cmd *exec.Cmd) error {
+func startOn(cpu int, cmd *exec.Cmd) error {
 	cmd.Env = append(os.Environ(), "GOMAXPROCS="+strconv.Itoa(runtime.NumCPU()))
 	done := make(chan error)
 	go func() {
 		runtime.LockOSThread() // and the thread ends with the goroutine
 		err := setAffinity(cpu)
-		if alone {
-			_ = unix.SchedSetAttr(0, &unix.SchedAttr{Size: unix.SizeofSchedAttr, Policy: unix.SCHED_RR, Priority: 1}, 0)
-		}
+		alone()
 		if err == nil {
 			err = cmd.Start()
 		}
 		done <- err
 	}()
 	return <-done
+}
+
+// alone lets the calling thread, and what it starts, run before all others, as
+// far as that is allowed: what else the machine does should neither keep frames
+// from coming nor take the caches away. Not by SCHED_FIFO: threads of a program
+// in Go may wait in a loop for each other.
+func alone() {
+	_ = unix.SchedSetAttr(0, &unix.SchedAttr{Size: unix.SizeofSchedAttr, Policy: unix.SCHED_RR, Priority: 1}, 0)
 }
 
 // cpuTime is the processor time of a process and all its threads.
@@ -119,7 +123,7 @@ func (o *own) start(cpu int) error {
 		return err
 	}
 	o.in, o.out = in, bufio.NewReader(out)
-	if err := startOn(cpu, false, o.cmd); err != nil {
+	if err := startOn(cpu, o.cmd); err != nil {
 		return err
 	}
 	a, err := readAnswer(o.out)
@@ -208,7 +212,7 @@ func (p *program) start(cpu int) error {
 	if err != nil {
 		return err
 	}
-	if err := startOn(cpu, false, p.cmd); err != nil {
+	if err := startOn(cpu, p.cmd); err != nil {
 		return err
 	}
 	// A packet socket is bound when it is all but ready.

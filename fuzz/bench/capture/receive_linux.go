@@ -135,6 +135,7 @@ func (b *bench) offerOne(g *generator, c receiveCase, size, rate int) (sample, e
 	idle, err := p.settled()
 	if err == nil {
 		err = pinned(b.cpus[0], func() error {
+			alone()
 			n, took, err := g.offer(tcpFrame(size), rate, b.time)
 			s.offered, s.seconds = float64(n), took.Seconds()
 			return err

@@ -143,7 +143,7 @@ func (b *bench) sendOne(row sendCase, csend string, size int) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	if err := startOn(b.cpus[1], true, cmd); err != nil {
+	if err := startOn(b.cpus[1], cmd); err != nil {
 		return answer{}, err
 	}
 	if err := cmd.Wait(); err != nil {
