@@ -96,7 +96,13 @@ func (p *packetBackend) cursor() *sys.Cursor { return p.s.Cursor() }
 
 func (p *packetBackend) Interrupt() { p.s.Interrupt() }
 
-func (p *packetBackend) Send(b []byte) error { return sendError(p.tx.Send(b), p.ifi.Name, len(b)) }
+func (p *packetBackend) Send(b []byte) error {
+	err := p.tx.Send(b)
+	if err != nil {
+		err = sendError(err, p.ifi.Name, len(b))
+	}
+	return err
+}
 
 func (p *packetBackend) SendBatch(frames [][]byte) (int, error) {
 	n, err := p.tx.SendBatch(frames)

@@ -321,10 +321,13 @@ func (s *Sniffer) Frames(ctx context.Context) iter.Seq2[link.Frame, error] {
 // this length, [ErrInterfaceDown] when it is down, and [errors.ErrUnsupported]
 // where frames have no header of their own.
 func (s *Sniffer) Send(b []byte) error {
-	if s.flags.Load()&flagClosed != 0 {
-		return opError("send", s.ifi.Name, net.ErrClosed)
+	err := net.ErrClosed
+	if s.flags.Load()&flagClosed == 0 {
+		if err = s.b.Send(b); err == nil {
+			return nil
+		}
 	}
-	return opError("send", s.ifi.Name, s.b.Send(b))
+	return opError("send", s.ifi.Name, err)
 }
 
 // SendBatch is [Sniffer.Send] for many frames: it transmits them in order and

@@ -9,10 +9,10 @@ import (
 // who merely wait for it, and in which a wait can be given up. Taking it when
 // nobody else wants it costs one atomic operation: it is taken per frame.
 type turn struct {
-	busy    atomic.Bool
-	claims  atomic.Int32 // of those that go first
-	waiting atomic.Int32 // goroutines in cond.Wait or on their way
-	mu      sync.Mutex   // guards cond, not what the turn guards
+	busy    atomic.Uint32 // 1 while somebody has it
+	claims  atomic.Int32  // of those that go first
+	waiting atomic.Int32  // goroutines in cond.Wait or on their way
+	mu      sync.Mutex    // guards cond, not what the turn guards
 	cond    sync.Cond
 }
 
@@ -20,7 +20,7 @@ func (t *turn) init() { t.cond.L = &t.mu }
 
 // try takes the turn if it is free and not claimed.
 func (t *turn) try() bool {
-	return t.claims.Load() == 0 && t.busy.CompareAndSwap(false, true)
+	return t.claims.Load() == 0 && t.busy.CompareAndSwap(0, 1)
 }
 
 // wait takes the turn when it is free and not claimed, or returns the error of
@@ -48,7 +48,7 @@ func (t *turn) claim(interrupt func()) {
 	t.waiting.Add(1)
 	interrupt()
 	t.mu.Lock()
-	for !t.busy.CompareAndSwap(false, true) {
+	for !t.busy.CompareAndSwap(0, 1) {
 		t.cond.Wait()
 	}
 	t.waiting.Add(-1)
@@ -61,7 +61,7 @@ func (t *turn) claimed() bool { return t.claims.Load() != 0 }
 
 // release lets go of the turn.
 func (t *turn) release() {
-	t.busy.Store(false)
+	t.busy.Store(0)
 	if t.waiting.Load() > 0 {
 		t.broadcast()
 	}

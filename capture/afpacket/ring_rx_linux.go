@@ -154,7 +154,11 @@ func (r *Ring) TryNext(f *RingFrame) (bool, error) {
 	if !r.rings.HasRx || rx.Closed() {
 		return false, r.s.fail("read", r.unreadable())
 	}
-	ok, err := rx.Next(&f.Frame)
+	// Nearly always the frame lies in a block that was begun.
+	ok, err := rx.Cursor().Next(&f.Frame)
+	if !ok && err == nil {
+		ok, err = rx.Next(&f.Frame)
+	}
 	if !ok {
 		if err != nil {
 			err = r.s.fail("read", err)

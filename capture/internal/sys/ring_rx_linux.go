@@ -230,6 +230,10 @@ func (r *RxRing) Next(f *link.Frame) (bool, error) {
 	return r.nextBlock(f)
 }
 
+// Cursor returns the reader's place in the block that it walks, which does not
+// move. As long as there are frames behind it, its Next is all that Next does.
+func (r *RxRing) Cursor() *Cursor { return &r.cur }
+
 // nextBlock is Next at the end of a block.
 func (r *RxRing) nextBlock(f *link.Frame) (bool, error) {
 	for {

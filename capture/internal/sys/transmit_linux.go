@@ -40,6 +40,9 @@ func OpenTransmitter(ifindex int, name string) (*Transmitter, error) {
 }
 
 // Send transmits one frame, and waits for room where there is none.
+//
+// The processor has forgotten where functions return to when a system call is
+// over, so each one on the way costs more than usual: the call is made from here.
 func (t *Transmitter) Send(b []byte) error {
 	if t == nil {
 		return ErrNoHeader
@@ -47,26 +50,23 @@ func (t *Transmitter) Send(b []byte) error {
 	if !t.d.acquire() {
 		return os.ErrClosed
 	}
-	errno := sendTo(t.d.fd, b)
+	_, _, errno := syscall.RawSyscall6(unix.SYS_SENDTO, uintptr(t.d.fd), uintptr(unsafe.Pointer(unsafe.SliceData(b))), uintptr(len(b)), unix.MSG_DONTWAIT, 0, 0)
 	t.d.release()
-	switch errno {
-	case 0:
+	if errno == 0 {
 		return nil
-	case unix.EAGAIN:
-		return t.sendWaiting(b)
 	}
-	return os.NewSyscallError("send", errno)
+	return t.sendAgain(b, errno)
 }
 
-// sendWaiting is Send for a socket whose buffer is full. It is apart, for it
-// allocates.
-func (t *Transmitter) sendWaiting(b []byte) error {
-	var errno syscall.Errno
-	if err := t.wait(func(fd uintptr) bool {
-		errno = sendTo(int(fd), b)
-		return errno != unix.EAGAIN
-	}); err != nil || errno == 0 {
-		return err
+// sendAgain is Send after a first attempt. It is apart, for it allocates.
+func (t *Transmitter) sendAgain(b []byte, errno syscall.Errno) error {
+	if errno == unix.EAGAIN || errno == unix.EINTR {
+		if err := t.wait(func(fd uintptr) bool {
+			errno = sendTo(int(fd), b)
+			return errno != unix.EAGAIN
+		}); err != nil || errno == 0 {
+			return err
+		}
 	}
 	return os.NewSyscallError("send", errno)
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"math/bits"
 	"os"
 	"runtime"
 	"sync/atomic"
@@ -271,6 +272,7 @@ func (x *XDP) bindAll(m XDPMode) error {
 			return err
 		}
 		q.chunk = uint64(x.cfg.ChunkSize)
+		q.shift = uint8(bits.TrailingZeros64(q.chunk))
 		q.gaps = make([]uint64, 0, maxGaps)
 		q.give(first, rx)
 		first += uint64(rx) * q.chunk
@@ -735,18 +737,9 @@ func (x *XDP) Transmit(queue int, frames [][]byte) (int, error) {
 		q.reap()
 		at := atomic.LoadUint32(q.tx.prod)
 		room := min(len(q.free), int(q.tx.size-(at-atomic.LoadUint32(q.tx.cons))))
-		n, used := 0, 0
-		for _, b := range frames[sent:] {
-			need := q.pieces(b)
-			if used+need > room {
-				break
-			}
-			x.fill(q, at+uint32(used), b)
-			used += need
-			n++
-		}
+		n, used := x.fill(q, at, room, frames[sent:])
 		if n == 0 {
-			if err := x.kick(q); err != nil {
+			if err := x.kick(q, int(q.tx.size)); err != nil {
 				return sent, err
 			}
 			if skip > 0 {
@@ -776,23 +769,33 @@ func (x *XDP) Transmit(queue int, frames [][]byte) (int, error) {
 	return sent, nil
 }
 
-// fill writes the descriptors of a frame, for which there is room.
-func (x *XDP) fill(q *xskQueue, at uint32, b []byte) {
-	for {
-		last := len(q.free) - 1
-		addr := q.free[last]
-		q.free = q.free[:last]
-		q.busy[(addr-q.first)/q.chunk] = true
-		n := copy(x.mem.data[addr:addr+q.chunk], b)
-		b = b[n:]
-		d := q.tx.desc(at)
-		d.Addr, d.Len, d.Options = addr, uint32(n), 0
-		if len(b) == 0 {
-			return
+// fill writes the descriptors of as many frames as there is room for, from one
+// index of the transmit ring on. It returns how many they are, and how many
+// descriptors.
+func (x *XDP) fill(q *xskQueue, at uint32, room int, frames [][]byte) (n, used int) {
+	free := q.free
+	for _, b := range frames {
+		if need := q.pieces(b); used+need > room {
+			break
 		}
-		d.Options = unix.XDP_PKT_CONTD
-		at++
+		for {
+			addr := free[len(free)-1]
+			free = free[:len(free)-1]
+			q.busy[q.number(addr)] = true
+			k := copy(x.mem.data[addr:addr+q.chunk], b)
+			b = b[k:]
+			d := q.tx.desc(at + uint32(used))
+			used++
+			d.Addr, d.Len, d.Options = addr, uint32(k), 0
+			if len(b) == 0 {
+				break
+			}
+			d.Options = unix.XDP_PKT_CONTD
+		}
+		n++
 	}
+	q.free = free
+	return n, used
 }
 
 // push makes the kernel take the descriptors from one index of the transmit
@@ -801,7 +804,7 @@ func (x *XDP) push(q *xskQueue, from, to uint32) (int, error) {
 	if x.mode == XDPZeroCopy {
 		// The driver takes them when it gets to it.
 		if q.tx.needWakeup() {
-			if err := x.kick(q); err != nil {
+			if err := x.kick(q, int(to-from)); err != nil {
 				return 0, x.cancel(q, from, to, err)
 			}
 		}
@@ -810,7 +813,7 @@ func (x *XDP) push(q *xskQueue, from, to uint32) (int, error) {
 	var since time.Time
 	skip := len(q.cancelled) // the kernel skips one each time, and does not say so
 	for at := from; ; {
-		err := x.kick(q)
+		err := x.kick(q, int(to-at))
 		now := atomic.LoadUint32(q.tx.cons)
 		switch {
 		case now == to:
@@ -837,16 +840,26 @@ func (x *XDP) cancel(q *xskQueue, from, to uint32, err error) error {
 		// be XDP_PKT_CONTD, which would take the next one along.
 		atomic.StoreUint32(&d.Options, 1<<31)
 		// Should it be sent all the same, its completion means nothing.
-		q.busy[(d.Addr-q.first)/q.chunk] = false
+		q.busy[q.number(d.Addr)] = false
 		q.cancelled = append(q.cancelled, txCancelled{i, d.Addr})
 	}
 	return err
 }
 
-// kick makes the kernel look at the transmit ring. It returns only errors that
-// do not pass by themselves.
-func (x *XDP) kick(q *xskQueue) error {
-	switch err := unix.Send(q.fd, nil, unix.MSG_DONTWAIT); err {
+// kick makes the kernel look at the transmit ring, in which there are so many
+// frames of a call. It returns only errors that do not pass by themselves. As
+// with [TxRing.Kick], the runtime is not told when they are few: the kernel does
+// not wait.
+func (x *XDP) kick(q *xskQueue, frames int) error {
+	var err error
+	if frames <= shortKick {
+		if errno := sendTo(q.fd, nil); errno != 0 {
+			err = errno
+		}
+	} else {
+		err = unix.Send(q.fd, nil, unix.MSG_DONTWAIT)
+	}
+	switch err {
 	case nil, unix.EAGAIN, unix.EBUSY, unix.ENOBUFS, unix.EINTR:
 		return nil
 	default:

@@ -70,7 +70,8 @@ type xskQueue struct {
 	countMu sync.Mutex // guards taken, too, except against being read
 	ended   uint64     // frames taken, all their pieces
 
-	chunk     uint64   // size of a chunk
+	chunk     uint64   // size of a chunk, a power of two
+	shift     uint8    // its logarithm
 	first     uint64   // address of the sender's first one
 	free      []uint64 // addresses of chunks that nobody uses
 	busy      []bool   // those that the kernel has, by number
@@ -303,8 +304,12 @@ func (q *xskQueue) frames() uint64 {
 
 // pieces returns how many chunks a frame takes to send.
 func (q *xskQueue) pieces(b []byte) int {
-	return max(1, (len(b)+int(q.chunk)-1)/int(q.chunk))
+	return max(1, (len(b)+int(q.chunk)-1)>>q.shift)
 }
+
+// number returns which of the sender's chunks has this address. Addresses before
+// the first one have numbers that are larger than any.
+func (q *xskQueue) number(addr uint64) uint64 { return (addr - q.first) >> q.shift }
 
 // gap reports whether frames were lost before frame number at.
 func (q *xskQueue) gap(at uint64) bool {
@@ -320,7 +325,11 @@ func (q *xskQueue) gap(at uint64) bool {
 func (q *xskQueue) reap() {
 	from, to := atomic.LoadUint32(q.comp.cons), atomic.LoadUint32(q.comp.prod)
 	for i := from; i != to; i++ {
-		q.done(*q.comp.addr(i))
+		// The kernel is trusted; memory is not.
+		if n := q.number(*q.comp.addr(i)); n < uint64(len(q.busy)) && q.busy[n] {
+			q.busy[n] = false
+			q.free = append(q.free, q.first+n<<q.shift)
+		}
 	}
 	if from != to {
 		atomic.StoreUint32(q.comp.cons, to)
@@ -331,16 +340,6 @@ func (q *xskQueue) reap() {
 		n++
 	}
 	q.cancelled = q.cancelled[:copy(q.cancelled, q.cancelled[n:])]
-}
-
-// done makes one chunk free.
-func (q *xskQueue) done(addr uint64) {
-	// The kernel is trusted; memory is not.
-	chunk := (addr - q.first) / q.chunk
-	if addr >= q.first && chunk < uint64(len(q.busy)) && q.busy[chunk] {
-		q.busy[chunk] = false
-		q.free = append(q.free, q.first+chunk*q.chunk)
-	}
 }
 
 // close closes the socket and gives its rings back: their mappings would keep

@@ -40,11 +40,10 @@ type ring struct {
 func (r *ring) read(n int, t *tally) error {
 	f := &r.frame
 	for range n {
-		err := r.r.Next(f)
-		if errors.Is(err, os.ErrDeadlineExceeded) && r.stopped.Load() {
-			return nil
-		}
-		if err != nil {
+		if err := r.r.Next(f); err != nil {
+			if errors.Is(err, os.ErrDeadlineExceeded) && r.stopped.Load() {
+				return nil
+			}
 			return err
 		}
 		t.add(len(f.Data), uint64(f.Data[12])+uint64(f.Time.Nanosecond()))

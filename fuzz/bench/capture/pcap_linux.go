@@ -19,6 +19,13 @@ func addPcapSender(m map[string]func(string, []byte) (sender, error)) {
 		if err := h.SetDirection(pcap.DirectionIn); err != nil {
 			return sender{}, err
 		}
-		return sender{send: func() error { return each(frame, h.WritePacketData) }}, nil
+		return sender{send: func() error {
+			for range batch {
+				if err := h.WritePacketData(frame); err != nil {
+					return err
+				}
+			}
+			return nil
+		}}, nil
 	}
 }

@@ -135,6 +135,7 @@ func (b *bench) offerOne(g *generator, c receiveCase, size, rate int) (sample, e
 	idle, err := p.settled()
 	if err == nil {
 		err = pinned(b.cpus[0], func() error {
+			alone()
 			n, took, err := g.offer(tcpFrame(size), rate, b.time)
 			s.offered, s.seconds = float64(n), took.Seconds()
 			return err
@@ -160,27 +161,27 @@ func (b *bench) offerOne(g *generator, c receiveCase, size, rate int) (sample, e
 }
 
 // walk times the reading of frames that lie in the buffer already: the library
-// without the kernel's part and without waiting.
+// without the kernel's part and without waiting. It is measured in stretches of
+// some microseconds, which alternate between walking alone and reading fields
+// besides; what the fields cost is the median of the differences of neighbours.
 func (b *bench) walk() error {
-	fmt.Print("\n## Reading what is in the buffer\n\n")
+	fmt.Printf("\n## Reading what is in the buffer\n\nMedians of stretches of %d frames, and in parentheses the quartiles.\n\n", stretchLen)
+	const many, few = 36 * stretchLen, 6 * stretchLen
 	type walkCase struct {
 		title, name string
 		frames      int
-		xdp         bool
+		fields, xdp bool
 	}
 	cases := rows(b, []walkCase{
-		{"gopacket/afpacket, zero copy", "gopacket", 10000, false},
-		{"the same, and TCP's ports and sequence number by DecodingLayerParser", "gopacket+fields", 10000, false},
-		{"gopkts, ring", "ring", 10000, false},
-		{"the same, and TCP's ports and sequence number by views", "ring+fields", 10000, false},
-		{"gopkts, ring, NextBatch 64", "ring/64", 10000, false},
-		{"gopkts/afpacket, Ring.Next", "afpacket", 10000, false},
-		{"gopkts, messages", "messages", 1000, false},
-		{"gopkts, messages, NextBatch 64", "messages/64", 1000, false},
-		{"gopkts, XDP", "xdp", 1000, true},
-		{"gopkts, XDP, NextBatch 64", "xdp/64", 1000, true},
-		{"the same, and TCP's ports and sequence number by views", "xdp+fields", 1000, true},
-		{"gopkts/afxdp, Receive 64", "afxdp", 1000, true},
+		{"gopacket/afpacket, zero copy", "gopacket", many, true, false},
+		{"gopkts, ring", "ring", many, true, false},
+		{"gopkts, ring, NextBatch 64", "ring/64", many, true, false},
+		{"gopkts/afpacket, Ring.Next", "afpacket", many, false, false},
+		{"gopkts, messages", "messages", few, false, false},
+		{"gopkts, messages, NextBatch 64", "messages/64", few, false, false},
+		{"gopkts, XDP", "xdp", many, true, true},
+		{"gopkts, XDP, NextBatch 64", "xdp/64", many, true, true},
+		{"gopkts/afxdp, Receive 64", "afxdp", few, false, true},
 	}, func(c walkCase) string { return c.title })
 	g, err := newGenerator(b.inject)
 	if err != nil {
@@ -188,21 +189,16 @@ func (b *bench) walk() error {
 	}
 	defer g.close()
 	var t table
-	t.row("frame", "reader", "frames", "ns a frame", "allocations a frame")
+	t.row("frame", "reader", "ns a frame", "least", "TCP's ports and sequence number as well, ns more", "allocations a frame")
 	for _, size := range b.sizes {
-		ns := make([][]float64, len(cases))
-		mallocs := make([][]float64, len(cases))
+		got := make([]answer, len(cases)) // summed up
 		errs := make([]error, len(cases))
 		for range b.rounds {
 			for i, c := range cases {
 				if errs[i] != nil {
 					continue
 				}
-				a, err := b.walkOne(g, c.name, size, c.frames, c.xdp)
-				if errs[i] = err; err == nil {
-					ns[i] = append(ns[i], float64(a.Nanoseconds)/float64(c.frames))
-					mallocs[i] = append(mallocs[i], float64(a.Mallocs)/float64(c.frames))
-				}
+				errs[i] = b.walkOne(g, c.name, c.frames, c.fields, c.xdp, size, &got[i])
 			}
 		}
 		for i, c := range cases {
@@ -210,36 +206,64 @@ func (b *bench) walk() error {
 				t.row(fmt.Sprint(size), c.title, b.sorry(errs[i]))
 				continue
 			}
-			t.row(fmt.Sprint(size), c.title, number(float64(c.frames)), spreadOf(ns[i]).String(), number(spreadOf(mallocs[i]).median))
+			mallocs := number(float64(got[i].Mallocs) / float64(got[i].Frames))
+			for j, way := range got[i].Ways {
+				title, more := c.title, ""
+				if way != "" {
+					title = c.title + ", fields " + way
+					more = perFrameOf(got[i].Stretches, func(s stretch) int64 { return s[j] - s[0] }).quartiles()
+				}
+				ns := perFrameOf(got[i].Stretches, func(s stretch) int64 { return s[j] })
+				t.row(fmt.Sprint(size), title, ns.quartiles(), number(ns.min), more, mallocs)
+			}
 		}
 	}
 	fmt.Print(t.String())
 	return nil
 }
 
-// walkOne measures one reader once.
-func (b *bench) walkOne(g *generator, name string, size, frames int, xdp bool) (answer, error) {
+// perFrameOf is the spread of what f makes of stretches, a frame.
+func perFrameOf(all []stretch, f func(stretch) int64) spread {
+	var v []float64
+	for _, s := range all {
+		v = append(v, float64(f(s))/stretchLen)
+	}
+	return spreadOf(v)
+}
+
+// walkOne measures one reader in several walks, and adds them to sum.
+func (b *bench) walkOne(g *generator, name string, frames int, fields, xdp bool, size int, sum *answer) error {
+	command := "walk"
+	if fields {
+		command = "fields"
+	}
 	if !xdp {
 		if err := g.attach(); err != nil {
-			return answer{}, err
+			return err
 		}
 		defer g.detach()
 	}
 	p := &own{name: name, size: 64 << 20}
 	if err := p.start(b.cpus[1]); err != nil {
-		return answer{}, err
+		return err
 	}
 	defer p.kill()
-	var a answer
-	for range 2 { // once to warm up
+	for i := range 1 + 4 { // once to warm up
 		err := pinned(b.cpus[0], func() error { return g.burst(tcpFrame(size), frames) })
 		if err != nil {
-			return a, err
+			return err
 		}
 		time.Sleep(5 * retire) // until the last block is handed over
-		if a, err = p.ask(fmt.Sprintf("walk %d", frames)); err != nil {
-			return a, err
+		a, err := p.ask(fmt.Sprintf("%s %d", command, frames))
+		if err != nil {
+			return err
+		}
+		if i > 0 {
+			sum.Ways = a.Ways
+			sum.Frames += a.Frames
+			sum.Mallocs += a.Mallocs
+			sum.Stretches = append(sum.Stretches, a.Stretches...)
 		}
 	}
-	return a, nil
+	return nil
 }

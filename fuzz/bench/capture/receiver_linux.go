@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -44,6 +45,21 @@ type receiver interface {
 	detail() string
 }
 
+// A fielder is a receiver that reads of each frame, besides, what it is told to.
+type fielder interface {
+	// fields are the ways that there are.
+	fields() []string
+	// readFields says which; empty for none of them.
+	readFields(way string)
+}
+
+// Ways to read TCP's ports and sequence number.
+const (
+	byViews   = "by views"
+	byParser  = "by DecodingLayerParser"
+	atOffsets = "at fixed offsets" // unchecked: what memory costs
+)
+
 // tally is what a receiver adds up of the frames: enough that they are looked
 // at, and nothing is left out by the compiler.
 type tally struct {
@@ -56,17 +72,14 @@ type tally struct {
 // starts one as "capture receive NAME".
 func receivers() map[string]func(ifi string, size int) (receiver, error) {
 	m := map[string]func(string, int) (receiver, error){
-		"ring":            ours(capture.BackendRing, false, 1),
-		"ring+fields":     ours(capture.BackendRing, true, 1),
-		"ring/64":         ours(capture.BackendRing, false, batch),
-		"open":            ours(capture.BackendAuto, false, batch),
-		"messages":        ours(capture.BackendMessages, false, 1),
-		"messages/64":     ours(capture.BackendMessages, false, batch),
-		"xdp":             ours(capture.BackendXDP, false, 1),
-		"xdp+fields":      ours(capture.BackendXDP, true, 1),
-		"xdp/64":          ours(capture.BackendXDP, false, batch),
-		"gopacket":        peer(false),
-		"gopacket+fields": peer(true),
+		"ring":        ours(capture.BackendRing, 1),
+		"ring/64":     ours(capture.BackendRing, batch),
+		"open":        ours(capture.BackendAuto, batch),
+		"messages":    ours(capture.BackendMessages, 1),
+		"messages/64": ours(capture.BackendMessages, batch),
+		"xdp":         ours(capture.BackendXDP, 1),
+		"xdp/64":      ours(capture.BackendXDP, batch),
+		"gopacket":    peer,
 	}
 	addRingReceiver(m)
 	addXDPReceiver(m)
@@ -76,13 +89,13 @@ func receivers() map[string]func(ifi string, size int) (receiver, error) {
 // sniffer receives by a [capture.Sniffer].
 type sniffer struct {
 	*capture.Sniffer
-	fields bool
+	way    string
 	frames []link.Frame // that are read at once
 	packet pkts.Packet
 }
 
 // ours reads one frame at a time, or up to so many.
-func ours(backend capture.BackendType, fields bool, many int) func(string, int) (receiver, error) {
+func ours(backend capture.BackendType, many int) func(string, int) (receiver, error) {
 	return func(ifi string, size int) (receiver, error) {
 		cfg := &capture.Config{Backend: backend, BufferSize: size, Timeout: retire}
 		if backend == capture.BackendRing {
@@ -92,58 +105,105 @@ func ours(backend capture.BackendType, fields bool, many int) func(string, int) 
 		if err != nil {
 			return nil, err
 		}
-		return &sniffer{Sniffer: s, fields: fields, frames: make([]link.Frame, many)}, s.Activate(nil)
+		return &sniffer{Sniffer: s, frames: make([]link.Frame, many)}, s.Activate(nil)
 	}
 }
 
+func (s *sniffer) fields() []string { return []string{byViews, atOffsets} }
+
+func (s *sniffer) readFields(way string) { s.way = way }
+
 func (s *sniffer) read(n int, t *tally) error {
-	err := s.loop(n, t)
+	loop := s.one
+	if len(s.frames) > 1 {
+		loop = s.many
+	}
+	err := loop(n, t)
 	if errors.Is(err, capture.ErrNotActive) {
 		return nil
 	}
 	return err
 }
 
-func (s *sniffer) loop(n int, t *tally) error {
+// one reads with Next.
+func (s *sniffer) one(n int, t *tally) error {
 	f := &s.frames[0]
-	if len(s.frames) > 1 {
-		for n > 0 {
-			got, err := s.NextBatch(s.frames[:min(n, len(s.frames))])
-			if err != nil {
-				return err
-			}
-			for i := range got {
-				f := &s.frames[i]
-				t.add(len(f.Data), uint64(f.Data[12])+uint64(f.Time.Nanosecond()))
-			}
-			n -= got
-		}
-		return nil
-	}
-	if s.fields {
-		p := &s.packet
+	switch s.way {
+	case byViews:
 		for range n {
 			if err := s.Next(f); err != nil {
 				return err
 			}
-			if err := p.Decode(f.Link, f.Data); err != nil {
+			if err := s.addViews(f, t); err != nil {
 				return err
 			}
-			tcp, ok := pkts.View[pkts.TCPView](p)
-			if !ok {
-				return errors.New("a frame without TCP")
+		}
+	case atOffsets:
+		for range n {
+			if err := s.Next(f); err != nil {
+				return err
 			}
-			t.add(len(f.Data), uint64(tcp.SrcPort())+uint64(tcp.DstPort())+uint64(tcp.Seq()))
+			addOffsets(f, t)
 		}
-		return nil
-	}
-	for range n {
-		if err := s.Next(f); err != nil {
-			return err
+	default:
+		for range n {
+			if err := s.Next(f); err != nil {
+				return err
+			}
+			t.add(len(f.Data), uint64(f.Data[12])+uint64(f.Time.Nanosecond()))
 		}
-		t.add(len(f.Data), uint64(f.Data[12])+uint64(f.Time.Nanosecond()))
 	}
 	return nil
+}
+
+// many reads with NextBatch.
+func (s *sniffer) many(n int, t *tally) error {
+	for n > 0 {
+		got, err := s.NextBatch(s.frames[:min(n, len(s.frames))])
+		if err != nil {
+			return err
+		}
+		frames := s.frames[:got]
+		switch s.way {
+		case byViews:
+			for i := range frames {
+				if err := s.addViews(&frames[i], t); err != nil {
+					return err
+				}
+			}
+		case atOffsets:
+			for i := range frames {
+				addOffsets(&frames[i], t)
+			}
+		default:
+			for i := range frames {
+				f := &frames[i]
+				t.add(len(f.Data), uint64(f.Data[12])+uint64(f.Time.Nanosecond()))
+			}
+		}
+		n -= got
+	}
+	return nil
+}
+
+// addViews adds the fields as package pkts finds them.
+func (s *sniffer) addViews(f *link.Frame, t *tally) error {
+	p := &s.packet
+	if err := p.Decode(f.Link, f.Data); err != nil {
+		return err
+	}
+	tcp, ok := pkts.View[pkts.TCPView](p)
+	if !ok {
+		return errors.New("a frame without TCP")
+	}
+	t.add(len(f.Data), uint64(tcp.SrcPort())+uint64(tcp.DstPort())+uint64(tcp.Seq()))
+	return nil
+}
+
+// addOffsets adds the fields of a frame that is known to be [tcpFrame]'s.
+func addOffsets(f *link.Frame, t *tally) {
+	tcp := f.Data[34:42]
+	t.add(len(f.Data), uint64(binary.BigEndian.Uint16(tcp))+uint64(binary.BigEndian.Uint16(tcp[2:]))+uint64(binary.BigEndian.Uint32(tcp[4:])))
 }
 
 func (t *tally) add(n int, sum uint64) {
@@ -164,30 +224,34 @@ func (s *sniffer) detail() string { return s.Backend().String() }
 // tpacket receives by gopacket's afpacket.
 type tpacket struct {
 	*afpacket.TPacket
-	fields  bool
+	way     string
 	stopped atomic.Bool
 
-	eth  layers.Ethernet
-	ip   layers.IPv4
-	tcp  layers.TCP
-	load gopacket.Payload
+	eth     layers.Ethernet
+	ip      layers.IPv4
+	tcp     layers.TCP
+	load    gopacket.Payload
+	parser  *gopacket.DecodingLayerParser
+	decoded []gopacket.LayerType
 }
 
-func peer(fields bool) func(string, int) (receiver, error) {
-	return func(ifi string, size int) (receiver, error) {
-		h, err := afpacket.NewTPacket(afpacket.OptInterface(ifi), afpacket.TPacketVersion3,
-			afpacket.OptFrameSize(4096), afpacket.OptBlockSize(blockSize), afpacket.OptNumBlocks(size/blockSize),
-			afpacket.OptBlockTimeout(retire), afpacket.OptPollTimeout(100*time.Millisecond))
-		if err != nil {
-			return nil, err
-		}
-		return &tpacket{TPacket: h, fields: fields}, h.InitSocketStats()
+func peer(ifi string, size int) (receiver, error) {
+	h, err := afpacket.NewTPacket(afpacket.OptInterface(ifi), afpacket.TPacketVersion3,
+		afpacket.OptFrameSize(4096), afpacket.OptBlockSize(blockSize), afpacket.OptNumBlocks(size/blockSize),
+		afpacket.OptBlockTimeout(retire), afpacket.OptPollTimeout(100*time.Millisecond))
+	if err != nil {
+		return nil, err
 	}
+	t := &tpacket{TPacket: h}
+	t.parser = gopacket.NewDecodingLayerParser(layers.LayerTypeEthernet, &t.eth, &t.ip, &t.tcp, &t.load)
+	return t, h.InitSocketStats()
 }
+
+func (h *tpacket) fields() []string { return []string{byParser} }
+
+func (h *tpacket) readFields(way string) { h.way = way }
 
 func (h *tpacket) read(n int, t *tally) error {
-	parser := gopacket.NewDecodingLayerParser(layers.LayerTypeEthernet, &h.eth, &h.ip, &h.tcp, &h.load)
-	decoded := make([]gopacket.LayerType, 0, 4)
 	for range n {
 		data, ci, err := h.ZeroCopyReadPacketData()
 		for err == afpacket.ErrTimeout {
@@ -201,11 +265,11 @@ func (h *tpacket) read(n int, t *tally) error {
 		if err != nil {
 			return err
 		}
-		if !h.fields {
+		if h.way == "" {
 			t.add(len(data), uint64(data[12])+uint64(ci.Timestamp.Nanosecond()))
 			continue
 		}
-		if err := parser.DecodeLayers(data, &decoded); err != nil {
+		if err := h.parser.DecodeLayers(data, &h.decoded); err != nil {
 			return err
 		}
 		t.add(len(data), uint64(h.tcp.SrcPort)+uint64(h.tcp.DstPort)+uint64(h.tcp.Seq))
@@ -233,9 +297,11 @@ type answer struct {
 	tally
 	Detail      string
 	Dropped     uint64
-	Warm        uint64 // frames sent before the time began; senders only
-	Nanoseconds int64  // that the loop took
-	CPU         int64  // of them on the processor; senders only
+	Warm        uint64    // frames sent before the time began; senders only
+	Nanoseconds int64     // that the loop took
+	Ways        []string  // to read fields, that a walk has measured
+	Stretches   []stretch // of it
+	CPU         int64     // of them on the processor; senders only
 	Mallocs     uint64
 	Error       string
 	Unsupported bool
@@ -253,8 +319,9 @@ func say(a answer, err error) {
 // receiveMain is the process of a receiver: "receive NAME SIZE". It answers
 // when it is ready, and then obeys a line each on its standard input:
 //
-//	read    read until the line stop, and whatever is left then
-//	walk N  read N frames that are there already
+//	read      read until the line stop, and whatever is left then
+//	walk N    read N frames that are there already, in stretches
+//	fields N  the same, and the fields as well in some of them
 func receiveMain(args []string) {
 	open, ok := receivers()[args[0]]
 	size, err := strconv.Atoi(args[1])
@@ -274,14 +341,18 @@ func receiveMain(args []string) {
 	say(answer{Detail: r.detail()}, nil)
 	in := bufio.NewScanner(os.Stdin)
 	for in.Scan() {
-		if arg, ok := strings.CutPrefix(in.Text(), "walk "); ok {
+		if command, arg, _ := strings.Cut(in.Text(), " "); command != "read" {
 			n, err := strconv.Atoi(arg)
 			if err != nil {
 				say(answer{}, err)
 				return
 			}
+			ways := []string{""}
+			if f, ok := r.(fielder); ok && command == "fields" {
+				ways = append(ways, f.fields()...)
+			}
 			late := time.AfterFunc(5*time.Second, func() { _ = r.stop() }) // what lacks then is an error
-			a, err := timed(r, n)
+			a, err := timed(r, n, ways)
 			late.Stop()
 			if err == nil && a.Frames < uint64(n) {
 				err = fmt.Errorf("only %d of %d frames are there", a.Frames, n)
@@ -294,7 +365,7 @@ func receiveMain(args []string) {
 			in.Scan()
 			stopped <- r.stop()
 		}()
-		a, err := timed(r, math.MaxInt)
+		a, err := timed(r, math.MaxInt, nil)
 		if err == nil {
 			err = <-stopped
 		}
@@ -302,13 +373,24 @@ func receiveMain(args []string) {
 	}
 }
 
-// timed reads n frames.
-func timed(r receiver, n int) (answer, error) {
-	var a answer
+// timed reads n frames, with ways in stretches.
+func timed(r receiver, n int, ways []string) (answer, error) {
+	a := answer{Ways: ways}
+	if ways != nil {
+		a.Stretches = make([]stretch, n/stretchLen/len(ways))
+		for i := range a.Stretches {
+			a.Stretches[i] = make(stretch, len(ways))
+		}
+	}
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
 	start := time.Now()
-	err := r.read(n, &a.tally)
+	var err error
+	if ways == nil {
+		err = r.read(n, &a.tally)
+	} else {
+		err = readStretches(r, ways, a.Stretches, &a.tally)
+	}
 	a.Nanoseconds = time.Since(start).Nanoseconds()
 	runtime.ReadMemStats(&after)
 	a.Mallocs = after.Mallocs - before.Mallocs
@@ -316,4 +398,34 @@ func timed(r receiver, n int) (answer, error) {
 		a.Dropped, err = r.dropped()
 	}
 	return a, err
+}
+
+// stretchLen is how many frames are read between two looks at the clock: so few
+// that most stretches are over before anything interrupts them, and many enough
+// for the clock not to matter.
+const stretchLen = 256
+
+// stretch is what reading so many frames takes, in nanoseconds, with each of the
+// ways to read fields.
+type stretch []int64
+
+// readStretches reads the frames of all stretches. The ways take turns, and in
+// going first: what other jobs do to the caches, and which speed the processor
+// has, hits all of them alike.
+func readStretches(r receiver, ways []string, parts []stretch, t *tally) error {
+	f, _ := r.(fielder)
+	for i, part := range parts {
+		for j := range ways {
+			at := (i + j) % len(ways)
+			if f != nil {
+				f.readFields(ways[at])
+			}
+			start := time.Now()
+			if err := r.read(stretchLen, t); err != nil {
+				return err
+			}
+			part[at] = time.Since(start).Nanoseconds()
+		}
+	}
+	return nil
 }

@@ -47,6 +47,7 @@ func sendCases() []sendCase {
 		{title: "gopacket/afpacket, WritePacketData", name: "gopacket"},
 		{title: "gopacket/pcap, WritePacketData", name: "pcap"},
 		{title: "C, send", c: "send"},
+		{title: "C, send, with another thread that sleeps", c: "send+thread", likeC: "C, send"},
 		{title: "gopkts, Send", name: "Send", likeC: "C, send"},
 		{title: "C, sendmmsg", c: "sendmmsg"},
 		{title: "gopkts, SendBatch, ring", name: "SendBatch", likeC: "C, sendmmsg"},
@@ -60,9 +61,17 @@ func sendCases() []sendCase {
 	}
 }
 
+// sendTurn is how long one sender sends before it is the next one's turn: not
+// much longer than it takes to start one. What is compared has thus been measured
+// within some tenths of a second; and nobody else runs on its processor
+// meanwhile, who would take the caches away.
+const sendTurn = 50 * time.Millisecond
+
 // send measures what goes out on a device that drops it.
 func (b *bench) send() error {
+	turns := max(1, int(time.Duration(b.rounds)*b.time/sendTurn))
 	fmt.Printf("\n## Sending, to ifb, which drops, %d at once\n\n", batch)
+	fmt.Printf("Medians of %d turns of %v, and in parentheses the quartiles; of ratios those within a turn.\n\n", turns, min(b.time, sendTurn))
 	c, cErr := buildCSenders(b.dir)
 	cases := rows(b, sendCases(), func(c sendCase) string { return c.title })
 	if len(cases) == 0 {
@@ -71,10 +80,10 @@ func (b *bench) send() error {
 	var t table
 	t.row("frame", "sender", "frames a second", "CPU, ns a frame", "x gopacket's rate", "x C's rate", "x C's CPU")
 	for _, size := range b.sizes {
-		rates := make([][]float64, len(cases))
-		cpus := make([][]float64, len(cases))
+		rates := map[string][]float64{}
+		cpus := map[string][]float64{}
 		errs := make([]error, len(cases))
-		for range b.rounds {
+		for range turns {
 			for i, row := range cases {
 				if row.c != "" && cErr != nil {
 					errs[i] = notBuilt(cErr.Error())
@@ -84,39 +93,48 @@ func (b *bench) send() error {
 				}
 				a, err := b.sendOne(row, c, size)
 				if errs[i] = err; err == nil {
-					rates[i] = append(rates[i], 1e9*float64(a.Frames)/float64(a.Nanoseconds))
-					cpus[i] = append(cpus[i], float64(a.CPU)/float64(a.Frames))
+					rates[row.title] = append(rates[row.title], 1e9*float64(a.Frames)/float64(a.Nanoseconds))
+					cpus[row.title] = append(cpus[row.title], float64(a.CPU)/float64(a.Frames))
 				}
 			}
-		}
-		rate, cpu := map[string]float64{}, map[string]float64{}
-		for i, row := range cases {
-			rate[row.title], cpu[row.title] = spreadOf(rates[i]).median, spreadOf(cpus[i]).median
 		}
 		for i, row := range cases {
 			if errs[i] != nil {
 				t.row(fmt.Sprint(size), row.title, b.sorry(errs[i]))
 				continue
 			}
-			t.row(fmt.Sprint(size), row.title, spreadOf(rates[i]).String(), spreadOf(cpus[i]).String(),
-				ratio(rate[row.title], rate[cases[0].title]), ratio(rate[row.title], rate[row.likeC]), ratio(cpu[row.title], cpu[row.likeC]))
+			t.row(fmt.Sprint(size), row.title, spreadOf(rates[row.title]).quartiles(), spreadOf(cpus[row.title]).quartiles(),
+				ratios(rates[row.title], rates[sendCases()[0].title]), ratios(rates[row.title], rates[row.likeC]), ratios(cpus[row.title], cpus[row.likeC]))
 		}
 	}
 	fmt.Print(t.String())
 	return nil
 }
 
+// ratios prints the spread of the ratios of what was measured in the same turns,
+// or nothing when there is nothing to compare with.
+func ratios(a, b []float64) string {
+	var r []float64
+	for i := range min(len(a), len(b)) {
+		r = append(r, a[i]/b[i])
+	}
+	if r == nil {
+		return ""
+	}
+	return spreadOf(r).quartiles()
+}
+
 // sendOne measures one sender once, and compares what it says that it sent with
 // what the device got.
 func (b *bench) sendOne(row sendCase, csend string, size int) (answer, error) {
-	cmd := exec.Command("/proc/self/exe", "send", row.name, strconv.Itoa(size), b.time.String())
+	cmd := exec.Command("/proc/self/exe", "send", row.name, strconv.Itoa(size), min(b.time, sendTurn).String())
 	if row.c != "" {
 		if row.c == "xdp" {
 			// The kernel frees a queue some time after its last user has gone, and
 			// the program in C does not wait for it.
 			time.Sleep(200 * time.Millisecond)
 		}
-		cmd = exec.Command(csend, row.c, sink, strconv.Itoa(int(b.time.Milliseconds())))
+		cmd = exec.Command(csend, row.c, sink, strconv.Itoa(int(min(b.time, sendTurn).Milliseconds())))
 		cmd.Stdin = bytes.NewReader(tcpFrame(size))
 	}
 	var out bytes.Buffer

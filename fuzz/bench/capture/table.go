@@ -7,8 +7,9 @@ import (
 	"strings"
 )
 
-// spread is the median and the bounds of what several rounds measured.
-type spread struct{ median, min, max float64 }
+// spread is the median and the bounds of what several rounds measured, and of
+// many the quartiles.
+type spread struct{ median, min, max, lower, upper float64 }
 
 // spreadOf returns the spread of values; all zero without any.
 func spreadOf(values []float64) spread {
@@ -18,7 +19,7 @@ func spreadOf(values []float64) spread {
 	v := slices.Clone(values)
 	slices.SortFunc(v, cmp.Compare[float64])
 	n := len(v)
-	return spread{(v[(n-1)/2] + v[n/2]) / 2, v[0], v[n-1]}
+	return spread{(v[(n-1)/2] + v[n/2]) / 2, v[0], v[n-1], v[n/4], v[n-1-n/4]}
 }
 
 // String prints the median and, in parentheses, the bounds if they differ.
@@ -27,6 +28,11 @@ func (s spread) String() string {
 		return number(s.median)
 	}
 	return fmt.Sprintf("%s (%s to %s)", number(s.median), number(s.min), number(s.max))
+}
+
+// quartiles prints the median and, in parentheses, the quartiles.
+func (s spread) quartiles() string {
+	return fmt.Sprintf("%s (%s to %s)", number(s.median), number(s.lower), number(s.upper))
 }
 
 // number prints v with three digits or, from 100 on, as an integer with commas.

@@ -8,9 +8,10 @@ func TestSpread(t *testing.T) {
 		want   spread
 	}{
 		{nil, spread{}},
-		{[]float64{3}, spread{3, 3, 3}},
-		{[]float64{4, 1}, spread{2.5, 1, 4}},
-		{[]float64{9, 1, 5}, spread{5, 1, 9}},
+		{[]float64{3}, spread{3, 3, 3, 3, 3}},
+		{[]float64{4, 1}, spread{2.5, 1, 4, 1, 4}},
+		{[]float64{9, 1, 5}, spread{5, 1, 9, 1, 9}},
+		{[]float64{8, 1, 2, 7, 3, 6, 4, 5}, spread{4.5, 1, 8, 3, 6}},
 	} {
 		if got := spreadOf(tt.values); got != tt.want {
 			t.Errorf("spreadOf(%v) = %v, want %v", tt.values, got, tt.want)
