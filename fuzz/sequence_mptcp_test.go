@@ -60,7 +60,7 @@ func joinedStreams(tb testing.TB, file string, frames iter.Seq2[link.Frame, erro
 		x.reset = x.reset || c.Events.Has(sequence.Reset)
 	}
 	stats = m.Stats()
-	if sum := stats.Passed + stats.Data.Bytes + stats.Unmapped + stats.Over + stats.Waiting + stats.Ready; sum != stats.TCP.Delivered || stats.Waiting != 0 {
+	if sum := stats.Passed + stats.Data.Bytes + stats.Unmapped + stats.Corrupt + stats.Over + stats.Waiting + stats.Ready; sum != stats.TCP.Delivered || stats.Waiting != 0 {
 		tb.Errorf("%s: %d bytes of %d are accounted for: %+v", file, sum, stats.TCP.Delivered, stats)
 	}
 	return list, rest, stats
