@@ -751,6 +751,13 @@ func (m *MPTCP) add(sub *mptcpSub, from Direction, h *tcpHalf, n mptcpMap) {
 			}
 		}
 		if full {
+			if x < len(d.maps) && part.goesOn(&d.maps[x]) && d.maps[x].check != mptcpWrong {
+				p := &d.maps[x]
+				m.unchecked(p)
+				m.unchecked(&part)
+				p.off, p.dsn = part.off, part.dsn
+				continue
+			}
 			m.stats.LimitedMaps++
 			break
 		}
@@ -1009,11 +1016,7 @@ func (m *MPTCP) checked(sub *mptcpSub, x *mptcpMap, data []byte, off uint64, c *
 			x.check = mptcpBelieved
 			return true
 		default:
-			m.stats.BadChecksums++
-			m.err = join(m.err, &Error{
-				Layer: "MPTCP", Packet: c.Packet, Offset: x.dsn - sub.conn.zero[dir^sub.flip], Err: ErrMalformed,
-				Reason: "the checksum of a mapping is wrong",
-			})
+			m.wrong(sub.conn, dir^sub.flip, c.Packet, x.dsn)
 		}
 		x.check = mptcpWrong
 	}
@@ -1023,6 +1026,14 @@ func (m *MPTCP) checked(sub *mptcpSub, x *mptcpMap, data []byte, off uint64, c *
 	}
 	d.bad = how == mptcpWait
 	return false
+}
+
+// wrong says that a checksum is wrong.
+func (m *MPTCP) wrong(c *mptcpConn, dir Direction, packet, dsn uint64) {
+	m.stats.BadChecksums++
+	m.err = join(m.err, &Error{
+		Layer: "MPTCP", Packet: packet, Offset: dsn - c.zero[dir], Err: ErrMalformed, Reason: "the checksum of a mapping is wrong",
+	})
 }
 
 // What there is of the bytes of a mapping.
@@ -1179,7 +1190,7 @@ func (m *MPTCP) dataFin(sub *mptcpSub, from Direction, x *pkts.MPTCPOption, seen
 		return
 	}
 	if x.DataLen == 1 && a.check == mptcpUnknown && a.sum != 0xffff {
-		m.stats.BadChecksums++ // there is nothing else that it covers
+		m.wrong(sub.conn, from^sub.flip, seen.Packet, a.dsn) // there is nothing else that it covers
 		return
 	}
 	m.bring(sub.conn, from^sub.flip, seen, &tcpSegment{seq: uint32(a.dsn) + uint32(x.DataLen) - 1, flags: pkts.TCPFin})
