@@ -733,3 +733,24 @@ func TestMPTCPLimits(t *testing.T) {
 		t.Errorf("%+v", x)
 	}
 }
+
+// While bytes wait on a subflow, a DATA_ACK counts for what it says, and not for
+// what came out meanwhile.
+func TestMPTCPRoundTrip(t *testing.T) {
+	w := newWire(1, keyA, keyB)
+	s, u := w.subs[0], w.joined(0)
+	u.data(0, 4, 10, "e") // waits: bytes 1 to 3 of the subflow come last
+	s.data(0, 1, 0, "a")
+	s.put(1, pkts.TCPAck, 1, 2, nil, s.acked(1, 0)) // from before
+	for range 10 {
+		s.put(1, pkts.TCPAck, 1, 2, nil) // time passes
+	}
+	s.put(1, pkts.TCPAck, 1, 2, nil, s.acked(1, 1))
+	m := new(MPTCP)
+	var info MPTCPInfo
+	m.Done = func(i MPTCPInfo) { info = i }
+	runMPTCP(t, m, w.list, 0)
+	if x := info.Sides[Forward]; x.RTTSamples != 1 || x.RTTMin != 12*time.Millisecond {
+		t.Errorf("%d samples, the shortest %v, want 12ms: %+v", x.RTTSamples, x.RTTMin, x)
+	}
+}
