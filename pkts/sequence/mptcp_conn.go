@@ -284,13 +284,14 @@ func (m *MPTCP) expireEarly() {
 
 // adopt lets those join that have waited for the keys of a connection.
 func (m *MPTCP) adopt(c *mptcpConn) {
-	for i := 0; i < len(m.early); {
+	for {
+		// Joining may make room at the cost of others: they are looked for anew.
+		i := slices.IndexFunc(m.early, func(sub *mptcpSub) bool { return m.tokens[mptcpToken{sub.early.token, sub.id.tunnel}] == c })
+		if i < 0 {
+			return
+		}
 		sub := m.early[i]
 		e := sub.early
-		if m.tokens[mptcpToken{e.token, sub.id.tunnel}] != c {
-			i++
-			continue
-		}
 		m.early = slices.Delete(m.early, i, i+1)
 		sub.early = nil
 		sub.belong(c, e.token)
@@ -301,7 +302,6 @@ func (m *MPTCP) adopt(c *mptcpConn) {
 		case e.hasThird || e.taken:
 			m.join(sub)
 		}
-		i = 0 // joining may have made room at the cost of others
 	}
 }
 
@@ -1021,7 +1021,6 @@ func (m *MPTCP) checked(sub *mptcpSub, x *mptcpMap, data []byte, off uint64, c *
 		x.check = mptcpWrong
 	}
 	if sub.conn.takes(dir^sub.flip, x) {
-		x.check = mptcpBelieved
 		return true
 	}
 	d.bad = how == mptcpWait
