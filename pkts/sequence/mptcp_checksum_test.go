@@ -336,6 +336,19 @@ func TestMPTCPChecksum(t *testing.T) {
 		}, want{`1> 0 "one " start #4
 			1> 4 end expired #6
 			1< 0 start end expired #6`, func(s *MPTCPStats) bool { return s.Fallbacks == 0 && s.Unmapped == 3 }}},
+		{"no mapping, and other options instead", func() *mptcpWire {
+			w := newWire(1, keyA, keyB)
+			s := w.subs[0]
+			o := pkts.MPTCPOption{Subtype: pkts.MPTCPPrio}
+			s.data(0, 1, 0, "one ")
+			s.put(1, pkts.TCPAck, 1, 5, nil, o)
+			s.put(0, pkts.TCPAck, 5, 1, []byte("two ")) // the receiver knows the options
+			s.put(1, pkts.TCPAck, 1, 9, nil)
+			s.put(0, pkts.TCPAck, 9, 1, []byte("three"), o) // and so does the sender
+			return w
+		}, want{`1> 0 "one " start #4
+			1> 4 end expired #8
+			1< 0 start end expired #8`, func(s *MPTCPStats) bool { return s.Fallbacks == 0 && s.Unmapped == 9 }}},
 		{"data without a mapping in both directions, of those with a mapping before", func() *mptcpWire {
 			w := newWire(1, keyA, keyB)
 			s := w.subs[0]
@@ -407,6 +420,22 @@ func TestMPTCPChecksum(t *testing.T) {
 			1> 6 "gh" #7
 			1> 8 end expired #8
 			1< 2 end expired #8`, func(s *MPTCPStats) bool { return s.Unchecked == 1 && s.Data.Lost == 2 && s.BadChecksums == 0 }}},
+		{"bytes were not captured, and the last ones are yet to come", func() *mptcpWire {
+			w := newSummed(1)
+			s := w.subs[0]
+			o := s.summed(0, 1, 0, "abcdefgh")
+			s.put(0, pkts.TCPAck, 1, 1, []byte("ab"), o)
+			s.put(0, pkts.TCPAck, 5, 1, []byte("ef"), o)
+			s.put(1, pkts.TCPAck, 1, 7, nil)
+			s.good(1, 1, 0, "ok") // comes later
+			s.put(0, pkts.TCPAck, 7, 1, []byte("gh"), o)
+			return w
+		}, want{`1> 0 "ab" start #4
+			1< 0 "ok" start #7
+			1> 4 lost=2 "ef" #5
+			1> 6 "gh" #8
+			1> 8 end expired #8
+			1< 2 end expired #8`, func(s *MPTCPStats) bool { return s.Unchecked == 1 && s.Data.Lost == 2 }}},
 		{"the first bytes were not captured", func() *mptcpWire {
 			w := newSummed(1)
 			s := w.subs[0]

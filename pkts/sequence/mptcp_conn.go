@@ -205,7 +205,7 @@ func (m *MPTCP) segment(c *tcpConn, k *tcpKey, side int, s *tcpSegment) {
 	switch {
 	case o.is(pkts.MPTCPDSS):
 		d.signaled = true
-	case o.has == 0 && s.flags&(pkts.TCPSyn|pkts.TCPRst|pkts.TCPAck) == pkts.TCPAck:
+	case !told && s.flags&(pkts.TCPSyn|pkts.TCPRst|pkts.TCPAck) == pkts.TCPAck:
 		p := &c.half[side^1]
 		n := uint32(1)
 		if from == Backward {
@@ -632,7 +632,7 @@ func (m *MPTCP) mappings(sub *mptcpSub, h *tcpHalf, from Direction, s *tcpSegmen
 		// The first data have none: there will be none.
 		d.last = mptcpMap{end: base, dsn: sub.conn.zero[from]}
 		m.fallBack(sub)
-	case sub.state == mptcpJoined && !d.infinite && len(s.data) > 0 && o.has == 0 && len(sub.conn.numbers) == 1 &&
+	case sub.state == mptcpJoined && !d.infinite && len(s.data) > 0 && !mptcpAny(s.opts) && len(sub.conn.numbers) == 1 &&
 		at+uint64(len(s.data)) > d.last.end && (sub.conn.failed || sub.dirs[from^1].bare && !sub.dirs[from^1].signaled):
 		m.fallBack(sub)
 	}
