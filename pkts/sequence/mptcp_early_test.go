@@ -215,6 +215,29 @@ func TestMPTCPEarlyLimits(t *testing.T) {
 	}
 	end(&m)
 
+	// Each has its time.
+	m = MPTCP{}
+	early := w.list
+	w.list = nil
+	v := w.joined(0)
+	v.data(0, 1, 0, "second")
+	at(&m, 1, 0, early...)
+	at(&m, 11, 2*time.Second, w.list...)
+	for _, tt := range []struct {
+		after time.Duration
+		want  []string
+	}{
+		{3*time.Second + 1, []string{`1> 0 "early" start #4`}},
+		{5 * time.Second, nil},
+		{5*time.Second + 1, []string{`11> 0 "second" start #14`}},
+	} {
+		if diff := cmp.Diff(tt.want, at(&m, 20, tt.after, other)); diff != "" {
+			t.Errorf("after %v: %s", tt.after, diff)
+		}
+	}
+	end(&m)
+	w.list, w.subs = early, w.subs[:2]
+
 	// One of a handshake that is not complete.
 	m = MPTCP{}
 	got = at(&m, 1, 0, first[:2]...)
