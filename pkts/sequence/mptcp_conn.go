@@ -189,7 +189,8 @@ func (m *MPTCP) segment(c *tcpConn, k *tcpKey, side int, s *tcpSegment) {
 	}
 	from := Direction(uint8(side) ^ c.fwd)
 	if sub == nil {
-		if s.flags&(pkts.TCPSyn|pkts.TCPAck|pkts.TCPRst) == pkts.TCPSyn && from == Forward && c.half[side^1].flags&tcpSeen == 0 {
+		// Nothing of the connection may be out: its SYN comes first.
+		if s.flags&(pkts.TCPSyn|pkts.TCPAck|pkts.TCPRst) == pkts.TCPSyn && from == Forward && c.half[side].packets == 1 && c.half[side^1].flags&tcpSeen == 0 {
 			m.ask(id, c, s, &o)
 		}
 		return

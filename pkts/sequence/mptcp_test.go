@@ -677,6 +677,16 @@ func TestMPTCP(t *testing.T) {
 			1< 0 start end expired #7`, func(s *MPTCPStats) bool {
 			return s.BadMappings == 1 && s.BadSignals == 1 && s.Data.Unacceptable == 2
 		}}},
+		{"the SYN comes after data that are out", func() *mptcpWire {
+			w := newWire(1, keyA, keyB)
+			first := w.list
+			w.list = nil
+			w.subs[0].data(0, 1, 0, "early")
+			w.list = append(w.list, first...)
+			return w
+		}, want{`1> m+0 "early" start #1
+			1> m+5 end expired #4
+			1< 0 start end expired #4`, func(s *MPTCPStats) bool { return s.Connections == 0 }}},
 		{"a subflow begins before the keys are known", func() *mptcpWire {
 			w := newWire(1, keyA, keyB)
 			s := w.subs[0]
