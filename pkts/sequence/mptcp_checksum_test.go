@@ -436,6 +436,19 @@ func TestMPTCPChecksum(t *testing.T) {
 			1> 6 "gh" #8
 			1> 8 end expired #8
 			1< 2 end expired #8`, func(s *MPTCPStats) bool { return s.Unchecked == 1 && s.Data.Lost == 2 }}},
+		{"bytes were not captured, and there are as many of the next mapping", func() *mptcpWire {
+			w := newSummed(1)
+			s := w.subs[0]
+			s.put(0, pkts.TCPAck, 1, 1, []byte("ab"), s.summed(0, 1, 0, "abcdef"))
+			s.put(1, pkts.TCPAck, 1, 1, nil, s.acked(1, 0))
+			s.put(0, pkts.TCPAck, 5, 1, []byte("efgh"), s.summed(0, 7, 6, "gh"))
+			s.put(1, pkts.TCPAck, 1, 9, nil, s.acked(1, 8))
+			return w
+		}, want{`1> 0 "ab" start #4
+			1> 4 lost=2 "ef" #6
+			1> 6 "gh" #6
+			1> 8 end expired #7
+			1< 0 start end expired #7`, func(s *MPTCPStats) bool { return s.Unchecked == 1 && s.BadChecksums == 0 }}},
 		{"the first bytes were not captured", func() *mptcpWire {
 			w := newSummed(1)
 			s := w.subs[0]

@@ -143,6 +143,17 @@ func TestMPTCPEarly(t *testing.T) {
 			1> 5 "xyz" #9
 			1> 8 end expired #9
 			1< 0 start end expired #9`, func(s *MPTCPStats) bool { return s.BadChecksums == 1 && s.Corrupt == 3 }}},
+		{"an infinite mapping", func() *mptcpWire {
+			w := newWire(1, keyA, keyB)
+			u := w.joined(0)
+			u.put(0, pkts.TCPAck, 1, 1, nil, u.mapped(0, 1, 0, 0))
+			w.subs[0].put(1, pkts.TCPAck, 1, 1, nil, w.subs[0].mapped(1, 1, 0, 0))
+			w.list = behind(w.list, 2, 3)
+			return w
+		}, want{`1> 0 start end expired #8
+			1< 0 start end expired #8`, func(s *MPTCPStats) bool {
+			return s.BadMappings == 2 && s.Subflows == 2 && s.Fallbacks == 0
+		}}},
 		{"what the first subflow brings before its keys", func() *mptcpWire {
 			w := newWire(1, keyA, keyB)
 			w.subs[0].data(1, 1, 0, "banner")
