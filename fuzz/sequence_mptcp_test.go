@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"iter"
+	"math/rand/v2"
 	"os/exec"
 	"path/filepath"
 	"slices"
@@ -14,6 +15,7 @@ import (
 	"testing"
 
 	"github.com/gopkts/gopkts/common/link"
+	"github.com/gopkts/gopkts/pkts"
 	"github.com/gopkts/gopkts/pkts/all"
 	"github.com/gopkts/gopkts/pkts/sequence"
 )
@@ -60,7 +62,7 @@ func joinedStreams(tb testing.TB, file string, frames iter.Seq2[link.Frame, erro
 		x.reset = x.reset || c.Events.Has(sequence.Reset)
 	}
 	stats = m.Stats()
-	if sum := stats.Passed + stats.Data.Bytes + stats.Unmapped + stats.Over + stats.Waiting + stats.Ready; sum != stats.TCP.Delivered || stats.Waiting != 0 {
+	if sum := stats.Passed + stats.Data.Bytes + stats.Unmapped + stats.Corrupt + stats.Over + stats.Waiting + stats.Ready; sum != stats.TCP.Delivered || stats.Waiting != 0 {
 		tb.Errorf("%s: %d bytes of %d are accounted for: %+v", file, sum, stats.TCP.Delivered, stats)
 	}
 	return list, rest, stats
@@ -164,13 +166,14 @@ func TestMPTCPAsTshark(t *testing.T) {
 		file     string
 		subflows [][]uint64 // of each connection, the packets that began them
 		version  uint8
+		sums     bool
 		reset    bool
 	}{
-		{"mptcp_two_subflows.pcap", [][]uint64{{1, 8}, {220, 227}}, 1, false}, // by Linux; packets 6 and 225 are refused joins
-		{"mptcp-v1.pcap", [][]uint64{{1}}, 1, false},                          // the first data have the keys, and 8192 bytes are one mapping
-		{"mptcp-aa-v1.pcap", [][]uint64{{3}}, 1, false},
-		{"mptcp-v0.pcap", [][]uint64{{1, 8}}, 0, false}, // SSH, over both
-		{"mptcp-fclose.pcap", [][]uint64{{3}}, 0, true}, // MP_FASTCLOSE
+		{"mptcp_two_subflows.pcap", [][]uint64{{1, 8}, {220, 227}}, 1, false, false}, // by Linux; packets 6 and 225 are refused joins
+		{"mptcp-v1.pcap", [][]uint64{{1}}, 1, false, false},                          // the first data have the keys, and 8192 bytes are one mapping
+		{"mptcp-aa-v1.pcap", [][]uint64{{3}}, 1, false, false},
+		{"mptcp-v0.pcap", [][]uint64{{1, 8}}, 0, true, false}, // SSH, over both
+		{"mptcp-fclose.pcap", [][]uint64{{3}}, 0, true, true}, // MP_FASTCLOSE
 	} {
 		t.Run(tt.file, func(t *testing.T) {
 			t.Parallel() // most of the time, tshark starts
@@ -189,14 +192,97 @@ func TestMPTCPAsTshark(t *testing.T) {
 				if !bytes.Equal(sides[0], want[i].sides[0]) || !bytes.Equal(sides[1], want[i].sides[1]) || len(sides[0])*len(sides[1]) == 0 {
 					t.Errorf("%s, connection %d: %d and %d bytes, want %d and %d", tt.file, i, len(sides[0]), len(sides[1]), len(want[i].sides[0]), len(want[i].sides[1]))
 				}
-				if !slices.Equal(x.info.Subflows, tt.subflows[i]) || x.info.Version != tt.version || x.info.Fallback || x.ends != 2 || x.reset != tt.reset || x.lost != 0 {
+				if !slices.Equal(x.info.Subflows, tt.subflows[i]) || x.info.Version != tt.version || x.info.Checksums != tt.sums || x.info.Fallback || x.ends != 2 || x.reset != tt.reset || x.lost != 0 {
 					t.Errorf("%s: %+v, %d ends, %d lost", tt.file, x.info, x.ends, x.lost)
 				}
 			}
-			if stats.BadMappings+stats.Conflicts+stats.BadSignals+stats.BadJoins > 0 {
+			if stats.BadMappings+stats.BadChecksums+stats.Unchecked+stats.Corrupt+stats.Conflicts+stats.BadSignals+stats.BadJoins > 0 {
 				t.Errorf("%s: %+v", tt.file, stats)
 			}
 		})
+	}
+}
+
+// TestMPTCPAltered alters a byte of each segment of a capture whose mappings have
+// the checksums of another implementation.
+func TestMPTCPAltered(t *testing.T) {
+	var file string
+	for _, f := range captures(t, "corpus") {
+		if filepath.Base(f) == "mptcp-v0.pcap" {
+			file = f
+		}
+	}
+	var frames []link.Frame
+	for f := range tcpFrames(t, file) {
+		frames = append(frames, f.Clone())
+	}
+	altered := 0
+	for i := range frames {
+		data := frames[i].Data
+		var p pkts.Packet
+		if err := p.Decode(frames[i].Link, data); err != nil {
+			t.Fatal(err)
+		}
+		if _, ok := pkts.Get[pkts.Raw](&p); !ok {
+			continue
+		}
+		data[len(data)-1] ^= 0x80
+		list, _, stats := joinedStreams(t, file, func(yield func(link.Frame, error) bool) {
+			for _, f := range frames {
+				if !yield(f, nil) {
+					return
+				}
+			}
+		})
+		data[len(data)-1] ^= 0x80
+		// As long as there is one subflow, the DATA_ACK says that it was taken.
+		if single := i+1 < 8; stats.BadChecksums != 1 || stats.Corrupt == 0 != single || len(list) != 1 {
+			t.Errorf("packet %d: %+v", i+1, stats)
+		}
+		altered++
+	}
+	if altered < 100 {
+		t.Errorf("%d segments were altered", altered)
+	}
+}
+
+// TestMPTCPFail reads what the frames of TestMPTCPChecksumKernel were, of the only
+// subflow, when 10,000 bytes were sent and subflow sequence number 5,001 was
+// altered, and of the first data, with 8,000: the box wrote what it let through, with
+// Linux 6.18 at both ends.
+func TestMPTCPFail(t *testing.T) {
+	for _, tt := range []struct {
+		file          string
+		size, altered int
+		fallback      bool
+	}{
+		{"mptcp_fail.pcap", 10_000, 5_000, false},
+		{"mptcp_fallback.pcap", 8_000, 0, true},
+	} {
+		file := filepath.Join("testdata", tt.file)
+		rng := rand.New(rand.NewPCG(8, 8684))
+		want := make([]byte, tt.size)
+		for i := range want {
+			want[i] = byte(rng.Uint32())
+		}
+		want[tt.altered] ^= 0x55 // as the kernel has delivered it
+		list, rest, stats := joinedStreams(t, file, tcpFrames(t, file))
+		if len(list) != 1 || rest != 0 {
+			t.Fatalf("%s: %d connections, %d bytes of others: %+v", tt.file, len(list), rest, stats)
+		}
+		x := list[0]
+		if !bytes.Equal(x.sides[0], want) || x.lost != 0 || x.ends != 2 || x.info.Fallback != tt.fallback || !x.info.Checksums {
+			t.Errorf("%s: %d bytes, %d lost, %d ends: %+v", tt.file, len(x.sides[0]), x.lost, x.ends, x.info)
+		}
+		// The DATA_FINs have right ones.
+		if stats.BadChecksums != 1 || stats.Corrupt+stats.Unchecked+stats.BadMappings+stats.BadSignals > 0 || stats.Fails > 0 == tt.fallback {
+			t.Errorf("%s: %+v", tt.file, stats)
+		}
+		if _, err := exec.LookPath("tshark"); err == nil && !tt.fallback { // it knows of no fallback
+			if shark := sharkJoined(t, file); len(shark) != 1 || !bytes.Equal(shark[0].sides[0], want) && !bytes.Equal(shark[0].sides[1], want) {
+				t.Errorf("%s: tshark has others", tt.file)
+			}
+		}
 	}
 }
 

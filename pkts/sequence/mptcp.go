@@ -23,6 +23,11 @@ import (
 // the handshake was not captured, so that nobody knows which subflows belong
 // together.
 //
+// A subflow whose token nobody has waits for the keys, which the capture may have
+// put behind it: for 3 seconds, or as long as the handshake that its token is
+// from is not complete, as one of 64 at most. Up to 64 signals of each direction
+// wait with it.
+//
 // A Chunk of a joined connection has the Stream, the Flow and the Direction of
 // its first subflow. Offset 0 is the first byte of the data. Its Seen is the
 // packet that carried the bytes, on whatever subflow; Lost are bytes of the data
@@ -38,10 +43,27 @@ import (
 // a byte counts; others are counted as conflicts. The data then are judged as
 // those of a connection are: by the window that belongs to the DATA_ACK, by what
 // was acknowledged and is not there, and by TCP.Policy where bytes on two
-// subflows differ. Checksums of mappings are not looked at.
+// subflows differ.
 //
-// A connection whose first data have no mapping, or that has an infinite one,
-// goes on without (section 3.7): its bytes belong where they follow.
+// Where the handshake asks for checksums, a mapping without one does not count,
+// and neither does one with one where it does not (in version 0 the checksum is
+// ignored then). The bytes of a mapping wait until it is complete. When its
+// checksum is wrong, Put says so with [ErrMalformed], and what its subflow brings
+// from there on waits for what the receiver does (section 3.7):
+//
+//   - It ends the subflow: the bytes do not count. They come on another one.
+//   - It goes on with the only subflow that there ever was, which an infinite
+//     mapping, or data without any, tells: the bytes count, altered as they are,
+//     since the receiver gives them to its application. Linux does so, and sends
+//     a DATA_ACK, before that.
+//
+// A mapping some of whose bytes were not captured counts unverified.
+//
+// A connection goes on without mappings (section 3.7) when its first data have
+// none, with an infinite one, and with data without one on the only subflow
+// that there ever was, when its receiver has acknowledged some but has never sent
+// a data sequence signal, or there was an MP_FAIL: its bytes belong where they
+// follow.
 //
 // # What it costs
 //
@@ -51,8 +73,10 @@ import (
 // data of other subflows may take them, too. Over a limit, bytes that wait for a
 // mapping are given up and counted, of the subflow first that was quiet for
 // longest; a connection that might still become one of Multipath TCP is taken
-// for one that does not. Mappings beyond 1,024 that wait in a direction, and
-// subflows beyond 64 of a connection, are not taken. Beside that, a joined
+// for one that does not; mappings of which only a part is there are not verified.
+// Mappings beyond 1,024 that wait in a direction, and subflows beyond 64 of a
+// connection, are not taken; with checksums, those that follow each other are one
+// then, and not verified. Beside that, a joined
 // connection takes about 1 KiB, and a subflow as much.
 type MPTCP struct {
 	// TCP takes the segments. Its fields are to be set before the first packet;
@@ -69,6 +93,12 @@ type MPTCP struct {
 	data  TCP // the level of the data: each joined connection is one of it
 	conns map[int32]*mptcpConn
 	subs  map[mptcpID]*mptcpSub
+	// early are subflows whose token nobody has, the oldest first, and earlyAt is
+	// when the next one may have waited for long enough.
+	early   []*mptcpSub
+	earlyAt int64
+	// expected are the tokens of handshakes that are not complete.
+	expected map[mptcpToken]*mptcpSub
 	// tokens are those of the joined connections.
 	tokens map[mptcpToken]*mptcpConn
 	// dead are subflows that TCP has forgotten; what it has said of them before
@@ -85,7 +115,7 @@ var _ Sequence[Datagram, Chunk] = (*MPTCP)(nil)
 // MPTCPStats counts what an [MPTCP] has seen and done. Of the bytes that the
 // subflows and the other connections have brought it holds that
 //
-//	TCP.Delivered = Passed + Data.Bytes + Unmapped + Over + Waiting + Ready
+//	TCP.Delivered = Passed + Data.Bytes + Unmapped + Corrupt + Over + Waiting + Ready
 type MPTCPStats struct {
 	TCP TCPStats // of all segments
 	// Data is the same of the joined connections. Its segments are stretches of
@@ -95,21 +125,29 @@ type MPTCPStats struct {
 
 	Passed   uint64 // bytes of connections that are not joined
 	Unmapped uint64 // bytes of subflows for which no mapping came
-	Over     uint64 // bytes of subflows whose connection was over and forgotten
-	Waiting  uint64 // bytes that wait for a mapping, or for a handshake
-	Ready    uint64 // bytes that were not read from TCP yet
+	// Corrupt are bytes of mappings whose checksum is wrong, or that were not
+	// complete when their subflow ended, so that the receiver has not taken them.
+	Corrupt uint64
+	Over    uint64 // bytes of subflows whose connection was over and forgotten
+	Waiting uint64 // bytes that wait for a mapping, the rest of it, or a handshake
+	Ready   uint64 // bytes that were not read from TCP yet
 
 	Connections   uint64 // of Multipath TCP
 	Subflows      uint64 // of them, the first one included
 	Fallbacks     uint64 // connections that went on without mappings
 	UnknownTokens uint64 // joins with a token that nobody has
 	BadJoins      uint64 // joins that were not answered, or with a wrong HMAC
-	BadMappings   uint64 // mappings outside of what the receiver would take, and infinite ones besides others
-	Conflicts     uint64 // mappings that differ from one before
-	LimitedMaps   uint64 // mappings for which there was no room
-	BadSignals    uint64 // DATA_ACKs and DATA_FINs with impossible numbers, and MP_FASTCLOSE with a wrong key
-	GivenUp       uint64 // directions of subflows whose waiting bytes were given up for want of memory
-	Refused       uint64 // datagrams that were not taken because what is ready was not read
+	// BadMappings are mappings outside of what the receiver would take, with or
+	// without a checksum against the handshake, and infinite ones besides others.
+	BadMappings  uint64
+	BadChecksums uint64 // mappings, and DATA_FINs, whose checksum is wrong
+	Unchecked    uint64 // mappings whose checksum was not verified, for want of bytes or memory
+	Fails        uint64 // MP_FAIL: an endpoint found a checksum wrong
+	Conflicts    uint64 // mappings that differ from one before
+	LimitedMaps  uint64 // mappings, and early signals, for which there was no room
+	BadSignals   uint64 // DATA_ACKs and DATA_FINs with impossible numbers, and MP_FASTCLOSE with a wrong key
+	GivenUp      uint64 // directions of subflows whose waiting bytes were given up for want of memory
+	Refused      uint64 // datagrams that were not taken because what is ready was not read
 
 	Memory int64 // bytes taken by mappings and what waits for them
 }
@@ -127,6 +165,8 @@ type MPTCPInfo struct {
 	// Subflows are the numbers of the subflows, as in StreamInfo.Stream, in
 	// the order in which they joined.
 	Subflows []uint64
+	// Checksums says that mappings have checksums.
+	Checksums bool
 	// Fallback says that there are no more mappings.
 	Fallback bool
 }
@@ -170,7 +210,7 @@ func (m *MPTCP) info(c *mptcpConn) MPTCPInfo {
 	s := m.data.conns.at(c.slot)
 	return MPTCPInfo{
 		StreamInfo: m.data.info(&s.key, &s.conn), Version: c.version, Tokens: c.token,
-		Subflows: append([]uint64(nil), c.numbers...), Fallback: c.fallback,
+		Subflows: append([]uint64(nil), c.numbers...), Checksums: c.checks, Fallback: c.fallback,
 	}
 }
 
@@ -288,6 +328,9 @@ func (m *MPTCP) put(d *Datagram) error {
 	if t.clock > t.expiry {
 		t.expireSome()
 	}
+	if len(m.early) > 0 && t.clock > m.earlyAt {
+		m.expireEarly()
+	}
 	if !t.out.empty() && t.out.memory+int64(len(d.Data))+tcpChunkCost > t.lim.Bytes {
 		m.stats.Refused++
 		return &Error{Layer: "MPTCP", Packet: d.Packet, Err: ErrLimit, Reason: "what is ready was not read: call Get"}
@@ -308,7 +351,8 @@ func (m *MPTCP) start() {
 	t.mptcp = m
 	t.start()
 	if m.subs == nil {
-		m.conns, m.subs, m.tokens = map[int32]*mptcpConn{}, map[mptcpID]*mptcpSub{}, map[mptcpToken]*mptcpConn{}
+		m.conns, m.subs = map[int32]*mptcpConn{}, map[mptcpID]*mptcpSub{}
+		m.tokens, m.expected = map[mptcpToken]*mptcpConn{}, map[mptcpToken]*mptcpSub{}
 	}
 }
 
@@ -387,11 +431,21 @@ func (m *MPTCP) take(c *Chunk) bool {
 		m.keep(sub, d, c)
 		return false
 	}
-	if d.waits() || m.place(sub, c, false) {
+	switch {
+	case d.waits():
+		m.keep(sub, d, c)
+		if sub.conn.checks {
+			m.replay(sub, c.Direction&1, mptcpWait) // a mapping may be complete
+		}
+	case m.place(sub, c, nil, mptcpWait):
 		m.keep(sub, d, c)
 	}
 	if c.Events.Has(End) {
-		m.replay(sub, c.Direction&1, true)
+		how := mptcpEnded
+		if c.Events.Has(Expired) {
+			how = mptcpGiveUp
+		}
+		m.replay(sub, c.Direction&1, how)
 	}
 	return false
 }
@@ -404,7 +458,7 @@ func unwrap(near uint64, low uint32) uint64 {
 // mptcpOptions are the Multipath TCP options of a segment, the last of each kind.
 type mptcpOptions struct {
 	capable, join, dss, fast pkts.MPTCPOption
-	has                      uint8 // bits by subtype
+	has                      uint16 // bits by subtype
 }
 
 // mptcpAny reports whether there is a Multipath TCP option.
@@ -439,6 +493,7 @@ func (o *mptcpOptions) parse(opts []byte) {
 			o.dss = x
 		case pkts.MPTCPFastClose:
 			o.fast = x
+		case pkts.MPTCPFail:
 		default:
 			continue
 		}

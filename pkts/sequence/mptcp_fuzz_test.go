@@ -27,6 +27,13 @@ func FuzzMPTCP(f *testing.F) {
 	f.Add(append(step(0, 0, 0x10, 0, 100, 0, 0, 0, 0), data...))                                                         // falls back
 	f.Add(append(append(data, step(1, 4, 0x10, 200, 0, 0, 900, 1, 0)...), step(0, 2, 0x10, 0, 90, 30, 40, 0x1c, 90)...)) // DATA_ACK
 	f.Add(append(data, step(28, 0, 0x10, 100, 0, 0, 0, 0x70, 0)...))
+	// With checksums: a right one, a wrong one on the only subflow, its DATA_ACK
+	// with MP_FAIL, and an infinite mapping.
+	sum := step(0x68, 0x80, 0x90, 0, 100, 0, 0, 0x0c, 100)
+	wrong := step(0x28, 0, 0x90, 0, 100, 0, 100, 0x0c, 100)
+	f.Add(append(sum, wrong...))
+	f.Add(append(append(sum, wrong...), step(1, 1, 0x10, 0, 0, 0, 150, 0x41, 0)...))
+	f.Add(append(append(sum, wrong...), step(1, 0, 0x10, 0, 50, -200, 0, 0x0c, 0)...))
 	f.Fuzz(func(t *testing.T, in []byte) {
 		const bytes = 40 << 10
 		m := MPTCP{TCP: TCP{Limits: Limits{Bytes: bytes, FlowBytes: 20 << 10, Flows: 6, Idle: 10 * time.Second}}}
@@ -68,10 +75,22 @@ func FuzzMPTCP(f *testing.F) {
 				t.Fatalf("memory %d, %d, %d, %d; %d subflows: %+v", m.hold.memory, m.TCP.waits.memory, m.data.waits.memory, m.data.out.memory, len(m.subs), s)
 			}
 		}
-		w := newWire(uint8(len(in)&1), keyA, keyB)
-		w.joined(0)
-		w.joined(1)
+		w := &mptcpWire{version: uint8(len(in) & 1), keys: [2]uint64{keyA, keyB}}
+		if len(in) > 1 && in[1]&0x80 != 0 {
+			w.asks = [2]bool{true, true}
+		}
+		w.open()
+		if len(in) < 2 || in[1]&0x40 == 0 { // others may be the only subflow, as well
+			w.joined(0)
+			w.joined(1)
+		} else {
+			w.sub(0)
+			w.sub(1)
+		}
 		handshakes := w.list
+		if len(in)&2 != 0 {
+			handshakes = behind(handshakes, 2, 3)
+		}
 		for _, b := range handshakes {
 			put(append([]byte(nil), b...), true, true)
 		}
@@ -108,6 +127,12 @@ func FuzzMPTCP(f *testing.F) {
 			var options []pkts.MPTCPOption
 			if dss := pkts.MPTCPFlags(in[11]); dss != 0 {
 				o := pkts.MPTCPOption{Subtype: pkts.MPTCPDSS, Flags: dss & 0x1f, DSN: w.dsn(end, num(9)), DataAck: w.dsn(end^1, num(9)), SubflowSeq: uint32(*at + num(7)), DataLen: uint16(in[2]>>6) * uint16(n) / 2, HasChecksum: in[0]&0x20 != 0}
+				if data := payload[:min(int(o.DataLen), len(payload))]; in[0]&0x40 != 0 {
+					o.Checksum = wireChecksum(o.DSN, o.SubflowSeq, o.DataLen, data)
+				}
+				if dss&0x60 == 0x40 {
+					options = append(options, sub.failed(end, num(9)))
+				}
 				if dss&0x60 == 0x60 {
 					o = pkts.MPTCPOption{Subtype: pkts.MPTCPFastClose, ReceiverKey: w.keys[end^1] + uint64(dss&1)}
 				}
@@ -131,6 +156,9 @@ func FuzzMPTCP(f *testing.F) {
 		}
 		mptcpConserved(t, &m)
 		mptcpEmpty(t, &m)
+		if s := m.Stats(); s.BadChecksums+s.Unchecked > 0 && w.asks == [2]bool{} {
+			t.Fatalf("nobody asks for checksums: %+v", s)
+		}
 		if s := m.Stats(); uint64(began) != s.Connections || len(done) != began {
 			t.Fatalf("%d began, %d done: %+v", began, len(done), s)
 		}

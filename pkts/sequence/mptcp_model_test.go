@@ -39,7 +39,10 @@ func TestMPTCPModel(t *testing.T) {
 		if rapid.Bool().Draw(t, "wraps") {
 			key = wraps[version]
 		}
-		w := newWire(version, key, keyB)
+		w := &mptcpWire{version: version, keys: [2]uint64{key, keyB}}
+		checks := rapid.Bool().Draw(t, "checksums")
+		w.asks = [2]bool{checks, rapid.Bool().Draw(t, "B asks") && checks}
+		w.open()
 		for range rapid.IntRange(0, 3).Draw(t, "subflows") {
 			w.joined(rapid.IntRange(0, 1).Draw(t, "opener"))
 		}
@@ -48,10 +51,19 @@ func TestMPTCPModel(t *testing.T) {
 		have := make([]bool, size)
 		next := make([]int, len(w.subs)) // bytes that a subflow has carried
 		var list [][]byte
+		altered, corrupt := 0, 0 // mappings, and their bytes
 		// carry sends [a, b) on a subflow, as segments that one mapping covers.
 		carry := func(s, a, b int, lost bool) {
 			sub := w.subs[s]
 			o := sub.mapped(0, next[s]+1, a, b-a)
+			alter := false
+			if checks {
+				o = sub.summed(0, next[s]+1, a, string(stream[a:b]))
+				if alter = !lost && len(w.subs) > 1 && rapid.IntRange(0, 9).Draw(t, "altered") == 0; alter {
+					altered++
+					corrupt += b - a
+				}
+			}
 			if rapid.Bool().Draw(t, "short") {
 				o.Flags &^= pkts.MPTCPDSN8
 			}
@@ -63,8 +75,14 @@ func TestMPTCPModel(t *testing.T) {
 			cuts = slices.Compact(append(cuts, b))
 			for i, x := range cuts[:len(cuts)-1] {
 				y := cuts[i+1]
-				if !lost {
-					list = append(list, sub.bytes(0, pkts.TCPAck, 1+next[s], 1, stream[x:y], o))
+				switch data := slices.Clone(stream[x:y]); {
+				case alter && x == a:
+					data[len(data)-1] ^= 0x10
+					fallthrough
+				case alter:
+					list = append(list, sub.bytes(0, pkts.TCPAck, 1+next[s], 1, data, o))
+				case !lost:
+					list = append(list, sub.bytes(0, pkts.TCPAck, 1+next[s], 1, data, o))
 					for j := x; j < y; j++ {
 						have[j] = true
 					}
@@ -104,6 +122,9 @@ func TestMPTCPModel(t *testing.T) {
 		if fin {
 			o := w.subs[0].mapped(0, 0, size, 1)
 			o.Flags |= pkts.MPTCPDataFin
+			if o.HasChecksum = checks; checks {
+				o.Checksum = wireChecksum(o.DSN, 0, 1, nil)
+			}
 			list = append(list, w.subs[0].bytes(0, pkts.TCPAck, 1+next[0], 1, nil, o))
 		}
 
@@ -124,17 +145,27 @@ func TestMPTCPModel(t *testing.T) {
 				got[int(c.Offset)+i] = true
 			}
 		}
-		for i, b := range append(slices.Clone(w.list), list...) {
+		wrong := uint64(0)
+		refused := func(err error) {
+			n := mptcpWrongs(err)
+			if wrong += n; err != nil && n == 0 {
+				t.Fatal(err)
+			}
+		}
+		handshakes := slices.Clone(w.list)
+		if rapid.Bool().Draw(t, "early") {
+			handshakes = behind(handshakes, 2, 3) // the keys come last
+		}
+		for i, b := range append(handshakes, list...) {
 			d := Datagram{Data: slices.Clone(b), Seen: Seen{uint64(i + 1), scriptStart.Add(time.Duration(i) * time.Millisecond)}}
 			if rapid.Bool().Draw(t, "put") {
-				if err := m.Put(d); err != nil {
-					t.Fatal(err)
-				}
+				refused(m.Put(d))
 				clear(d.Data)
-			} else if c, ok, err := m.PutGet(d); err != nil {
-				t.Fatal(err)
-			} else if ok {
-				take(&c)
+			} else {
+				c, ok, err := m.PutGet(d)
+				if refused(err); ok {
+					take(&c)
+				}
 			}
 			mptcpConserved(t, &m)
 			for c, ok := m.Get(); ok; c, ok = m.Get() {
@@ -166,7 +197,11 @@ func TestMPTCPModel(t *testing.T) {
 		if d.next != uint64(last) || d.delivered+d.lost != d.next || d.delivered != uint64(there) {
 			t.Fatalf("%+v; %d bytes were put, the last at %d", d, there, last)
 		}
+		refused(m.takeErr())
 		s := m.Stats()
+		if s.BadChecksums != uint64(altered) || wrong != s.BadChecksums || s.Corrupt != uint64(corrupt) || s.Unchecked > 0 {
+			t.Fatalf("%d altered mappings with %d bytes, %d errors: %+v", altered, corrupt, wrong, s)
+		}
 		if s.Unmapped+s.Over+s.Passed+s.Conflicts+s.BadMappings+s.LimitedMaps+s.Fallbacks > 0 || s.Subflows != uint64(len(w.subs)) || s.Data.Delivered != uint64(there) {
 			t.Fatalf("%+v", s)
 		}

@@ -23,6 +23,7 @@ import (
 // package fuzz compares.
 type mptcpWire struct {
 	version uint8
+	asks    [2]bool // who asks for checksums
 	keys    [2]uint64
 	subs    []*wireSub
 	list    [][]byte
@@ -62,7 +63,15 @@ func (w *mptcpWire) dsn(end, off int) uint64 {
 
 // newWire returns a connection whose first subflow is open.
 func newWire(version uint8, a, b uint64) *mptcpWire {
-	w := &mptcpWire{version: version, keys: [2]uint64{a, b}}
+	return (&mptcpWire{version: version, keys: [2]uint64{a, b}}).open()
+}
+
+// newSummed returns one whose mappings have checksums.
+func newSummed(version uint8) *mptcpWire {
+	return (&mptcpWire{version: version, asks: [2]bool{true, true}, keys: [2]uint64{keyA, keyB}}).open()
+}
+
+func (w *mptcpWire) open() *mptcpWire {
 	s := w.sub(0)
 	s.put(0, pkts.TCPSyn, 0, 0, nil, s.capable(0)...)
 	s.put(1, pkts.TCPSyn|pkts.TCPAck, 0, 1, nil, s.capable(1)...)
@@ -83,6 +92,9 @@ func (w *mptcpWire) sub(opener int) *wireSub {
 // capable returns the MP_CAPABLE of packet n of the handshake.
 func (s *wireSub) capable(n int) []pkts.MPTCPOption {
 	o := pkts.MPTCPOption{Subtype: pkts.MPTCPCapable, Version: s.w.version, Flags: pkts.MPTCPHMACSHA256}
+	if s.w.asks[n&1] || n == 2 && s.w.asks[1] {
+		o.Flags |= pkts.MPTCPChecksumRequired
+	}
 	switch {
 	case n == 0 && s.w.version == 0:
 		o.SenderKey = s.w.keys[0]
@@ -173,7 +185,7 @@ func (s *wireSub) dataFin(end, ssn, off int) {
 // mptcpConserved checks that no byte is unaccounted for.
 func mptcpConserved(tb interface{ Fatalf(string, ...any) }, m *MPTCP) {
 	s := m.Stats()
-	if sum := s.Passed + s.Data.Bytes + s.Unmapped + s.Over + s.Waiting + s.Ready; sum != s.TCP.Delivered {
+	if sum := s.Passed + s.Data.Bytes + s.Unmapped + s.Corrupt + s.Over + s.Waiting + s.Ready; sum != s.TCP.Delivered {
 		tb.Fatalf("%d bytes delivered by TCP, %d accounted for: %+v", s.TCP.Delivered, sum, s)
 	}
 	d := s.Data
@@ -193,6 +205,13 @@ func mptcpText(c *Chunk) string {
 func runMPTCP(tb testing.TB, m *MPTCP, list [][]byte, how int) (out []string) {
 	tb.Helper()
 	var check streamCheck
+	wrong := uint64(0)
+	refused := func(err error) {
+		n := mptcpWrongs(err)
+		if wrong += n; err != nil && n == 0 && !errors.Is(err, ErrUnacceptable) {
+			tb.Error(err)
+		}
+	}
 	take := func(c Chunk, ok bool) {
 		if !ok {
 			return
@@ -211,14 +230,10 @@ func runMPTCP(tb testing.TB, m *MPTCP, list [][]byte, how int) (out []string) {
 		d := Datagram{Data: slices.Clone(b), Seen: Seen{uint64(i + 1), scriptStart.Add(time.Duration(i) * time.Millisecond)}}
 		if how == 0 {
 			c, ok, err := m.PutGet(d)
-			if err != nil && !errors.Is(err, ErrUnacceptable) {
-				tb.Error(err)
-			}
+			refused(err)
 			take(c, ok)
 		} else {
-			if err := m.Put(d); err != nil && !errors.Is(err, ErrUnacceptable) {
-				tb.Error(err)
-			}
+			refused(m.Put(d))
 			clear(d.Data)
 		}
 		if how != 2 {
@@ -233,7 +248,23 @@ func runMPTCP(tb testing.TB, m *MPTCP, list [][]byte, how int) (out []string) {
 		tb.Error(err)
 	}
 	mptcpEmpty(tb, m)
+	refused(m.takeErr())
+	if n := m.Stats().BadChecksums; wrong != n {
+		tb.Errorf("%d errors, and %d wrong checksums", wrong, n)
+	}
 	return out
+}
+
+// mptcpWrongs returns how many wrong checksums an error tells of.
+func mptcpWrongs(err error) (n uint64) {
+	if list, ok := err.(interface{ Unwrap() []error }); ok {
+		for _, err := range list.Unwrap() {
+			n += mptcpWrongs(err)
+		}
+	} else if e, ok := err.(*Error); ok && e.Layer == "MPTCP" && e.Err == ErrMalformed && strings.Contains(e.Reason, "checksum") {
+		n++
+	}
+	return n
 }
 
 // mptcpEmpty checks that nothing is left.
@@ -241,7 +272,7 @@ func mptcpEmpty(tb testing.TB, m *MPTCP) {
 	tb.Helper()
 	m.begin()
 	m.TCP.release()
-	if s := m.Stats(); len(m.subs)+len(m.conns)+len(m.tokens)+len(m.dead) > 0 || m.hold.memory != 0 || m.hold.oldest != nil || m.hold.newest != nil || m.TCP.memory()+m.data.memory() != 0 || s.Waiting != 0 {
+	if s := m.Stats(); len(m.subs)+len(m.conns)+len(m.tokens)+len(m.dead)+len(m.early)+len(m.expected) > 0 || m.hold.memory != 0 || m.hold.oldest != nil || m.hold.newest != nil || m.TCP.memory()+m.data.memory() != 0 || s.Waiting != 0 {
 		tb.Errorf("left: %d subflows, %d connections, %d tokens, memory %d, %d, %d: %+v", len(m.subs), len(m.conns), len(m.tokens), m.hold.memory, m.TCP.memory(), m.data.memory(), s)
 	}
 }
@@ -251,16 +282,44 @@ const (
 	keyB = 0xca20a512a2b56c7a
 )
 
-func TestMPTCP(t *testing.T) {
-	type want struct {
-		out   string
-		stats func(s *MPTCPStats) bool
+// mptcpWant is what comes out, and what is counted.
+type mptcpWant struct {
+	out   string
+	stats func(s *MPTCPStats) bool
+}
+
+type mptcpCase struct {
+	name string
+	make func() *mptcpWire
+	mptcpWant
+}
+
+func runMPTCPCases(t *testing.T, list []mptcpCase) {
+	t.Helper()
+	for _, tt := range list {
+		t.Run(tt.name, func(t *testing.T) {
+			w := tt.make()
+			var lines []string
+			for line := range strings.Lines(tt.out) {
+				lines = append(lines, strings.TrimSpace(line))
+			}
+			for how := range 3 {
+				m := new(MPTCP)
+				got := runMPTCP(t, m, w.list, how)
+				if diff := cmp.Diff(lines, got); diff != "" {
+					t.Errorf("way %d: %s", how, diff)
+				}
+				if s := m.Stats(); tt.stats != nil && !tt.stats(&s) {
+					t.Errorf("way %d: %+v", how, s)
+				}
+			}
+		})
 	}
-	for _, tt := range []struct {
-		name string
-		make func() *mptcpWire
-		want
-	}{
+}
+
+func TestMPTCP(t *testing.T) {
+	type want = mptcpWant
+	runMPTCPCases(t, []mptcpCase{
 		{"two subflows take turns", func() *mptcpWire {
 			w := newWire(1, keyA, keyB)
 			s, u := w.subs[0], w.joined(0)
@@ -618,6 +677,16 @@ func TestMPTCP(t *testing.T) {
 			1< 0 start end expired #7`, func(s *MPTCPStats) bool {
 			return s.BadMappings == 1 && s.BadSignals == 1 && s.Data.Unacceptable == 2
 		}}},
+		{"the SYN comes after data that are out", func() *mptcpWire {
+			w := newWire(1, keyA, keyB)
+			first := w.list
+			w.list = nil
+			w.subs[0].data(0, 1, 0, "early")
+			w.list = append(w.list, first...)
+			return w
+		}, want{`1> m+0 "early" start #1
+			1> m+5 end expired #4
+			1< 0 start end expired #4`, func(s *MPTCPStats) bool { return s.Connections == 0 }}},
 		{"a subflow begins before the keys are known", func() *mptcpWire {
 			w := newWire(1, keyA, keyB)
 			s := w.subs[0]
@@ -630,25 +699,7 @@ func TestMPTCP(t *testing.T) {
 		}, want{`1< 0 "early" start #3
 			1> 0 start end expired #5
 			1< 5 end expired #5`, nil}},
-	} {
-		t.Run(tt.name, func(t *testing.T) {
-			w := tt.make()
-			var lines []string
-			for line := range strings.Lines(tt.out) {
-				lines = append(lines, strings.TrimSpace(line))
-			}
-			for how := range 3 {
-				m := new(MPTCP)
-				got := runMPTCP(t, m, w.list, how)
-				if diff := cmp.Diff(lines, got); diff != "" {
-					t.Errorf("way %d: %s", how, diff)
-				}
-				if s := m.Stats(); tt.stats != nil && !tt.stats(&s) {
-					t.Errorf("way %d: %+v", how, s)
-				}
-			}
-		})
-	}
+	})
 }
 
 // What waits for mappings, mappings, and subflows are bounded, and what that costs
@@ -690,5 +741,26 @@ func TestMPTCPLimits(t *testing.T) {
 	runMPTCP(t, m, w.list, 1)
 	if x := m.Stats(); x.Subflows != mptcpSubflows || x.BadJoins != 10 {
 		t.Errorf("%+v", x)
+	}
+}
+
+// While bytes wait on a subflow, a DATA_ACK counts for what it says, and not for
+// what came out meanwhile.
+func TestMPTCPRoundTrip(t *testing.T) {
+	w := newWire(1, keyA, keyB)
+	s, u := w.subs[0], w.joined(0)
+	u.data(0, 4, 10, "e") // waits: bytes 1 to 3 of the subflow come last
+	s.data(0, 1, 0, "a")
+	s.put(1, pkts.TCPAck, 1, 2, nil, s.acked(1, 0)) // from before
+	for range 10 {
+		s.put(1, pkts.TCPAck, 1, 2, nil) // time passes
+	}
+	s.put(1, pkts.TCPAck, 1, 2, nil, s.acked(1, 1))
+	m := new(MPTCP)
+	var info MPTCPInfo
+	m.Done = func(i MPTCPInfo) { info = i }
+	runMPTCP(t, m, w.list, 0)
+	if x := info.Sides[Forward]; x.RTTSamples != 1 || x.RTTMin != 12*time.Millisecond {
+		t.Errorf("%d samples, the shortest %v, want 12ms: %+v", x.RTTSamples, x.RTTMin, x)
 	}
 }
