@@ -99,7 +99,7 @@ const (
 // most packets go, which is why a program of one test is not for the loop.
 func (v *VM) run(t *test, b []byte, wireLen int, info *link.Info) uint32 {
 	if t == nil {
-		return v.follow(v.start, b, wireLen, info)
+		return 0
 	}
 	size := uint64(len(b))
 	if t.kind == testOnly {
@@ -124,6 +124,9 @@ func (v *VM) run(t *test, b []byte, wireLen int, info *link.Info) uint32 {
 		}
 		if t.kind == testResult {
 			return uint32(t.a.val)
+		}
+		if t.kind == testLeave {
+			return v.follow(&v.steps[uint32(len(v.code))+t.off], b, wireLen, info)
 		}
 		if t.kind >= testSum {
 			return v.runOther(t, b, wireLen, info)
@@ -169,8 +172,6 @@ func (t *test) next(w uint64) *test {
 // calls it again for the next such test: see maxSums.
 func (v *VM) runOther(t *test, b []byte, wireLen int, info *link.Info) uint32 {
 	switch t.kind {
-	case testLeave:
-		return v.follow(&v.steps[t.off], b, wireLen, info)
 	case testPrepare:
 		return v.run(v.prepare(), b, wireLen, info)
 	}

@@ -45,7 +45,7 @@ type VM struct {
 	first   atomic.Pointer[test]
 	sums    []sum
 	steps   []step
-	start   *step     // the first
+	start   *step     // before the first
 	offsets uint64    // the bits that an offset from X has
 	shifts  uint32    // the bits of X that say by how much to shift
 	once    sync.Once // for all
@@ -84,7 +84,7 @@ func (v *VM) prepare() *test {
 		first, sums := v.code.trace(v.linux)
 		v.sums = sums
 		v.steps = v.code.translate()
-		v.start = &v.steps[0]
+		v.start = &v.steps[len(v.code)]
 		v.offsets, v.shifts = math.MaxUint64, math.MaxUint32
 		if v.linux {
 			v.offsets, v.shifts = math.MaxUint32, 31
