@@ -107,6 +107,29 @@ func TestEnginesThree(t *testing.T) {
 	}
 }
 
+// Programs of one load and one comparison, with packets of every length.
+func TestEnginesOnly(t *testing.T) {
+	packet := []byte{9, 8, 7, 6, 5, 4, 3, 2, 1, 0, 11, 12, 13, 14, 15, 16}
+	for _, load := range []string{"ld [4]", "ld [3]", "ld [12]", "ldh [6]", "ldh [5]", "ldh [14]", "ldb [7]", "ldb [6]", "ldb [15]"} {
+		for _, val := range []string{"0x05040302", "0x06050403", "0x0d0e0f10", "0x0302", "0x0403", "0x0f10", "0x10f10", "2", "0x102", "3", "16", "0"} {
+			for _, to := range []string{"jt yes", "jf yes"} {
+				for _, length := range []int{60, 0} {
+					e := newEngines(t, assemble(t, load+"\n jeq #"+val+" "+to+"\n ret #7\n yes: ret #4294967295"), filter.VMOptions{})
+					for n := range len(packet) + 1 {
+						e.agree(t, packet[:n], length, nil)
+						e.agree(t, packet[:n:n], length, &link.Info{})
+					}
+				}
+			}
+		}
+	}
+	all := assemble(t, "ld [14]\n jeq #1 jt yes\n ret #7\n yes: ret #8")
+	for k := uint32(0xfffff000); k < 0xfffff020; k += 4 { // of metadata
+		all[0].K = k
+		newEngines(t, all, filter.VMOptions{}).agree(t, packet, 60, &link.Info{Interface: 1})
+	}
+}
+
 // Loads at the end of a packet, and behind it.
 func TestEnginesEnd(t *testing.T) {
 	for _, load := range []string{"ld [9]", "ldh [9]", "ldb [9]", "ld [x + 4]", "ldh [x + 4]", "ldb [x + 4]", "ldxb 4*([9]&0xf)\n txa"} {

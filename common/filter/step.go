@@ -4,30 +4,34 @@ import (
 	"encoding/binary"
 	"math"
 
+	"golang.org/x/net/bpf"
+
 	"github.com/gopkts/gopkts/common/link"
 )
 
 // The step engine follows a program as it is written, for what the direct engine
 // leaves. It has translated the program into steps before: what often follows each
 // other is one, and no step is a jump that only goes forward. The time goes into
-// getting from one step to the next, so that fewer of them are worth more than
-// shorter ones.
+// getting from one step to the next, and there into jumps that are taken and where
+// they go to, more than into instructions. So few steps are worth more than short
+// ones, and what is not needed is done to no effect instead of being jumped over.
 
-// step is an instruction, or several: a load with a mask and a test of bits, or
-// anything that changes a register with a mask and tax behind it. There is one for
-// each instruction of the program, which does what the program does from there on:
-// the next step is not that of the next instruction, but that of the one behind its
-// own. So jumps may lead anywhere.
+// step is an instruction, or several: what do says, and then a mask, tax and a test.
+// There is one for each instruction of the program, which does what the program does
+// from there on: the next step is not that of the next instruction, but that of the
+// one behind its own. So jumps may lead anywhere.
 type step struct {
 	do   stepDo
-	tax  bool  // X becomes A, after the mask
 	size uint8 // of a load by doAsk, in bytes
 	k    uint32
 	mask uint32 // of A, after what is done
-	bits uint32 // of A, after the mask, that a test compares with val
-	val  uint32
-	yes  *step // the next one if a comparison holds
-	no   *step // the next one otherwise
+	tax  uint32 // the bits of A, before the mask, that X gets: none or those of the mask
+	keep uint32 // the bits of X that stay: all or none
+	bits uint32 // the test: whether these bits of A, after the mask,
+	low  uint32 // less low,
+	span uint32 // are at most span
+	yes  *step  // the next one if so: a step without a test has one that holds
+	no   *step  // the next one otherwise
 }
 
 // stepDo is what a step does. Loads are of 4, 2 and 1 bytes, at k, or those with an X
@@ -41,16 +45,7 @@ const (
 	doLoadX4
 	doLoadX2
 	doLoadX1
-	doLoadTest4 // a load, and then doTest
-	doLoadTest2
-	doLoadTest1
-	doLoadTestX4
-	doLoadTestX2
-	doLoadTestX1
-	doTest
-	doGreater
-	doAtLeast
-	doTestX // true if A has a bit of X
+	doTestX // goes on behind the step at no, not behind this one, if A has no bit of X
 	doEqualX
 	doGreaterX
 	doAtLeastX
@@ -91,19 +86,27 @@ const (
 	doNothing
 )
 
-// follow runs the program from a step on; nil is that of the zero VM. Offsets are
-// computed in 64 bits, where they cannot overflow.
+// follow runs the program from behind a step on. Offsets are computed in 64 bits,
+// where they cannot overflow.
 //
 // There is one call, for what is rare: if there were more, everything would be
-// written to the stack before every step.
+// written to the stack before every step. The end of a step is at the start of the
+// loop, where it and the choice of what the next one does follow each other in
+// memory: two jumps are taken for a step, one of them back to there. At the end of the
+// loop, the compiler puts a third one between the two, and how fast it all was
+// depended on where the linker put it.
 func (v *VM) follow(in *step, b []byte, wireLen int, info *link.Info) uint32 {
 	var a, x uint32
 	var mem [scratchWords]uint32
 	size, budget := uint64(len(b)), v.budget
-	if in == nil {
-		return 0
-	}
 	for {
+		x = x&in.keep | a&in.tax
+		a &= in.mask
+		next := in.no
+		if a&in.bits-in.low <= in.span {
+			next = in.yes
+		}
+		in = next
 		k := in.k
 		switch in.do {
 		case doLoad4:
@@ -112,130 +115,51 @@ func (v *VM) follow(in *step, b []byte, wireLen int, info *link.Info) uint32 {
 				return 0
 			}
 			a = binary.BigEndian.Uint32(b[off : off+4])
-		case doLoadTest4:
-			off := uint64(k)
-			if off+4 > size {
-				return 0
-			}
-			a = binary.BigEndian.Uint32(b[off:off+4]) & in.mask
-			if a&in.bits == in.val {
-				in = in.yes
-				continue
-			}
 		case doLoad2:
 			off := uint64(k)
 			if off+2 > size {
 				return 0
 			}
 			a = uint32(binary.BigEndian.Uint16(b[off : off+2]))
-		case doLoadTest2:
-			off := uint64(k)
-			if off+2 > size {
-				return 0
-			}
-			a = uint32(binary.BigEndian.Uint16(b[off:off+2])) & in.mask
-			if a&in.bits == in.val {
-				in = in.yes
-				continue
-			}
 		case doLoad1:
 			off := uint64(k)
 			if off >= size {
 				return 0
 			}
 			a = uint32(b[off])
-		case doLoadTest1:
-			off := uint64(k)
-			if off >= size {
-				return 0
-			}
-			a = uint32(b[off]) & in.mask
-			if a&in.bits == in.val {
-				in = in.yes
-				continue
-			}
 		case doLoadX4:
 			off := (uint64(x) + uint64(k)) & v.offsets
 			if off+4 > size {
 				return 0
 			}
 			a = binary.BigEndian.Uint32(b[off : off+4])
-		case doLoadTestX4:
-			off := (uint64(x) + uint64(k)) & v.offsets
-			if off+4 > size {
-				return 0
-			}
-			a = binary.BigEndian.Uint32(b[off:off+4]) & in.mask
-			if a&in.bits == in.val {
-				in = in.yes
-				continue
-			}
 		case doLoadX2:
 			off := (uint64(x) + uint64(k)) & v.offsets
 			if off+2 > size {
 				return 0
 			}
 			a = uint32(binary.BigEndian.Uint16(b[off : off+2]))
-		case doLoadTestX2:
-			off := (uint64(x) + uint64(k)) & v.offsets
-			if off+2 > size {
-				return 0
-			}
-			a = uint32(binary.BigEndian.Uint16(b[off:off+2])) & in.mask
-			if a&in.bits == in.val {
-				in = in.yes
-				continue
-			}
 		case doLoadX1:
 			off := (uint64(x) + uint64(k)) & v.offsets
 			if off >= size {
 				return 0
 			}
 			a = uint32(b[off])
-		case doLoadTestX1:
-			off := (uint64(x) + uint64(k)) & v.offsets
-			if off >= size {
-				return 0
-			}
-			a = uint32(b[off]) & in.mask
-			if a&in.bits == in.val {
-				in = in.yes
-				continue
-			}
-		case doTest:
-			if a&in.bits == in.val {
-				in = in.yes
-				continue
-			}
-		case doGreater:
-			if a > k {
-				in = in.yes
-				continue
-			}
-		case doAtLeast:
-			if a >= k {
-				in = in.yes
-				continue
-			}
 		case doTestX:
-			if a&x != 0 {
-				in = in.yes
-				continue
+			if a&x == 0 {
+				in = in.no
 			}
 		case doEqualX:
-			if a == x {
-				in = in.yes
-				continue
+			if a != x {
+				in = in.no
 			}
 		case doGreaterX:
-			if a > x {
-				in = in.yes
-				continue
+			if a <= x {
+				in = in.no
 			}
 		case doAtLeastX:
-			if a >= x {
-				in = in.yes
-				continue
+			if a < x {
+				in = in.no
 			}
 		case doReturn:
 			return k
@@ -301,7 +225,7 @@ func (v *VM) follow(in *step, b []byte, wireLen int, info *link.Info) uint32 {
 		case doNeg:
 			a = -a
 		case doAddX:
-			a += x + k
+			a = (a + k) + x
 		case doSubX:
 			a -= x
 		case doMulX:
@@ -327,11 +251,6 @@ func (v *VM) follow(in *step, b []byte, wireLen int, info *link.Info) uint32 {
 		case doRshX:
 			a >>= x & v.shifts
 		}
-		a &= in.mask
-		if in.tax {
-			x = a
-		}
-		in = in.no
 	}
 }
 
@@ -355,9 +274,9 @@ func ask(in *step, a, x uint32, b []byte, info *link.Info) (uint32, bool) {
 }
 
 // translate returns the steps of a valid program, in time that grows with its length
-// only.
+// only, and behind them, for each, one that does nothing and leads to it.
 func (p Program) translate() []step {
-	all := make([]step, len(p))
+	all := make([]step, 2*len(p))
 	// The steps of the instructions, but of those that only jump forward that of
 	// where they end up.
 	at := make([]*step, len(p))
@@ -367,21 +286,27 @@ func (p Program) translate() []step {
 			at[i] = at[i+1+int(p[i].K)]
 		}
 	}
+	before := all[len(p):]
 	for i, in := range p {
+		before[i] = step{do: doNothing, mask: math.MaxUint32, keep: math.MaxUint32, yes: at[i]}
 		s := &all[i]
-		s.do, s.k, s.mask = stepDoes(in.Op), in.K, math.MaxUint32
+		*s = before[i]
+		s.do, s.k = stepDoes(in.Op), in.K
+		if _, ok := masks(in); ok {
+			s.do = doNothing
+		}
 		switch {
-		case in.Op == classJump|jmpJA:
-			if int32(in.K) < 0 {
-				s.k, s.no = -in.K, &all[i+1+int(int32(in.K))]
-			} else {
-				s.do, s.no = doNothing, at[i]
-			}
+		case in.Op == classJump|jmpJA && int32(in.K) < 0:
+			s.k, s.yes = -in.K, &all[i+1+int(int32(in.K))]
 			continue
-		case in.Op&classMask == classJump:
-			s.test(p, at, i)
+		case in.Op == classJump|jmpJA:
+			s.do = doNothing
 			continue
 		case in.Op&classMask == classRet:
+			continue
+		case in.Op&(classMask|srcX) == classJump|srcX:
+			yes, no, _ := jumps(i, in)
+			s.yes, s.no = at[yes], &before[no]
 			continue
 		case in.Op&(classMask|modeMask) == classLD|modeAbs && in.K >= ancillary:
 			s.do, s.size = doAsk, uint8(width(uint8(in.Op&sizeMask)))
@@ -397,33 +322,49 @@ func (p Program) translate() []step {
 				next++
 			}
 		}
-		if p[next].Op == classALU|aluAnd {
-			s.mask = p[next].K
+		if mask, ok := masks(p[next]); ok {
+			s.mask = mask
 			next++
 		}
-		switch {
-		case p[next].Op == classMisc|tax:
-			s.tax = true
+		if p[next].Op == classMisc|tax {
+			s.tax, s.keep = s.mask, 0
 			next++
-		case s.do <= doLoadX1 && (p[next].Op == classJump|jmpJEQ || p[next].Op == classJump|jmpJSET):
-			s.do += doLoadTest4 - doLoad4
+		}
+		s.yes = at[next]
+		if p[next].Op&(classMask|srcX) == classJump && p[next].Op != classJump|jmpJA {
 			s.test(p, at, next)
-			continue
 		}
-		s.no = at[next]
 	}
 	return all
 }
 
-// test makes a step the jump at instruction i.
+// test makes the jump at instruction i, by a constant, the test of a step.
 func (s *step) test(p Program, at []*step, i int) {
 	yes, no, _ := jumps(i, p[i])
 	s.yes, s.no = at[yes], at[no]
-	s.bits, s.val = math.MaxUint32, p[i].K
-	if p[i].Op == classJump|jmpJSET {
-		s.bits, s.val = p[i].K, 0
+	s.bits, s.low = math.MaxUint32, p[i].K
+	switch p[i].Op {
+	case classJump | jmpJGE:
+		s.span = math.MaxUint32 - p[i].K
+	case classJump | jmpJGT:
+		s.low, s.span = 0, p[i].K
+		s.yes, s.no = s.no, s.yes
+	case classJump | jmpJSET:
+		s.low, s.bits = 0, p[i].K
 		s.yes, s.no = s.no, s.yes
 	}
+}
+
+// masks returns what an instruction ands A with, if it does no more than that: mod
+// by a power of two is one as well.
+func masks(in bpf.RawInstruction) (uint32, bool) {
+	switch {
+	case in.Op == classALU|aluAnd:
+		return in.K, true
+	case in.Op == classALU|aluMod && in.K != 0 && in.K&(in.K-1) == 0:
+		return in.K - 1, true
+	}
+	return 0, false
 }
 
 // stepDoes returns what the step of an instruction does: nothing where that is for
@@ -442,12 +383,6 @@ func stepDoes(op uint16) stepDo {
 		return doLoadX2
 	case classLD | modeInd | sizeB:
 		return doLoadX1
-	case classJump | jmpJEQ, classJump | jmpJSET:
-		return doTest
-	case classJump | jmpJGT:
-		return doGreater
-	case classJump | jmpJGE:
-		return doAtLeast
 	case classJump | jmpJSET | srcX:
 		return doTestX
 	case classJump | jmpJEQ | srcX:
