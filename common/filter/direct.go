@@ -56,6 +56,7 @@ const (
 	testResult  testKind = 6 // returns a.val
 	testLeave   testKind = 7 // the other engine has to answer
 	testPrepare testKind = 8 // the tests have to be made
+	testOnly    testKind = 9 // the first and last: returns b.mask if a holds, b.val otherwise
 )
 
 // sum is a number that a program computes: the sum of terms, modulo 2^32.
@@ -88,19 +89,31 @@ const (
 	baseLength                 // nothing: it is the length of the packet, as it was on the wire
 )
 
-// run runs the program from a test on; nil stands for the first.
+// run runs the program from a test on. nil is that of the zero VM.
 //
-// It is the engine of most VMs, which [Filter.Match], [VM.Run] and its sisters
-// call themselves, so that they are inlined: there is one call for a packet.
-// Nothing that it calls comes back into the loop, so that all it needs stays in
-// registers. A test is found by a pointer, not by a number, because the time goes
-// into waiting for where the next one is; and into jumps that are taken, so that
-// there are few of them where most packets go.
+// It is what [Filter.Match], [VM.Run] and its sisters call themselves, so that
+// they are inlined: there is one call for a packet, and that not by a variable,
+// which would move frames that callers have on their stacks to the heap. Nothing that it calls comes
+// back into the loop, so that all it needs stays in registers. A test is found
+// by a pointer, not by a number, because the time goes into waiting for where the
+// next one is; and into jumps that are taken, so that there are few of them where
+// most packets go, which is why a program of one test is not for the loop.
 func (v *VM) run(t *test, b []byte, wireLen int, info *link.Info) uint32 {
 	if t == nil {
-		t = v.first.Load()
+		return 0
 	}
 	size := uint64(len(b))
+	if t.kind == testOnly {
+		from := uint64(t.off)
+		if from+8 > size {
+			return v.follow(v.start, b, wireLen, info)
+		}
+		n := t.b.val
+		if yes := t.b.mask; binary.LittleEndian.Uint64(b[from:from+8])&t.a.mask == t.a.val {
+			n = yes
+		}
+		return uint32(n)
+	}
 	for {
 		if t.kind == testEqual {
 			from := uint64(t.off)
@@ -159,7 +172,8 @@ func (t *test) next(w uint64) *test {
 // runOther runs the program from a test on that is rare. It calls run, which
 // calls it again for the next such test: see maxSums.
 func (v *VM) runOther(t *test, b []byte, wireLen int, info *link.Info) uint32 {
-	if t.kind == testPrepare {
+	switch t.kind {
+	case testPrepare:
 		return v.run(v.prepare(), b, wireLen, info)
 	}
 	n, ok := v.sum(uint32(t.head), b, wireLen)

@@ -29,7 +29,7 @@ func (f *Filter) with(p Program) (*Filter, error) {
 //
 // Match allocates nothing, but for the first packet.
 func (f *Filter) Match(data []byte, wireLen int, info *link.Info) bool {
-	return f.vm.engine != nil && f.vm.engine(&f.vm, nil, data, wireLen, info) != 0
+	return f.vm.run(f.vm.first.Load(), data, wireLen, info) != 0
 }
 
 // MatchFrame is [Filter.Match] for a captured frame. A frame of another link

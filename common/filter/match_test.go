@@ -57,6 +57,18 @@ func TestMatch(t *testing.T) {
 	if n := testing.AllocsPerRun(100, func() { f.MatchFrame(&arp) }); n != 0 {
 		t.Errorf("MatchFrame allocates %v times, want 0", n)
 	}
+	// What a caller has on its stack stays there.
+	var vm filter.VM
+	if n := testing.AllocsPerRun(100, func() {
+		var data [64]byte
+		frame := arp
+		frame.Data = data[:]
+		if f.MatchFrame(&frame) || f.Match(data[:], 64, &frame.Info) || vm.RunFrame(&frame)+vm.Run(data[:], 64)+vm.RunInfo(data[:], 64, &frame.Info) != 0 {
+			t.Error("zeros match")
+		}
+	}); n != 0 {
+		t.Errorf("a frame on the stack is allocated: %v times", n)
+	}
 }
 
 // The engine is prepared for the first packet, which may come to several

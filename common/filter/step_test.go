@@ -38,14 +38,14 @@ func TestAskPacket(t *testing.T) {
 	}
 }
 
-// Programs of one load and one comparison have an engine of their own.
+// Programs of one test have no use for the loop of the direct engine.
 func TestOnlyTest(t *testing.T) {
 	for expr, want := range map[string]bool{"ip": true, "arp": true, "not ip6": true, "ether proto 0x88cc": true, "tcp": false, "": false} {
 		f, err := Compile(expr, Options{Link: link.TypeEthernet})
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := f.vm.only.mask != 0; got != want {
+		if got := f.vm.prepare().kind == testOnly; got != want {
 			t.Errorf("%q is one test: %t, want %t", expr, got, want)
 		}
 	}

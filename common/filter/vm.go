@@ -1,9 +1,7 @@
 package filter
 
 import (
-	"encoding/binary"
 	"math"
-	"math/bits"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -43,9 +41,6 @@ type VM struct {
 	code   Program
 	linux  bool
 	budget int
-	// What runs the program: run or runOnly, and nil in the zero VM.
-	engine func(v *VM, t *test, b []byte, wireLen int, info *link.Info) uint32
-	only   only // of runOnly
 	// What the engines have made of the program.
 	first   atomic.Pointer[test]
 	sums    []sum
@@ -80,10 +75,6 @@ func (v *VM) init(p Program, o VMOptions) {
 		v.budget = DefaultBudget
 	}
 	v.first.Store(&unprepared)
-	v.engine = (*VM).run
-	if only, ok := p.only(); ok {
-		v.only, v.engine = only, (*VM).runOnly
-	}
 }
 
 // prepare makes the tests of the program, if they are not there, and returns the
@@ -111,10 +102,7 @@ func (v *VM) prepare() *test {
 // What the program asks about the packet besides, SKF_AD_OFF of
 // linux/filter.h, is not known, and rejects the packet; see [VM.RunFrame].
 func (v *VM) Run(data []byte, wireLen int) uint32 {
-	if v.engine == nil {
-		return 0
-	}
-	return v.engine(v, nil, data, wireLen, nil)
+	return v.run(v.first.Load(), data, wireLen, nil)
 }
 
 // RunFrame is [VM.Run] for a captured frame, whose Info answers what the
@@ -125,57 +113,11 @@ func (v *VM) Run(data []byte, wireLen int) uint32 {
 // offsets from the network header, SKF_NET_OFF: a load from one is out of the
 // packet.
 func (v *VM) RunFrame(f *link.Frame) uint32 {
-	if v.engine == nil {
-		return 0
-	}
-	return v.engine(v, nil, f.Data, f.WireLen, &f.Info)
+	return v.run(v.first.Load(), f.Data, f.WireLen, &f.Info)
 }
 
 // RunInfo is [VM.RunFrame] for a packet in parts. info may be nil; its WireLen
 // is not looked at.
 func (v *VM) RunInfo(data []byte, wireLen int, info *link.Info) uint32 {
-	if v.engine == nil {
-		return 0
-	}
-	return v.engine(v, nil, data, wireLen, info)
-}
-
-// only is a program that is one load and one comparison: it reads the eight bytes
-// that end with those of the load, so that a packet that is too short for the one
-// is so for the other.
-type only struct {
-	from      uint32
-	mask, val uint64 // of a little-endian number
-	yes, no   uint32
-}
-
-// only returns what the program is, if it is nothing more.
-func (p Program) only() (o only, ok bool) {
-	if len(p) != 4 || p[0].Op&(classMask|modeMask) != classLD|modeAbs || p[1].Op != classJump|jmpJEQ {
-		return o, false
-	}
-	n := uint32(width(uint8(p[0].Op & sizeMask)))
-	yes, no, _ := jumps(1, p[1])
-	if p[0].K >= ancillary || p[0].K+n < 8 || p[yes].Op != classRet || p[no].Op != classRet {
-		return o, false
-	}
-	return only{
-		from: p[0].K + n - 8,
-		mask: bits.ReverseBytes64(1<<(8*n) - 1), val: bits.ReverseBytes64(uint64(p[1].K)),
-		yes: p[yes].K, no: p[no].K,
-	}, true
-}
-
-// runOnly is [VM.run] for such a program. It calls nothing, and so does not set up a
-// stack, which takes run about as many instructions as the test itself.
-func (v *VM) runOnly(_ *test, b []byte, _ int, _ *link.Info) uint32 {
-	from := uint64(v.only.from)
-	if from+8 > uint64(len(b)) {
-		return 0
-	}
-	n := v.only.no
-	if yes := v.only.yes; binary.LittleEndian.Uint64(b[from:from+8])&v.only.mask == v.only.val {
-		n = yes
-	}
-	return n
+	return v.run(v.first.Load(), data, wireLen, info)
 }
