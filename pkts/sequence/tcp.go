@@ -448,10 +448,11 @@ func (t *TCP) put(d *Datagram, c *Chunk) (given bool, err error) {
 	if n > len(b) {
 		return false, t.malformed(ErrTruncated, "the options are cut")
 	}
-	s := tcpSegment{
-		seq: v.Seq(), ack: v.Ack(), flags: v.Flags(), win: uint32(v.Window()),
-		wire: uint32(h.wire - h.hdr - n), data: b[n:len(b):len(b)], opts: b[pkts.TCPMinLen:n],
-	}
+	// Field by field: a literal is made elsewhere and copied in larger pieces.
+	var s tcpSegment
+	s.seq, s.ack, s.flags, s.win = v.Seq(), v.Ack(), v.Flags(), uint32(v.Window())
+	s.wire = uint32(h.wire - h.hdr - n)
+	s.data, s.opts = b[n:len(b):len(b)], b[pkts.TCPMinLen:n]
 	t.stats.Segments++
 	t.stats.Bytes += uint64(len(s.data))
 	if t.VerifyChecksums && h.wire == h.end && !checksumOK(&h, b) {

@@ -86,8 +86,9 @@ func (o *tcpOut) copy(data []byte) []byte {
 
 // retire takes a page, or a buffer, that chunks lie in.
 func (o *tcpOut) retire(p *tcpPage, buf []byte) {
-	r := tcpRetired{p, buf, o.pushed}
-	o.retired = append(o.retired, r)
+	o.retired = append(o.retired, tcpRetired{})
+	r := &o.retired[len(o.retired)-1]
+	r.page, r.buf, r.last = p, buf, o.pushed
 	o.memory += r.cost()
 }
 

@@ -136,7 +136,8 @@ func (t *TCP) insertPiece(w *tcpWait, off uint64, data []byte, m *tcpMark) {
 	w.pieces = append(w.pieces, tcpPiece{})
 	copy(w.pieces[i+1:], w.pieces[i:])
 	p := &w.pieces[i]
-	*p = tcpPiece{off: off, buf: t.waits.bufs.get(data), packet: m.packet, at: m.at, start: m.start, end: m.end}
+	p.off, p.buf = off, t.waits.bufs.get(data)
+	p.packet, p.at, p.start, p.end = m.packet, m.at, m.start, m.end
 	t.waits.charge(w, int64(cap(p.buf))+tcpPieceCost)
 }
 
