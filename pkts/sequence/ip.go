@@ -31,9 +31,14 @@ func ipAddrOf(a netip.Addr) ipAddr {
 // addr returns a as an address of IPv6, or of IPv4.
 func (a ipAddr) addr(v6 bool) netip.Addr {
 	if !v6 {
-		return netip.AddrFrom4([4]byte{byte(a.lo >> 24), byte(a.lo >> 16), byte(a.lo >> 8), byte(a.lo)})
+		return a.addr4()
 	}
 	return netip.AddrFrom16(a.bytes())
+}
+
+// addr4 is addr for one of IPv4.
+func (a ipAddr) addr4() netip.Addr {
+	return netip.AddrFrom4([4]byte{byte(a.lo >> 24), byte(a.lo >> 16), byte(a.lo >> 8), byte(a.lo)})
 }
 
 func (a ipAddr) bytes() (b [16]byte) {
@@ -82,6 +87,22 @@ func (h *ipHeader) parse(d *Datagram) error {
 		return h.parse6(b, d.Packet)
 	}
 	return &Error{Layer: "IP", Packet: d.Packet, Err: ErrMalformed, Reason: "neither version 4 nor 6"}
+}
+
+// plainTCP is parse, into a header that is zero, for what most packets are: TCP in
+// IPv4, without options, whole. It reports false, and has done nothing, for others.
+func (h *ipHeader) plainTCP(b []byte) bool {
+	const least = pkts.IPv4MinLen + pkts.TCPMinLen
+	if len(b) < least || b[0] != 0x45 || b[9] != byte(pkts.IPProtoTCP) || binary.BigEndian.Uint16(b[6:])&0x3fff != 0 {
+		return false
+	}
+	n := int(binary.BigEndian.Uint16(b[2:]))
+	if n < least || n > len(b) {
+		return false
+	}
+	h.src, h.dst = ip4Addr(binary.BigEndian.Uint32(b[12:])), ip4Addr(binary.BigEndian.Uint32(b[16:]))
+	h.hdr, h.end, h.wire = pkts.IPv4MinLen, n, n
+	return true
 }
 
 func (h *ipHeader) parse4(b []byte, packet uint64) error {
