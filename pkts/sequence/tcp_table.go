@@ -48,8 +48,8 @@ type tcpSlot struct {
 }
 
 func (t *tcpTable) at(i int32) *tcpSlot {
-	i--
-	return &t.pages[i/tcpSlotsPage][i%tcpSlotsPage]
+	n := uint32(i - 1) // which is divided in one instruction
+	return &t.pages[n/tcpSlotsPage][n%tcpSlotsPage]
 }
 
 // hash returns the hash of a key: seeded, so that who sends the packets cannot
