@@ -2,6 +2,8 @@ package sequence
 
 import (
 	"encoding/binary"
+	"hash/maphash"
+	"math/bits"
 	"net/netip"
 
 	"github.com/gopkts/gopkts/pkts"
@@ -49,6 +51,27 @@ func (a ipAddr) bytes() (b [16]byte) {
 
 // below reports whether a is in front of b, as bytes or as numbers.
 func (a ipAddr) below(b ipAddr) bool { return a.hi < b.hi || a.hi == b.hi && a.lo < b.lo }
+
+// pairHash hashes pairs of addresses and two more words: seeded, so that who sends
+// the packets cannot choose which collide. It multiplies pairs of words to 128 bits
+// and folds them, each word blurred by a secret one, as the runtime's hash of maps
+// does where the processor has no AES, and takes a few nanoseconds.
+type pairHash [6]uint64
+
+func newPairHash() (s pairHash) {
+	for i := range s {
+		s[i] = maphash.Comparable(maphash.MakeSeed(), i)
+	}
+	return s
+}
+
+func (s *pairHash) sum(x, y ipAddr, v, w uint64) uint32 {
+	a, b := bits.Mul64(x.hi^s[0], x.lo^s[1])
+	c, d := bits.Mul64(y.hi^s[2], y.lo^s[3])
+	e, f := bits.Mul64(v^s[4], w^s[5])
+	g, h := bits.Mul64(a^b^s[1], c^d^e^f^s[4])
+	return uint32((g ^ h) >> 32)
+}
 
 // ipHeader is what a Sequence wants to know of an IP packet.
 type ipHeader struct {
