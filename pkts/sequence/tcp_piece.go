@@ -115,7 +115,7 @@ func (w *tcpWait) fits(off uint64, n int) bool {
 }
 
 // paged reports whether what waits lies in pages.
-func (w *tcpWait) paged() bool { return w.head < len(w.dir) }
+func (w *tcpWait) paged() bool { return int(w.head) < len(w.dir) }
 
 // insertPiece lets a segment wait by itself.
 func (t *TCP) insertPiece(w *tcpWait, off uint64, data []byte, m *tcpMark) {
@@ -129,7 +129,7 @@ func (t *TCP) insertPiece(w *tcpWait, off uint64, data []byte, m *tcpMark) {
 	}
 	if n := len(w.pieces); n == cap(w.pieces) {
 		// Most connections that wait do so for one segment, or a few.
-		more := make([]tcpPiece, n, n+1+n/4*2)
+		more := make([]tcpPiece, n, n+1+n/8*4)
 		copy(more, w.pieces)
 		w.pieces = more
 	}

@@ -31,7 +31,7 @@ type tcpList struct {
 	n              int
 }
 
-const tcpSlotsPage = 128
+const tcpSlotsPage = 32
 
 // tcpSlot is a multiple of 64 bytes.
 type tcpSlot struct {
