@@ -666,7 +666,7 @@ func (f *Fragments) fragment(d *Datagram, h *ipHeader) (*fragDone, error) {
 	return done, nil
 }
 
-// find is t.get, with a comparison of its own: it is a third faster.
+// find is t.get with a comparison that is not a call.
 func (f *Fragments) find(t *table[fragKey, fragDatagram], hash uint32, k *fragKey) (int32, *fragDatagram) {
 	for i, at := t.next(hash, hash); i != 0; i, at = t.next(hash, at) {
 		s := t.at(int32(i))

@@ -112,8 +112,9 @@ func (h *ipHeader) parse(d *Datagram) error {
 	return &Error{Layer: "IP", Packet: d.Packet, Err: ErrMalformed, Reason: "neither version 4 nor 6"}
 }
 
-// plainTCP is parse, into a header that is zero, for what most packets are: TCP in
-// IPv4, without options, whole. It reports false, and has done nothing, for others.
+// plainTCP is parse, without the identification, into a header that is zero, for
+// what most packets are: TCP in IPv4, without options, whole. It reports false, and
+// has done nothing, for others.
 func (h *ipHeader) plainTCP(b []byte) bool {
 	const least = pkts.IPv4MinLen + pkts.TCPMinLen
 	if len(b) < least || b[0] != 0x45 || b[9] != byte(pkts.IPProtoTCP) || binary.BigEndian.Uint16(b[6:])&0x3fff != 0 {
@@ -124,7 +125,7 @@ func (h *ipHeader) plainTCP(b []byte) bool {
 		return false
 	}
 	h.src, h.dst = ip4Addr(binary.BigEndian.Uint32(b[12:])), ip4Addr(binary.BigEndian.Uint32(b[16:]))
-	h.hdr, h.end, h.wire = pkts.IPv4MinLen, n, n
+	h.proto, h.hdr, h.end, h.wire = pkts.IPProtoTCP, pkts.IPv4MinLen, n, n
 	return true
 }
 
