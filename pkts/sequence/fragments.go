@@ -170,6 +170,7 @@ type Fragments struct {
 	class     int // of the last datagram that was put together
 	started   bool
 	seed      maphash.Seed
+	hash      pairHash
 	packet    pkts.Packet
 	done      fragDone
 }
@@ -244,8 +245,7 @@ type LostDatagram struct {
 	Err error
 }
 
-// fragKey is what fragments of a datagram have in common. It has no padding, so
-// that it is hashed in one go.
+// fragKey is what fragments of a datagram have in common.
 type fragKey struct {
 	src, dst ipAddr
 	tunnel   uint64
@@ -481,7 +481,7 @@ func (f *Fragments) start(now int64) {
 	f.started = true
 	f.clock = now
 	f.lim = f.Limits.or(Limits{Bytes: 64 << 20, FlowBytes: 128 << 10, Flows: 16384})
-	f.seed = maphash.MakeSeed()
+	f.seed, f.hash = maphash.MakeSeed(), newPairHash()
 }
 
 // fragTime is t in nanoseconds, held in a range in which differences have a
@@ -557,7 +557,8 @@ func (f *Fragments) fragment(d *Datagram, h *ipHeader) (*fragDone, error) {
 		}
 	}
 
-	k := fragKey{src: h.src, dst: h.dst, tunnel: d.Tunnel, id: h.id}
+	var k fragKey // field by field, as it is read
+	k.src, k.dst, k.tunnel, k.id = h.src, h.dst, d.Tunnel, h.id
 	v := 0
 	if h.v6 {
 		v = 1
@@ -565,8 +566,8 @@ func (f *Fragments) fragment(d *Datagram, h *ipHeader) (*fragDone, error) {
 		k.proto = uint32(h.proto)
 	}
 	t := &f.waiting[v]
-	hash := t.hash(k)
-	i, w := t.get(hash, k)
+	hash := f.hash.sum(k.src, k.dst, k.tunnel, uint64(k.id)<<32|uint64(k.proto))
+	i, w := f.find(t, hash, &k)
 	if w == nil {
 		for full := f.full(); full || f.stats.Memory+fragSlotSize > f.lim.Bytes; full = f.full() {
 			if (full || !f.dropUnused()) && !f.evict(-1, 0) {
@@ -663,6 +664,17 @@ func (f *Fragments) fragment(d *Datagram, h *ipHeader) (*fragDone, error) {
 	f.stats.Waiting.Bytes -= uint64(w.have)
 	f.forget(v, i, w)
 	return done, nil
+}
+
+// find is t.get with a comparison that is not a call.
+func (f *Fragments) find(t *table[fragKey, fragDatagram], hash uint32, k *fragKey) (int32, *fragDatagram) {
+	for i, at := t.next(hash, hash); i != 0; i, at = t.next(hash, at) {
+		s := t.at(int32(i))
+		if o := &s.key; s.hash == hash && o.id == k.id && o.proto == k.proto && o.src == k.src && o.dst == k.dst && o.tunnel == k.tunnel {
+			return int32(i), &s.value
+		}
+	}
+	return 0, nil
 }
 
 // full reports whether as many datagrams wait as may.

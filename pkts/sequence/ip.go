@@ -2,6 +2,8 @@ package sequence
 
 import (
 	"encoding/binary"
+	"hash/maphash"
+	"math/bits"
 	"net/netip"
 
 	"github.com/gopkts/gopkts/pkts"
@@ -31,9 +33,14 @@ func ipAddrOf(a netip.Addr) ipAddr {
 // addr returns a as an address of IPv6, or of IPv4.
 func (a ipAddr) addr(v6 bool) netip.Addr {
 	if !v6 {
-		return netip.AddrFrom4([4]byte{byte(a.lo >> 24), byte(a.lo >> 16), byte(a.lo >> 8), byte(a.lo)})
+		return a.addr4()
 	}
 	return netip.AddrFrom16(a.bytes())
+}
+
+// addr4 is addr for one of IPv4.
+func (a ipAddr) addr4() netip.Addr {
+	return netip.AddrFrom4([4]byte{byte(a.lo >> 24), byte(a.lo >> 16), byte(a.lo >> 8), byte(a.lo)})
 }
 
 func (a ipAddr) bytes() (b [16]byte) {
@@ -44,6 +51,27 @@ func (a ipAddr) bytes() (b [16]byte) {
 
 // below reports whether a is in front of b, as bytes or as numbers.
 func (a ipAddr) below(b ipAddr) bool { return a.hi < b.hi || a.hi == b.hi && a.lo < b.lo }
+
+// pairHash hashes pairs of addresses and two more words: seeded, so that who sends
+// the packets cannot choose which collide. It multiplies pairs of words to 128 bits
+// and folds them, each word blurred by a secret one, as the runtime's hash of maps
+// does where the processor has no AES, and takes a few nanoseconds.
+type pairHash [6]uint64
+
+func newPairHash() (s pairHash) {
+	for i := range s {
+		s[i] = maphash.Comparable(maphash.MakeSeed(), i)
+	}
+	return s
+}
+
+func (s *pairHash) sum(x, y ipAddr, v, w uint64) uint32 {
+	a, b := bits.Mul64(x.hi^s[0], x.lo^s[1])
+	c, d := bits.Mul64(y.hi^s[2], y.lo^s[3])
+	e, f := bits.Mul64(v^s[4], w^s[5])
+	g, h := bits.Mul64(a^b^s[1], c^d^e^f^s[4])
+	return uint32((g ^ h) >> 32)
+}
 
 // ipHeader is what a Sequence wants to know of an IP packet.
 type ipHeader struct {
@@ -82,6 +110,23 @@ func (h *ipHeader) parse(d *Datagram) error {
 		return h.parse6(b, d.Packet)
 	}
 	return &Error{Layer: "IP", Packet: d.Packet, Err: ErrMalformed, Reason: "neither version 4 nor 6"}
+}
+
+// plainTCP is parse, without the identification, into a header that is zero, for
+// what most packets are: TCP in IPv4, without options, whole. It reports false, and
+// has done nothing, for others.
+func (h *ipHeader) plainTCP(b []byte) bool {
+	const least = pkts.IPv4MinLen + pkts.TCPMinLen
+	if len(b) < least || b[0] != 0x45 || b[9] != byte(pkts.IPProtoTCP) || binary.BigEndian.Uint16(b[6:])&0x3fff != 0 {
+		return false
+	}
+	n := int(binary.BigEndian.Uint16(b[2:]))
+	if n < least || n > len(b) {
+		return false
+	}
+	h.src, h.dst = ip4Addr(binary.BigEndian.Uint32(b[12:])), ip4Addr(binary.BigEndian.Uint32(b[16:]))
+	h.proto, h.hdr, h.end, h.wire = pkts.IPProtoTCP, pkts.IPv4MinLen, n, n
+	return true
 }
 
 func (h *ipHeader) parse4(b []byte, packet uint64) error {

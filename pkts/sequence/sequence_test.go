@@ -189,3 +189,41 @@ func TestTable(t *testing.T) {
 		t.Error("not empty")
 	}
 }
+
+// What plainTCP takes is what parse finds.
+func TestPlainTCP(t *testing.T) {
+	rng := rand.New(rand.NewPCG(1, 2))
+	plain := 0
+	for range 200_000 {
+		b := make([]byte, rng.IntN(60))
+		for i := range b {
+			b[i] = byte(rng.Uint32())
+		}
+		if len(b) >= 20 {
+			// Each field is right mostly.
+			for _, f := range [...]struct{ at, v int }{{0, 0x45}, {2, 0}, {3, len(b)}, {6, 0}, {7, 0}, {9, 6}} {
+				if rng.IntN(8) != 0 {
+					b[f.at] = byte(f.v)
+				}
+			}
+		}
+		var got, want ipHeader
+		if !got.plainTCP(b) {
+			if got != want {
+				t.Fatalf("% x: %+v is left", b, got)
+			}
+			continue
+		}
+		plain++
+		if err := want.parse(&Datagram{Data: b}); err != nil {
+			t.Fatalf("% x: %v", b, err)
+		}
+		want.id = 0
+		if got != want {
+			t.Fatalf("% x: %+v, want %+v", b, got, want)
+		}
+	}
+	if plain < 1000 {
+		t.Errorf("%d were plain", plain)
+	}
+}

@@ -18,7 +18,6 @@ import (
 func Datagrams(frames iter.Seq2[link.Frame, error], r *pkts.Registry) iter.Seq2[Datagram, error] {
 	return func(yield func(Datagram, error) bool) {
 		s := newFinder(r)
-		var d Datagram
 		var n uint64
 		for f, err := range frames {
 			if err != nil {
@@ -28,7 +27,7 @@ func Datagrams(frames iter.Seq2[link.Frame, error], r *pkts.Registry) iter.Seq2[
 				continue
 			}
 			n++
-			if ok, bad := s.find(&d, &f, n); (ok || bad != nil) && !yield(d, bad) {
+			if b, bad := s.find(&f); (b != nil || bad != nil) && !yield(Datagram{Data: b, Seen: Seen{n, f.Time}}, bad) {
 				return
 			}
 		}
@@ -47,7 +46,6 @@ func DatagramBatches(next func(frames []link.Frame) (int, error), r *pkts.Regist
 	return func(yield func(Datagram, error) bool) {
 		s := newFinder(r)
 		var frames [batchLen]link.Frame
-		var d Datagram
 		var n uint64
 		for {
 			k, err := next(frames[:])
@@ -60,7 +58,8 @@ func DatagramBatches(next func(frames []link.Frame) (int, error), r *pkts.Regist
 			touch(frames[:k])
 			for i := range frames[:k] {
 				n++
-				if ok, bad := s.find(&d, &frames[i], n); (ok || bad != nil) && !yield(d, bad) {
+				f := &frames[i]
+				if b, bad := s.find(f); (b != nil || bad != nil) && !yield(Datagram{Data: b, Seen: Seen{n, f.Time}}, bad) {
 					return
 				}
 			}
@@ -104,20 +103,19 @@ func newFinder(r *pkts.Registry) *finder {
 	return s
 }
 
-// find makes d the outermost IP packet of frame n, and reports whether there is
-// one. The error says why there is none.
-func (s *finder) find(d *Datagram, f *link.Frame, n uint64) (ok bool, err error) {
-	d.Packet, d.Time = n, f.Time
+// find returns the outermost IP packet of a frame; nil if there is none. The error
+// says why there is none.
+func (s *finder) find(f *link.Frame) ([]byte, error) {
 	if s.plain && f.Link == link.TypeEthernet {
-		if d.Data = plainIP(f.Data); d.Data != nil {
-			return true, nil
+		if b := plainIP(f.Data); b != nil {
+			return b, nil
 		}
 	}
-	err = s.p.Decode(f.Link, f.Data) // what decoded before an error is there
-	if d.Data = outermost(&s.p); d.Data != nil {
-		return true, nil // the error is of a layer above, or behind
+	err := s.p.Decode(f.Link, f.Data) // what decoded before an error is there
+	if b := outermost(&s.p); b != nil {
+		return b, nil // the error is of a layer above, or behind
 	}
-	return false, err
+	return nil, err
 }
 
 // plainIP returns the IP packet of an Ethernet frame, if it is all there and

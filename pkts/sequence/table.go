@@ -43,8 +43,8 @@ type slot[K comparable, V any] struct {
 func (t *table[K, V]) len() int { return t.used }
 
 func (t *table[K, V]) at(i int32) *slot[K, V] {
-	i--
-	return &t.pages[i/pageLen][i%pageLen]
+	n := uint32(i - 1) // which is divided in one instruction
+	return &t.pages[n/pageLen][n%pageLen]
 }
 
 // hash returns the hash of k, for get and add.

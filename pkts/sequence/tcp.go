@@ -272,14 +272,16 @@ func (k *tcpKey) flow(side int) pkts.Flow {
 }
 
 func (k *tcpKey) setFlow(f *pkts.Flow, side int) {
-	v6 := k.ports&1 != 0
-	lo, hi := k.lo.addr(v6), k.hi.addr(v6)
-	loPort, hiPort := uint16(k.ports>>48), uint16(k.ports>>32)
-	if side == 0 {
-		f.Src, f.Dst, f.SrcPort, f.DstPort = lo, hi, loPort, hiPort
-	} else {
-		f.Src, f.Dst, f.SrcPort, f.DstPort = hi, lo, hiPort, loPort
+	src, dst, ports := k.lo, k.hi, uint32(k.ports>>32)
+	if side != 0 {
+		src, dst, ports = dst, src, ports<<16|ports>>16
 	}
+	if k.ports&1 == 0 {
+		f.Src, f.Dst = src.addr4(), dst.addr4()
+	} else {
+		f.Src, f.Dst = src.addr(true), dst.addr(true)
+	}
+	f.SrcPort, f.DstPort = uint16(ports>>16), uint16(ports)
 	f.Proto, f.Fragment = pkts.IPProtoTCP, false
 }
 
@@ -424,17 +426,19 @@ func (t *TCP) put(d *Datagram, c *Chunk) (given bool, err error) {
 		t.expireSome()
 	}
 	var h ipHeader
-	if err := h.parse(d); err != nil {
-		t.stats.Malformed++
-		return false, err
-	}
-	if h.proto != pkts.IPProtoTCP {
-		t.stats.Other++
-		return false, nil
-	}
-	if h.frag {
-		t.stats.Fragments++
-		return false, nil
+	if !h.plainTCP(d.Data) {
+		if err := h.parse(d); err != nil {
+			t.stats.Malformed++
+			return false, err
+		}
+		if h.proto != pkts.IPProtoTCP {
+			t.stats.Other++
+			return false, nil
+		}
+		if h.frag {
+			t.stats.Fragments++
+			return false, nil
+		}
 	}
 	b := d.Data[h.hdr:h.end]
 	if len(b) < pkts.TCPMinLen {
@@ -448,10 +452,11 @@ func (t *TCP) put(d *Datagram, c *Chunk) (given bool, err error) {
 	if n > len(b) {
 		return false, t.malformed(ErrTruncated, "the options are cut")
 	}
-	s := tcpSegment{
-		seq: v.Seq(), ack: v.Ack(), flags: v.Flags(), win: uint32(v.Window()),
-		wire: uint32(h.wire - h.hdr - n), data: b[n:len(b):len(b)], opts: b[pkts.TCPMinLen:n],
-	}
+	// Field by field: a literal is made elsewhere and copied in larger pieces.
+	var s tcpSegment
+	s.seq, s.ack, s.flags, s.win = v.Seq(), v.Ack(), v.Flags(), uint32(v.Window())
+	s.wire = uint32(h.wire - h.hdr - n)
+	s.data, s.opts = b[n:len(b):len(b)], b[pkts.TCPMinLen:n]
 	t.stats.Segments++
 	t.stats.Bytes += uint64(len(s.data))
 	if t.VerifyChecksums && h.wire == h.end && !checksumOK(&h, b) {
@@ -462,7 +467,9 @@ func (t *TCP) put(d *Datagram, c *Chunk) (given bool, err error) {
 		t.stats.Limited += uint64(len(s.data))
 		return false, t.refuse(0, ErrLimit, "what is ready was not read: call Get")
 	}
-	s.options()
+	if len(s.opts) > 0 {
+		s.options()
+	}
 	var k tcpKey
 	side := k.of(&h, binary.BigEndian.Uint32(b), d.Tunnel)
 	i, slot := t.conns.get(&k)
@@ -517,9 +524,6 @@ func (t *TCP) refuse(offset uint64, sentinel error, reason string) error {
 // options finds the timestamp.
 func (s *tcpSegment) options() {
 	o := s.opts
-	if len(o) == 0 {
-		return
-	}
 	if len(o) >= 12 && binary.BigEndian.Uint32(o) == 0x0101080a { // as RFC 7323, appendix A, has it
 		s.ts, s.hasTS = binary.BigEndian.Uint32(o[4:]), true
 		return

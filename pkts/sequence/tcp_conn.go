@@ -899,7 +899,10 @@ func (w *tcpWait) sack(opts []byte) {
 		return
 	}
 	w.sacks = 0
-	for d := o.Data; len(d) >= 8 && int(w.sacks) < len(w.blocks); d = d[8:] {
+	if w.blocks == nil {
+		w.blocks = new([tcpSACKs]pkts.SACKBlock)
+	}
+	for d := o.Data; len(d) >= 8 && w.sacks < tcpSACKs; d = d[8:] {
 		w.blocks[w.sacks] = pkts.SACKBlock{Left: binary.BigEndian.Uint32(d), Right: binary.BigEndian.Uint32(d[4:])}
 		w.sacks++
 	}
@@ -916,7 +919,8 @@ func (t *TCP) settle(c *tcpConn, k *tcpKey, side int) {
 		}
 		gap := uint32(w.first(h.off) - h.off)
 		n = min(n, gap)
-		for _, b := range w.blocks[:w.sacks] {
+		for i := range w.sacks {
+			b := w.blocks[i]
 			if int32(b.Left-h.next) <= 0 && int32(b.Right-h.next) > 0 && (p.flags&tcpEdge == 0 || int32(b.Right-p.edge) <= 0) {
 				n = max(n, min(b.Right-h.next, gap))
 			}

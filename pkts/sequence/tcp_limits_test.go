@@ -270,7 +270,7 @@ func TestTCPCosts(t *testing.T) {
 	if n := reflect.TypeFor[tcpPage]().Size(); n > tcpPageCost-2*reflect.TypeFor[tcpRef]().Size() {
 		t.Errorf("a page has %d bytes", n)
 	}
-	if n := reflect.TypeFor[tcpWait]().Size(); n > tcpWaitCost {
+	if n := reflect.TypeFor[tcpWait]().Size() + reflect.TypeFor[[tcpSACKs]pkts.SACKBlock]().Size(); n > tcpWaitCost {
 		t.Errorf("a list of pages has %d bytes", n)
 	}
 	if n := 2*reflect.TypeFor[tcpPiece]().Size() + reflect.TypeFor[tcpRetired]().Size(); n > tcpPieceCost {

@@ -86,8 +86,9 @@ func (o *tcpOut) copy(data []byte) []byte {
 
 // retire takes a page, or a buffer, that chunks lie in.
 func (o *tcpOut) retire(p *tcpPage, buf []byte) {
-	r := tcpRetired{p, buf, o.pushed}
-	o.retired = append(o.retired, r)
+	o.retired = append(o.retired, tcpRetired{})
+	r := &o.retired[len(o.retired)-1]
+	r.page, r.buf, r.last = p, buf, o.pushed
 	o.memory += r.cost()
 }
 
@@ -100,10 +101,13 @@ func (o *tcpOut) get() Chunk {
 
 // release takes back the memory of what was read.
 func (t *TCP) release() {
-	o := &t.out
-	if o.memory == 0 && o.head == 0 {
-		return
+	if o := &t.out; o.memory != 0 || o.head != 0 {
+		t.takeBack()
 	}
+}
+
+func (t *TCP) takeBack() {
+	o := &t.out
 	n := 0
 	for n < len(o.retired) && o.retired[n].last <= o.read {
 		r := &o.retired[n]
@@ -115,7 +119,9 @@ func (t *TCP) release() {
 		*r = tcpRetired{}
 		n++
 	}
-	if n > 0 {
+	if n == len(o.retired) {
+		o.retired = o.retired[:0]
+	} else if n > 0 {
 		o.retired = append(o.retired[:0], o.retired[n:]...)
 	}
 	for n = 0; n < len(o.blocks) && o.blocks[n].last <= o.read; n++ {

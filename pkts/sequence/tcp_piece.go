@@ -115,7 +115,7 @@ func (w *tcpWait) fits(off uint64, n int) bool {
 }
 
 // paged reports whether what waits lies in pages.
-func (w *tcpWait) paged() bool { return w.head < len(w.dir) }
+func (w *tcpWait) paged() bool { return int(w.head) < len(w.dir) }
 
 // insertPiece lets a segment wait by itself.
 func (t *TCP) insertPiece(w *tcpWait, off uint64, data []byte, m *tcpMark) {
@@ -129,14 +129,15 @@ func (t *TCP) insertPiece(w *tcpWait, off uint64, data []byte, m *tcpMark) {
 	}
 	if n := len(w.pieces); n == cap(w.pieces) {
 		// Most connections that wait do so for one segment, or a few.
-		more := make([]tcpPiece, n, n+1+n/4*2)
+		more := make([]tcpPiece, n, n+1+n/8*4)
 		copy(more, w.pieces)
 		w.pieces = more
 	}
 	w.pieces = append(w.pieces, tcpPiece{})
 	copy(w.pieces[i+1:], w.pieces[i:])
 	p := &w.pieces[i]
-	*p = tcpPiece{off: off, buf: t.waits.bufs.get(data), packet: m.packet, at: m.at, start: m.start, end: m.end}
+	p.off, p.buf = off, t.waits.bufs.get(data)
+	p.packet, p.at, p.start, p.end = m.packet, m.at, m.start, m.end
 	t.waits.charge(w, int64(cap(p.buf))+tcpPieceCost)
 }
 

@@ -1,10 +1,5 @@
 package sequence
 
-import (
-	"hash/maphash"
-	"math/bits"
-)
-
 // tcpTable holds the connections, those that are open and those that are closed,
 // each in the order in which they were last used. It does what [table] does, for
 // connections: a packet touches one place of the index and one slot, whose
@@ -14,7 +9,7 @@ import (
 // Slots do not move. They have no pointers, so that the collector does not look
 // at them.
 type tcpTable struct {
-	seed [6]uint64
+	seed pairHash
 	// index is open addressing: the hash, and the number of a slot plus one. It
 	// is at most three quarters full. All that moving an entry asks for is in
 	// it, so that no slot has to be fetched for that.
@@ -36,7 +31,7 @@ type tcpList struct {
 	n              int
 }
 
-const tcpSlotsPage = 128
+const tcpSlotsPage = 32
 
 // tcpSlot is a multiple of 64 bytes.
 type tcpSlot struct {
@@ -48,21 +43,11 @@ type tcpSlot struct {
 }
 
 func (t *tcpTable) at(i int32) *tcpSlot {
-	i--
-	return &t.pages[i/tcpSlotsPage][i%tcpSlotsPage]
+	n := uint32(i - 1) // which is divided in one instruction
+	return &t.pages[n/tcpSlotsPage][n%tcpSlotsPage]
 }
 
-// hash returns the hash of a key: seeded, so that who sends the packets cannot
-// choose which collide. It multiplies pairs of words to 128 bits and folds them,
-// each word blurred by a secret one, as the runtime's hash of maps does where the
-// processor has no AES, and takes a few nanoseconds.
-func (t *tcpTable) hash(k *tcpKey) uint32 {
-	a, b := bits.Mul64(k.lo.hi^t.seed[0], k.lo.lo^t.seed[1])
-	c, d := bits.Mul64(k.hi.hi^t.seed[2], k.hi.lo^t.seed[3])
-	e, f := bits.Mul64(k.ports^t.seed[4], k.tunnel^t.seed[5])
-	g, h := bits.Mul64(a^b^t.seed[1], c^d^e^f^t.seed[4])
-	return uint32((g ^ h) >> 32)
-}
+func (t *tcpTable) hash(k *tcpKey) uint32 { return t.seed.sum(k.lo, k.hi, k.ports, k.tunnel) }
 
 // get returns the number and the slot of k, or 0 and nil.
 func (t *tcpTable) get(k *tcpKey) (int32, *tcpSlot) {
@@ -88,9 +73,7 @@ func (t *tcpTable) get(k *tcpKey) (int32, *tcpSlot) {
 // ones.
 func (t *tcpTable) add(k *tcpKey) (int32, *tcpSlot) {
 	if t.index == nil {
-		for i := range t.seed {
-			t.seed[i] = maphash.Comparable(maphash.MakeSeed(), i)
-		}
+		t.seed = newPairHash()
 		t.index = make([]uint64, 64)
 	}
 	if t.n >= len(t.index)/4*3 {

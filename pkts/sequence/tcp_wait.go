@@ -48,22 +48,26 @@ const (
 
 // tcpWait is what waits of a direction: at least one byte.
 type tcpWait struct {
-	dir    []tcpRef // sorted by no; what lies before head is unused
-	head   int
+	dir    []tcpRef   // sorted by no; what lies before head is unused
 	pieces []tcpPiece // or else, sorted by off; what lies before gone is unused
 	gone   int
+	head   int32
 	conn   int32 // the connection's number in TCP.conns
 	side   uint8
 
-	sacks  uint8
-	blocks [4]pkts.SACKBlock // of the last selective acknowledgment
-
-	memory     int64
-	since      int64  // when the first of it came
-	top        uint64 // the offset behind the last byte
+	sacks      uint8
 	self       int32
-	prev, next int32 // by the time of the last change
+	prev, next int32                     // by the time of the last change
+	blocks     *[tcpSACKs]pkts.SACKBlock // of the last selective acknowledgment, if there was one
+
+	memory int64
+	since  int64  // when the first of it came
+	top    uint64 // the offset behind the last byte
 }
+
+// tcpSACKs is how many blocks a selective acknowledgment has at most, RFC 2018,
+// section 3.
+const tcpSACKs = 4
 
 type tcpRef struct {
 	no   uint32 // offset / tcpPageLen, modulo 2^32
@@ -182,7 +186,7 @@ func (ws *tcpWaits) put(p *tcpPage) {
 
 // find returns where the page no is in the list, or belongs.
 func (w *tcpWait) find(no uint32) (int, bool) {
-	lo, hi := w.head, len(w.dir)
+	lo, hi := int(w.head), len(w.dir)
 	if hi > lo { // most are at the end
 		if d := int32(no - w.dir[hi-1].no); d > 0 {
 			return hi, false
@@ -206,14 +210,14 @@ func (w *tcpWait) find(no uint32) (int, bool) {
 
 // insert puts a page at i, and moves what is on the shorter side of it.
 func (w *tcpWait) insert(i int, r tcpRef) {
-	n := len(w.dir) - w.head
-	if i-w.head < n/2 || n == 0 && w.head > 0 {
+	n := len(w.dir) - int(w.head)
+	if i-int(w.head) < n/2 || n == 0 && w.head > 0 {
 		if w.head == 0 {
 			// Room in front for as many again.
 			room := max(n, 4)
 			dir := make([]tcpRef, room+n, 2*room+n)
 			copy(dir[room:], w.dir)
-			w.dir, w.head = dir, room
+			w.dir, w.head = dir, int32(room)
 			i += room
 		}
 		w.head--
@@ -221,11 +225,11 @@ func (w *tcpWait) insert(i int, r tcpRef) {
 		w.dir[i-1] = r
 		return
 	}
-	if len(w.dir) == cap(w.dir) && w.head > n {
+	if len(w.dir) == cap(w.dir) && int(w.head) > n {
 		copy(w.dir, w.dir[w.head:])
 		clear(w.dir[n:])
 		w.dir = w.dir[:n]
-		i -= w.head
+		i -= int(w.head)
 		w.head = 0
 	}
 	w.dir = append(w.dir, tcpRef{})
@@ -526,7 +530,7 @@ func (t *TCP) drain(c *tcpConn, k *tcpKey, side int) {
 	h := &c.half[side]
 	w := t.waits.at(h.wait)
 	t.drainPieces(c, k, side, w)
-	for w.head < len(w.dir) {
+	for int(w.head) < len(w.dir) {
 		r := w.dir[w.head]
 		i := int(h.off & tcpPageMask)
 		if h.flags&tcpEnded != 0 {
@@ -553,7 +557,7 @@ func (t *TCP) drain(c *tcpConn, k *tcpKey, side int) {
 			t.out.retire(r.page, nil)
 		}
 	}
-	if w.head < len(w.dir) || len(w.pieces) > 0 {
+	if int(w.head) < len(w.dir) || len(w.pieces) > 0 {
 		w.since = t.at
 		return
 	}

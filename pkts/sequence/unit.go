@@ -92,6 +92,8 @@ type Chunk struct {
 	Direction Direction
 	// Events says what happened here.
 	Events Event
+
+	_ uint64 // a multiple of 16 bytes is copied without overlaps
 }
 
 // Message is what one endpoint handed over in one piece.
