@@ -28,7 +28,7 @@ import (
 // decoded again before it is used. Other bytes that the layers refer to must not
 // lie in the capacity of b.
 func (p *Packet) AppendBinary(b []byte) ([]byte, error) {
-	if !p.dirty {
+	if p.filled == 0 {
 		return append(b, p.data...), nil
 	}
 	if out, ok := p.appendCommon(b); ok {

@@ -243,7 +243,7 @@ func (p *Packet) place(l Layer, depth int) placed {
 // edit of a decoded packet it finds out which of its fields are right, since
 // afterwards nothing tells.
 func (p *Packet) unpack() []placed {
-	p.dirty = true
+	p.filled |= filledNode
 	if !p.edited {
 		p.judge()
 	}
@@ -313,7 +313,7 @@ func (p *Packet) Clone() *Packet {
 		Registry: p.Registry,
 		data:     slices.Clone(p.data),
 		table:    slices.Clone(p.nodes()),
-		dirty:    p.dirty,
+		filled:   p.filled,
 		edited:   p.edited,
 		lost:     p.lost,
 		kinds:    p.kinds,

@@ -35,7 +35,7 @@ type Flow struct {
 // It reads a decoded packet's bytes, and the fields of the layers that [Get]
 // has handed out. It allocates nothing.
 func (p *Packet) Flow() Flow {
-	if p.plain.ip != 0 && !p.dirty {
+	if p.plain.ip != 0 && p.filled == 0 {
 		var f Flow
 		f.set(p.plain.ip, p.plain.ipData, len(p.plain.ipData)-len(p.plain.l4Data))
 		return f
@@ -84,7 +84,7 @@ func (p *Packet) quoted(i int) bool {
 // packet is edited or decoded into again.
 func (p *Packet) Flows() iter.Seq[Flow] {
 	return func(yield func(Flow) bool) {
-		if p.dirty {
+		if p.filled != 0 {
 			gen := p.gen
 			for _, f := range p.flowsOfLayers() {
 				if p.gen != gen || !yield(f) {
@@ -132,7 +132,7 @@ func (p *Packet) flowsOfLayers() (fs []Flow) {
 
 // flow returns the flow of node i, an IP header.
 func (p *Packet) flow(i int) (f Flow) {
-	if p.dirty {
+	if p.filled != 0 {
 		f, ok := p.flowOfLayers(i)
 		if !ok {
 			b, err := p.encode(p.scratch[:0])

@@ -167,7 +167,7 @@ func (p *Packet) layer(i int) (Layer, error) {
 		return nil, p.shift(err, n)
 	}
 	n.flags |= nodeFilled
-	p.dirty = true
+	p.filled |= filledNode
 	return l, nil
 }
 

@@ -198,6 +198,19 @@ func (l *IPv4) Decode(b []byte) (int, error) {
 	if v[ipv4OffVersion]>>4 != 4 || n < IPv4MinLen || n > len(v) {
 		return 0, v.problem()
 	}
+	l.set((*[IPv4MinLen]byte)(v))
+	if n > IPv4MinLen {
+		l.Options = IPv4Options(b[IPv4MinLen:n:n])
+	}
+	return n, nil
+}
+
+// set is Decode for a header without options that is there, and returns l: see
+// [IPv6.set].
+func (l *IPv4) set(b *[IPv4MinLen]byte) *IPv4 {
+	v := IPv4View(b[:])
+	src, dst, options := v.Src(), v.Dst(), IPv4Options(b[IPv4MinLen:])
+	l.Src, l.Dst, l.Options = src, dst, options
 	fragment := be16(v, ipv4OffFragment)
 	l.IHL = Seen(v[ipv4OffVersion] & 0xf)
 	l.DSCP = v.DSCP()
@@ -209,9 +222,7 @@ func (l *IPv4) Decode(b []byte) (int, error) {
 	l.TTL = v.TTL()
 	l.Protocol = Seen(v.Protocol())
 	l.Checksum = Seen(v.Checksum())
-	src, dst, options := v.Src(), v.Dst(), IPv4Options(b[IPv4MinLen:n:n])
-	l.Src, l.Dst, l.Options = src, dst, options
-	return n, nil
+	return l
 }
 
 // AppendBinary appends the header to b.

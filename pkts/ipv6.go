@@ -119,14 +119,21 @@ func (l *IPv6) Decode(b []byte) (int, error) {
 	if !v.isHeader() {
 		return 0, v.problem()
 	}
-	_ = v[IPv6Len-1] // the one bounds check
+	l.set((*[IPv6Len]byte)(v))
+	return IPv6Len, nil
+}
+
+// set is Decode for a header that is there, and returns l. A pointer to an array
+// takes one register and no check of bounds.
+func (l *IPv6) set(b *[IPv6Len]byte) *IPv6 {
+	v := IPv6View(b[:])
+	l.Src, l.Dst = v.Src(), v.Dst()
 	dscp, ecn, label := v.DSCP(), v.ECN(), v.FlowLabel()
 	l.DSCP, l.ECN, l.FlowLabel = dscp, ecn, label
 	l.PayloadLength = Seen(v.PayloadLength())
 	l.NextHeader = Seen(v.NextHeader())
 	l.HopLimit = v.HopLimit()
-	l.Src, l.Dst = v.Src(), v.Dst()
-	return IPv6Len, nil
+	return l
 }
 
 // AppendBinary appends the header to b.

@@ -28,7 +28,7 @@ func (p *Packet) Matches(m Matcher, info *link.Info) (bool, error) {
 	if !p.beginsAs(m.Link()) {
 		return false, nil
 	}
-	if !p.dirty {
+	if p.filled == 0 {
 		wireLen := len(p.data)
 		if info != nil {
 			wireLen = info.WireLen

@@ -31,8 +31,7 @@ type Packet struct {
 	simple   *Registry   // the Registry by which plain frames may be decoded as they are
 	data     []byte      // what was decoded; nil in a built packet
 	plain    plain       // the nodes, while table is not written
-	filled   uint8       // of a plain frame, which layers of own hold its own
-	dirty    bool        // some node is filled in
+	filled   uint8       // which layers are filled in; 0: data is what they are
 	edited   bool        // nodes were added or removed since decoding
 	untagged bool        // Decode looks whether a frame without its tags is plain
 	ports    bool        // simple has bound UDP ports, so that datagrams are no plain frames
@@ -233,7 +232,7 @@ var noRegistry Registry
 
 // begin empties p, which has not been edited, for data.
 func (p *Packet) begin(data []byte) {
-	p.filled, p.dirty = 0, false
+	p.filled = 0
 	p.gen++
 	p.data = data
 }

@@ -25,6 +25,7 @@ const (
 	filledEthernet = 1 << iota
 	filledIP
 	filledL4
+	filledNode // any layer but those of own
 )
 
 // ownLayers are the layers of plain frames, which so need not be looked for.
@@ -213,58 +214,51 @@ func (p *Packet) firstView(v prototype) []byte {
 func (p *Packet) viewOf(v prototype) []byte { return p.view(v.Proto(), 0) }
 
 // first returns the outermost layer of the protocol of l, filled in; nil for
-// none. l is nil but for its type.
+// none. l is nil but for its type. What Decode has checked of a plain frame is
+// not checked again. Nothing is needed after a set but what it returns, so that
+// nothing is written to the stack and read again. Each layer that is asked for in
+// vain takes a comparison: IPv6 and UDP, which take longest, come first.
 func (p *Packet) first(l Layer) Layer {
 	if _, ok := l.(*Ethernet); ok {
 		if p.plain.ip != 0 {
-			l := &p.own.eth
 			if p.filled&filledEthernet == 0 {
-				l.set(EthernetView(p.data))
-				p.fill(filledEthernet)
+				p.filled |= filledEthernet
+				p.own.eth.set(EthernetView(p.data))
 			}
-			return l
-		}
-	} else if _, ok := l.(*IPv4); ok {
-		if p.plain.ip == kindIPv4 {
-			l := &p.own.ip4
-			if p.filled&filledIP == 0 {
-				if _, err := l.Decode(p.plain.ipData); err != nil {
-					return nil
-				}
-				p.fill(filledIP)
-			}
-			return l
+			return &p.own.eth
 		}
 	} else if _, ok := l.(*IPv6); ok {
 		if p.plain.ip == kindIPv6 {
-			l := &p.own.ip6
-			if p.filled&filledIP == 0 {
-				if _, err := l.Decode(p.plain.ipData); err != nil {
-					return nil
-				}
-				p.fill(filledIP)
+			if p.filled&filledIP != 0 {
+				return &p.own.ip6
 			}
-			return l
-		}
-	} else if _, ok := l.(*TCP); ok {
-		if p.plain.l4 == kindTCP {
-			l := &p.own.tcp
-			if p.filled&filledL4 == 0 {
-				if _, err := l.Decode(p.plain.l4Data); err != nil {
-					return nil
-				}
-				p.fill(filledL4)
-			}
-			return l
+			p.filled |= filledIP
+			return p.own.ip6.set((*[IPv6Len]byte)(p.plain.ipData))
 		}
 	} else if _, ok := l.(*UDP); ok {
 		if p.plain.l4 == kindUDP {
-			l := &p.own.udp
-			if p.filled&filledL4 == 0 {
-				l.set(UDPView(p.plain.l4Data))
-				p.fill(filledL4)
+			if p.filled&filledL4 != 0 {
+				return &p.own.udp
 			}
-			return l
+			p.filled |= filledL4
+			return p.own.udp.set((*[UDPLen]byte)(p.plain.l4Data))
+		}
+	} else if _, ok := l.(*IPv4); ok {
+		if p.plain.ip == kindIPv4 {
+			if p.filled&filledIP != 0 {
+				return &p.own.ip4
+			}
+			p.filled |= filledIP
+			return p.own.ip4.set((*[IPv4MinLen]byte)(p.plain.ipData))
+		}
+	} else if _, ok := l.(*TCP); ok {
+		if p.plain.l4 == kindTCP {
+			if p.filled&filledL4 != 0 {
+				return &p.own.tcp
+			}
+			p.filled |= filledL4
+			p.own.tcp.Options = TCPOptions(p.plain.l4Data[TCPMinLen:p.plain.hdr:p.plain.hdr])
+			return p.own.tcp.set((*[TCPMinLen]byte)(p.plain.l4Data))
 		}
 	}
 	return p.layerOf(l)
@@ -272,9 +266,3 @@ func (p *Packet) first(l Layer) Layer {
 
 // layerOf is first for all packets.
 func (p *Packet) layerOf(l Layer) Layer { return p.find(l.Proto(), 0) }
-
-// fill notes that a slot holds its layer.
-func (p *Packet) fill(bit uint8) {
-	p.filled |= bit
-	p.dirty = true
-}

@@ -101,8 +101,8 @@ func TestPlain(t *testing.T) {
 						}
 						ask[first](t, &p, &q)
 						ask[second](t, &p, &q)
-						if p.dirty != q.dirty {
-							t.Errorf("dirty is %v, want %v", p.dirty, q.dirty)
+						if got, want := p.filled != 0, q.filled != 0; got != want {
+							t.Errorf("filled in: %v, want %v", got, want)
 						}
 						for i := range q.table {
 							q.table[i].flags &^= nodeWhole // only walk itself asks for it
@@ -285,4 +285,34 @@ func TestPlainLayers(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestPlainOverwritten writes over the bytes of plain frames between decoding
+// and use, as happens to who keeps a Packet for longer than its bytes. What its
+// layers are then is not defined, but nothing panics.
+func TestPlainOverwritten(t *testing.T) {
+	for name, b := range plainFrames(t) {
+		t.Run(name, func(t *testing.T) {
+			for _, with := range []byte{0, 0xff} {
+				var p Packet
+				b := bytes.Clone(b)
+				if err := p.Decode(link.TypeEthernet, b); err != nil {
+					t.Fatal(err)
+				}
+				for i := range b {
+					b[i] = with
+				}
+				if _, ok := Get[Ethernet](&p); !ok {
+					t.Error("no Ethernet")
+				}
+				Get[UDP](&p)
+				Get[TCP](&p)
+				Get[IPv6](&p)
+				Get[IPv4](&p)
+				_, _ = p.AppendBinary(nil)
+				_ = p.Flow()
+				_ = p.String()
+			}
+		})
+	}
 }

@@ -44,7 +44,7 @@ func (p *Packet) printer() *printer {
 func (p *Packet) shownPacket() (*Packet, error) {
 	pr := p.printer()
 	data, nodes := p.data, p.nodes()
-	if p.dirty {
+	if p.filled != 0 {
 		b, err := p.encode(pr.data[:0])
 		if err != nil {
 			return nil, err

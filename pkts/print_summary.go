@@ -30,7 +30,7 @@ import (
 // error.
 func (p *Packet) AppendSummary(b []byte) []byte {
 	q := p
-	if p.dirty {
+	if p.filled != 0 {
 		var err error
 		if q, err = p.shownPacket(); err != nil {
 			return p.appendNames(b, err)

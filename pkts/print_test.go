@@ -544,7 +544,7 @@ func TestPrintLeavesThePacket(t *testing.T) {
 		var p Packet
 		_ = p.DecodeAs(g.first, b)
 		printAll(t, &p, len(b))
-		if p.dirty || p.edited {
+		if p.filled != 0 || p.edited {
 			t.Errorf("%s: printing filled layers in", g.name)
 		}
 		if ip, ok := Get[IPv4](&p); ok && g.first == &ethernetProtocol && b[12] == 8 {

@@ -164,6 +164,14 @@ func (l *TCP) Decode(b []byte) (int, error) {
 	if n < TCPMinLen || n > len(v) {
 		return 0, v.problem()
 	}
+	l.set((*[TCPMinLen]byte)(v)).Options = TCPOptions(b[TCPMinLen:n:n])
+	return n, nil
+}
+
+// set is Decode for a header that is there, but for the options, and returns l:
+// see [IPv6.set].
+func (l *TCP) set(b *[TCPMinLen]byte) *TCP {
+	v := TCPView(b[:])
 	l.SrcPort = v.SrcPort()
 	l.DstPort = v.DstPort()
 	l.Seq = v.Seq()
@@ -173,8 +181,7 @@ func (l *TCP) Decode(b []byte) (int, error) {
 	l.Window = v.Window()
 	l.Checksum = Seen(v.Checksum())
 	l.UrgentPointer = v.UrgentPointer()
-	l.Options = TCPOptions(b[TCPMinLen:n:n])
-	return n, nil
+	return l
 }
 
 // AppendBinary appends the header to b.

@@ -73,16 +73,18 @@ func (l *UDP) Decode(b []byte) (int, error) {
 	if len(b) < UDPLen {
 		return 0, Truncated("UDP", UDPLen, len(b))
 	}
-	l.set(UDPView(b))
+	l.set((*[UDPLen]byte)(b))
 	return UDPLen, nil
 }
 
-// set is Decode for a header that is there.
-func (l *UDP) set(v UDPView) {
+// set is Decode for a header that is there, and returns l: see [IPv6.set].
+func (l *UDP) set(b *[UDPLen]byte) *UDP {
+	v := UDPView(b[:])
 	l.SrcPort = v.SrcPort()
 	l.DstPort = v.DstPort()
 	l.Length = Seen(v.Length())
 	l.Checksum = Seen(v.Checksum())
+	return l
 }
 
 // AppendBinary appends the header to b.
