@@ -18,9 +18,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// startOn starts a process on one processor, which it has for itself. A program in Go is told that there
-// are as many as there are: with one, its runtime takes every system call that
-// lasts for one that blocks, and hands the processor over to another thread.
+// startOn starts a process on one processor, which it has for itself. A program in
+// Go is told that there are as many as there are: with one, its runtime takes every
+// system call that lasts for one that blocks, and hands the processor over to
+// another thread.
 func startOn(cpu int, cmd *exec.Cmd) error {
 	cmd.Env = append(os.Environ(), "GOMAXPROCS="+strconv.Itoa(runtime.NumCPU()))
 	done := make(chan error)

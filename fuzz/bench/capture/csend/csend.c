@@ -6,8 +6,9 @@
  * MECHANISM is send, sendmmsg, txring2, txring3 or xdp, or send+thread: send, with
  * another thread that sleeps. The frame on the standard input goes out again and
  * again, BATCH at a time where the mechanism has batches; a ring's slots are
- * filled anew for each frame, as by a sender whose frames differ. Prints a line of JSON: how many frames went out, and the
- * time on the clock and on the processor, in ns, of those that were measured.
+ * filled anew for each frame, as by a sender whose frames differ. Prints a line
+ * of JSON: how many frames went out, and the time on the clock and on the
+ * processor, in ns, of those that were measured.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
