@@ -138,10 +138,10 @@ func alteredMPTCP(t *testing.T, lines int, alter uint32, data []byte) (*joinedSt
 	// The program may have the data before its kernel has said so.
 	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(20 * time.Millisecond) {
 		lock.Lock()
-		n := len(frames)
+		taken := frames // what is in it does not change
 		lock.Unlock()
 		list, rest, stats := joinedStreams(t, "box", func(yield func(link.Frame, error) bool) {
-			for _, f := range frames[:n] {
+			for _, f := range taken {
 				if !yield(f, nil) {
 					return
 				}
