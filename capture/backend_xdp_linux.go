@@ -51,8 +51,7 @@ type xdpBackend struct {
 	filter *sys.XDPFilter // of their frames; nil when none is captured
 	closed bool
 	one    [1][]byte
-	limit  int       // of a frame without a VLAN tag, by the MTU
-	asked  time.Time // when the MTU was asked for last
+	limit  int // of a frame without a VLAN tag, by the MTU
 
 	statsMu sync.Mutex
 }
@@ -423,7 +422,14 @@ func (b *xdpBackend) send(frames [][]byte) (int, error) {
 	if b.closed {
 		return 0, net.ErrClosed
 	}
-	good := b.good(frames)
+	// The MTU may have changed.
+	if mtu, err := b.x.MTU(); err == nil {
+		b.limit = mtu + etherLen
+	}
+	good := 0
+	for good < len(frames) && b.fits(frames[good]) {
+		good++
+	}
 	b.sending.Store(b.filter != nil)
 	defer b.sending.Store(false)
 	sent, err := b.x.Transmit(0, frames[:good])
@@ -445,42 +451,6 @@ func (b *xdpBackend) send(frames [][]byte) (int, error) {
 		return sent, fmt.Errorf("%w: %w", ErrInterfaceGone, err)
 	}
 	return sent, err
-}
-
-// mtuAge is for how long the MTU is taken not to have become less. Asking takes
-// longer than sending a frame does.
-const mtuAge = time.Millisecond
-
-// good returns how many frames there are before the first that the interface does
-// not take.
-func (b *xdpBackend) good(frames [][]byte) int {
-	if time.Since(b.asked) > mtuAge {
-		b.ask()
-	}
-	n := b.fit(frames)
-	if n < len(frames) {
-		b.ask()
-		n += b.fit(frames[n:])
-	}
-	return n
-}
-
-// ask asks for the MTU.
-func (b *xdpBackend) ask() {
-	b.asked = time.Now()
-	if mtu, err := b.x.MTU(); err == nil {
-		b.limit = mtu + etherLen
-	}
-}
-
-// fit is good by the MTU that is known.
-func (b *xdpBackend) fit(frames [][]byte) int {
-	for i, p := range frames {
-		if !b.fits(p) {
-			return i
-		}
-	}
-	return len(frames)
 }
 
 // fits reports whether the interface takes a frame: drivers drop those that

@@ -124,9 +124,7 @@ const (
 	// filter accepts away from the host, which does not receive it any more,
 	// and leaves the host the rest. Of what is sent it sees only what the
 	// Sniffer itself sends. An interface can have one such Sniffer at a time;
-	// the shape of Ring has no meaning for it. What is sent in the millisecond
-	// after the interface's MTU became less, and is longer, is dropped by the
-	// driver, which does not count it.
+	// the shape of Ring has no meaning for it.
 	BackendXDP
 )
 

@@ -567,7 +567,7 @@ func (f *Fragments) fragment(d *Datagram, h *ipHeader) (*fragDone, error) {
 	}
 	t := &f.waiting[v]
 	hash := f.hash.sum(k.src, k.dst, k.tunnel, uint64(k.id)<<32|uint64(k.proto))
-	i, w := f.find(t, hash, &k)
+	i, w := k.find(t, hash)
 	if w == nil {
 		for full := f.full(); full || f.stats.Memory+fragSlotSize > f.lim.Bytes; full = f.full() {
 			if (full || !f.dropUnused()) && !f.evict(-1, 0) {
@@ -667,10 +667,10 @@ func (f *Fragments) fragment(d *Datagram, h *ipHeader) (*fragDone, error) {
 }
 
 // find is t.get with a comparison that is not a call.
-func (f *Fragments) find(t *table[fragKey, fragDatagram], hash uint32, k *fragKey) (int32, *fragDatagram) {
+func (k *fragKey) find(t *table[fragKey, fragDatagram], hash uint32) (int32, *fragDatagram) {
 	for i, at := t.next(hash, hash); i != 0; i, at = t.next(hash, at) {
 		s := t.at(int32(i))
-		if o := &s.key; s.hash == hash && o.id == k.id && o.proto == k.proto && o.src == k.src && o.dst == k.dst && o.tunnel == k.tunnel {
+		if o := &s.key; o.id == k.id && o.proto == k.proto && o.src == k.src && o.dst == k.dst && o.tunnel == k.tunnel {
 			return int32(i), &s.value
 		}
 	}

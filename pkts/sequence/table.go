@@ -59,18 +59,12 @@ func (t *table[K, V]) hash(k K) uint32 {
 // get returns the number and the value of k, whose hash is h, or 0 and nil. It
 // does not count as a use.
 func (t *table[K, V]) get(h uint32, k K) (int32, *V) {
-	mask := uint32(len(t.index) - 1)
-	for at := h & mask; ; at = (at + 1) & mask {
-		e := t.index[at]
-		if e.slot == 0 {
-			return 0, nil
-		}
-		if e.hash == h {
-			if s := t.at(int32(e.slot)); s.key == k {
-				return int32(e.slot), &s.value
-			}
+	for i, at := t.next(h, h); i != 0; i, at = t.next(h, at) {
+		if s := t.at(int32(i)); s.key == k {
+			return int32(i), &s.value
 		}
 	}
+	return 0, nil
 }
 
 // next returns the slot of the first entry with a hash, from the place at on, and

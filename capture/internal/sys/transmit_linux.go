@@ -41,8 +41,8 @@ func OpenTransmitter(ifindex int, name string) (*Transmitter, error) {
 
 // Send transmits one frame, and waits for room where there is none.
 //
-// The processor has forgotten where functions return to when a system call is
-// over, so each one on the way costs more than usual: the call is made from here.
+// What is between a program and the system call is what it costs more than in C:
+// the call is made from here.
 func (t *Transmitter) Send(b []byte) error {
 	if t == nil {
 		return ErrNoHeader
