@@ -344,7 +344,9 @@ func (x *XDP) openPoller() error {
 		return err
 	}
 	x.missed.Begin(l)
-	x.mtu.init(x.monitor, &l)
+	if x.cfg.TxChunks > 0 {
+		x.mtu.init(x.monitor, &l)
+	}
 	x.down = l.Flags&unix.IFF_UP == 0
 
 	if x.poller, err = openPoller(x.cfg.Name); err != nil {
