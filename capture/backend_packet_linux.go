@@ -104,6 +104,17 @@ func (p *packetBackend) Send(b []byte) error {
 	return err
 }
 
+// sender is for the Sniffer: see there.
+func (p *packetBackend) sender() sender {
+	if p.tx == nil {
+		return nil
+	}
+	name := p.ifi.Name
+	return p.tx.Outlet(func(err error, size int) error {
+		return opError("send", name, sendError(err, name, size))
+	})
+}
+
 func (p *packetBackend) SendBatch(frames [][]byte) (int, error) {
 	n, err := p.tx.SendBatch(frames)
 	return n, batchError(err, p.ifi.Name, frames, n)

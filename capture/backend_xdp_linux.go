@@ -51,7 +51,6 @@ type xdpBackend struct {
 	filter *sys.XDPFilter // of their frames; nil when none is captured
 	closed bool
 	one    [1][]byte
-	limit  int // of a frame without a VLAN tag, by the MTU
 
 	statsMu sync.Mutex
 }
@@ -134,7 +133,6 @@ func openXDPQueues(ifi link.Interface, cfg *Config, queues []int, share *sys.XDP
 		ifi:    ifi,
 		dir:    cfg.Direction,
 		pieces: pieces,
-		limit:  ifi.MTU + etherLen,
 	}
 	c := &sys.XDPConfig{
 		Interface:   ifi.Index,
@@ -422,25 +420,13 @@ func (b *xdpBackend) send(frames [][]byte) (int, error) {
 	if b.closed {
 		return 0, net.ErrClosed
 	}
-	// The MTU may have changed.
-	if mtu, err := b.x.MTU(); err == nil {
-		b.limit = mtu + etherLen
-	}
-	good := 0
-	for good < len(frames) && b.fits(frames[good]) {
-		good++
-	}
-	b.sending.Store(b.filter != nil)
-	defer b.sending.Store(false)
-	sent, err := b.x.Transmit(0, frames[:good])
-	if b.filter != nil && sent > 0 {
-		now := time.Now()
-		for _, p := range frames[:sent] {
-			b.echo(p, now)
-		}
-		if b.waiting.Load() {
-			b.x.Interrupt()
-		}
+	good := b.x.Fit(frames, b.longest)
+	var sent int
+	var err error
+	if b.filter == nil {
+		sent, err = b.x.Transmit(0, frames[:good])
+	} else {
+		sent, err = b.sendEchoed(frames[:good])
 	}
 	switch {
 	case err == nil && good < len(frames):
@@ -453,17 +439,21 @@ func (b *xdpBackend) send(frames [][]byte) (int, error) {
 	return sent, err
 }
 
-// fits reports whether the interface takes a frame: drivers drop those that
-// are too long without a word.
-func (b *xdpBackend) fits(p []byte) bool {
-	if len(p) < etherLen || len(p) > b.longest {
-		return false
+// sendEchoed sends frames that are captured as well.
+func (b *xdpBackend) sendEchoed(frames [][]byte) (int, error) {
+	b.sending.Store(true)
+	defer b.sending.Store(false)
+	sent, err := b.x.Transmit(0, frames)
+	if sent > 0 {
+		now := time.Now()
+		for _, p := range frames[:sent] {
+			b.echo(p, now)
+		}
+		if b.waiting.Load() {
+			b.x.Interrupt()
+		}
 	}
-	if len(p) <= b.limit {
-		return true
-	}
-	t := uint16(p[12])<<8 | uint16(p[13])
-	return (t == 0x8100 || t == 0x88a8) && len(p) <= b.limit+vlanLen
+	return sent, err
 }
 
 func (b *xdpBackend) sizeError(p []byte) error {

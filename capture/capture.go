@@ -27,6 +27,11 @@ type Sniffer struct {
 	ifi  link.Interface
 	snap uint32
 
+	// out is what Send is: the Backend's own, where it has one that says what a
+	// Sniffer says of errors, so that there is nothing in between, or else
+	// [backendSender].
+	out sender
+
 	// cursor is where a Backend whose frames lie in blocks has got to in the
 	// one that it reads, and nil for others. As long as there are frames behind
 	// it, Next needs nothing else of the Backend. Guarded by turn.
@@ -112,6 +117,12 @@ func newSniffer(b Backend, cfg *Config) *Sniffer {
 	s := &Sniffer{b: b, ifi: b.Interface(), snap: uint32(min(cfg.SnapLen, 1<<31-1))}
 	if c, ok := b.(interface{ cursor() *sys.Cursor }); ok {
 		s.cursor = c.cursor()
+	}
+	s.out = (*backendSender)(s)
+	if o, ok := b.(interface{ sender() sender }); ok {
+		if own := o.sender(); own != nil {
+			s.out = own
+		}
 	}
 	s.turn.init()
 	return s
@@ -320,12 +331,18 @@ func (s *Sniffer) Frames(ctx context.Context) iter.Seq2[link.Frame, error] {
 // The error wraps [ErrFrameSize] when the interface does not take a frame of
 // this length, [ErrInterfaceDown] when it is down, and [errors.ErrUnsupported]
 // where frames have no header of their own.
-func (s *Sniffer) Send(b []byte) error {
+func (s *Sniffer) Send(b []byte) error { return s.out.Send(b) }
+
+// sender sends a frame. Its errors are those of [Sniffer.Send].
+type sender interface{ Send(b []byte) error }
+
+// backendSender sends by a Sniffer's Backend.
+type backendSender Sniffer
+
+func (s *backendSender) Send(b []byte) error {
 	err := net.ErrClosed
 	if s.flags.Load()&flagClosed == 0 {
-		if err = s.b.Send(b); err == nil {
-			return nil
-		}
+		err = s.b.Send(b)
 	}
 	return opError("send", s.ifi.Name, err)
 }

@@ -38,7 +38,6 @@ type Socket struct {
 	places  []place    // guarded by rxMu
 	waitMu  sync.Mutex // waiting for frames
 	txMu    sync.Mutex
-	limit   int // guarded by txMu: of a frame without a VLAN tag
 	setMu   sync.Mutex
 	statsMu sync.Mutex
 
@@ -98,7 +97,6 @@ func open(name string, cfg *Config) (*Socket, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.limit = s.ifi.MTU + etherLen
 	c := &sys.XDPConfig{
 		Interface:   s.ifi.Index,
 		Name:        name,
@@ -407,10 +405,11 @@ func (s *Socket) Send(queue int, frames [][]byte) (int, error) {
 	case index < 0:
 		return 0, s.opError("send", fmt.Errorf("%w: queue %d is none of %d", capture.ErrConfig, queue, s.x.Queues()))
 	}
-	good := 0
-	for good < len(frames) && s.fits(frames[good]) {
-		good++
+	longest := s.cfg.FrameSize
+	if s.cfg.Pieces {
+		longest *= maxPieces
 	}
+	good := s.x.Fit(frames, longest)
 	n, err := s.x.Transmit(index, frames[:good])
 	switch {
 	case err == nil && good < len(frames):
@@ -421,26 +420,6 @@ func (s *Socket) Send(queue int, frames [][]byte) (int, error) {
 		err = fmt.Errorf("%w: %w", capture.ErrInterfaceGone, err)
 	}
 	return n, s.opError("send", err)
-}
-
-// fits reports whether the interface takes a frame: drivers drop those that
-// are too long without a word.
-func (s *Socket) fits(b []byte) bool {
-	if len(b) < etherLen || len(b) > s.cfg.FrameSize && (!s.cfg.Pieces || len(b) > maxPieces*s.cfg.FrameSize) {
-		return false
-	}
-	tag := 0
-	if t := uint16(b[12])<<8 | uint16(b[13]); t == 0x8100 || t == 0x88a8 {
-		tag = vlanLen
-	}
-	if len(b) <= s.limit+tag {
-		return true
-	}
-	// It may have changed.
-	if mtu, err := s.x.MTU(); err == nil {
-		s.limit = mtu + etherLen
-	}
-	return len(b) <= s.limit+tag
 }
 
 // Stats returns the counters.

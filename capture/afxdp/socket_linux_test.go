@@ -404,6 +404,10 @@ func TestSendErrors(t *testing.T) {
 	if _, err := a.Send(0, [][]byte{frame(mac, 0, 1714)}); err != nil {
 		t.Errorf("Send of a longest frame after the MTU grew: %v", err)
 	}
+	here.SetMTU(t, "veth0", 600)
+	if sent, err := a.Send(0, [][]byte{frame(mac, 0, 614), frame(mac, 0, 615)}); sent != 1 || !errors.Is(err, capture.ErrFrameSize) {
+		t.Errorf("Send of a frame that is too long since the MTU shrank = %d, %v, want 1, ErrFrameSize", sent, err)
+	}
 	b := open(t, there, "veth1", &afxdp.Config{Send: -1})
 	if _, err := b.Send(0, [][]byte{ok}); !errors.Is(err, capture.ErrConfig) {
 		t.Errorf("Send = %v, want ErrConfig", err)

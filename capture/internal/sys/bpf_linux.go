@@ -18,7 +18,7 @@ import (
 // name.
 type (
 	bpfMapCreate struct {
-		mapType, keySize, valueSize, maxEntries, _ uint32
+		mapType, keySize, valueSize, maxEntries, flags uint32
 	}
 	bpfMapElem struct {
 		mapFD      uint32
@@ -78,16 +78,16 @@ func pin(p *runtime.Pinner, b []byte) uint64 {
 type BPFMap struct{ fd int }
 
 // NewXSKMap makes a BPF_MAP_TYPE_XSKMAP: AF_XDP sockets by queue.
-func NewXSKMap(n int) (*BPFMap, error) { return newBPFMap(unix.BPF_MAP_TYPE_XSKMAP, n) }
+func NewXSKMap(n int) (*BPFMap, error) { return newBPFMap(unix.BPF_MAP_TYPE_XSKMAP, n, 0) }
 
 // NewProgramMap makes a BPF_MAP_TYPE_PROG_ARRAY: programs for tail calls.
-func NewProgramMap(n int) (*BPFMap, error) { return newBPFMap(unix.BPF_MAP_TYPE_PROG_ARRAY, n) }
+func NewProgramMap(n int) (*BPFMap, error) { return newBPFMap(unix.BPF_MAP_TYPE_PROG_ARRAY, n, 0) }
 
 // NewDeviceMap makes a BPF_MAP_TYPE_DEVMAP: indices of interfaces.
-func NewDeviceMap(n int) (*BPFMap, error) { return newBPFMap(unix.BPF_MAP_TYPE_DEVMAP, n) }
+func NewDeviceMap(n int) (*BPFMap, error) { return newBPFMap(unix.BPF_MAP_TYPE_DEVMAP, n, 0) }
 
-func newBPFMap(typ uint32, n int) (*BPFMap, error) {
-	fd, err := bpfCall(unix.BPF_MAP_CREATE, &bpfMapCreate{mapType: typ, keySize: 4, valueSize: 4, maxEntries: uint32(n)})
+func newBPFMap(typ uint32, n int, flags uint32) (*BPFMap, error) {
+	fd, err := bpfCall(unix.BPF_MAP_CREATE, &bpfMapCreate{mapType: typ, keySize: 4, valueSize: 4, maxEntries: uint32(n), flags: flags})
 	if err != nil {
 		return nil, os.NewSyscallError("bpf BPF_MAP_CREATE", err)
 	}
@@ -159,18 +159,24 @@ const (
 // LoadXDP loads a program of the XDP type. frags says that it knows of frames in
 // several pieces. The error is a [*VerifierError] when the verifier refuses it.
 func LoadXDP(name string, prog filter.EBPF, frags bool) (*BPFProgram, error) {
+	flags := uint32(0)
+	if frags {
+		flags = unix.BPF_F_XDP_HAS_FRAGS
+	}
+	return loadBPF(unix.BPF_PROG_TYPE_XDP, name, prog, flags)
+}
+
+func loadBPF(typ uint32, name string, prog filter.EBPF, flags uint32) (*BPFProgram, error) {
 	code := prog.AppendTo(nil, binary.NativeEndian)
 	var p runtime.Pinner
 	defer p.Unpin()
 	attr := &bpfProgLoad{
-		progType:  unix.BPF_PROG_TYPE_XDP,
+		progType:  typ,
 		insnCount: uint32(len(prog)),
 		insns:     pin(&p, code),
 		// Some helpers are for programs under the GPL only; ours are not.
 		license: pin(&p, []byte("MIT\x00")),
-	}
-	if frags {
-		attr.flags = unix.BPF_F_XDP_HAS_FRAGS
+		flags:   flags,
 	}
 	copy(attr.name[:len(attr.name)-1], name)
 	fd, err := bpfCall(unix.BPF_PROG_LOAD, attr)

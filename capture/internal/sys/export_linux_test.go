@@ -43,3 +43,13 @@ func OpenTxV2(control func(f func(fd int) error) error, g *TxGeometry) (*Rings, 
 
 // Program returns the program that is translated for the kernel.
 func (f *XDPFilter) Program() filter.Program { return f.prog }
+
+// Watches reports whether something tells x of changes of the interfaces.
+func (x *XDP) Watches() bool { return x.mtu.watch != nil }
+
+// ForgetWatch makes x ask for the MTU each time, as it does where it must not load
+// programs.
+func (x *XDP) ForgetWatch() {
+	_ = x.mtu.watch.close()
+	x.mtu.watch = nil
+}

@@ -174,6 +174,7 @@ func TestRingsClose(t *testing.T) {
 					return
 				}
 				if slot == nil {
+					r.Tx.publish()
 					runtime.Gosched()
 					continue
 				}
@@ -293,9 +294,67 @@ func TestRxRingDiscard(t *testing.T) {
 	}
 }
 
+// TestTxRingHeld fills a ring. Until a kick, the kernel must not get past the
+// first slot, and nobody may get one that is committed.
+func TestTxRingHeld(t *testing.T) {
+	const size = 1 << 12
+	mem := make([]uint64, size/8)
+	var r TxRing
+	r.init(unsafe.Slice((*byte)(unsafe.Pointer(&mem[0])), size), &TxGeometry{FrameSize: 1024, BlockSize: size, BlockCount: 1}, layoutV3, 0)
+	fill := func(n int) {
+		t.Helper()
+		for range n {
+			if slot := r.Reserve(); slot == nil {
+				t.Fatal("no slot is free")
+			}
+			if err := r.Commit(0, 60); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	states := func(want ...uint32) {
+		t.Helper()
+		for i, w := range want {
+			if got := r.status(i); got != w {
+				t.Errorf("status %d of slot %d, want %d", got, i, w)
+			}
+			if want := r.State(i); i == r.held && want != TxRequested {
+				t.Errorf("the first slot is %v", want)
+			}
+		}
+	}
+	fill(4)
+	states(0, 1, 1, 1)
+	if r.Free() || r.Reserve() != nil {
+		t.Error("a committed slot is given out again")
+	}
+	if requested, sending := r.Count(); requested != 4 || sending != 0 {
+		t.Errorf("%d are requested and %d are sent", requested, sending)
+	}
+	r.publish()
+	states(1, 1, 1, 1)
+	if r.Free() || r.Reserve() != nil {
+		t.Error("a slot that the kernel has is given out")
+	}
+	// The kernel has sent two of them. What comes now is behind the others.
+	for i := range 2 {
+		atomic.StoreUint32(r.word(r.slot(i)), 0)
+	}
+	fill(2)
+	states(0, 1, 1, 1)
+	// It rejects one: those behind it move forward.
+	atomic.StoreUint32(r.word(r.slot(2)), txWrongFormat)
+	r.Drop(2)
+	states(1, 0, 1, 1)
+	if r.Head() != 1 || r.held >= 0 || !r.Free() {
+		t.Errorf("head %d, held %d", r.Head(), r.held)
+	}
+}
+
 // FuzzTxRing does what one can do to a transmit ring whose memory says anything.
 func FuzzTxRing(f *testing.F) {
 	f.Add([]byte("rckdtrckdt"), []byte{0, 1, 2, 4})
+	f.Add([]byte("rcrcprcrcrcrcdtp"), []byte{0})
 	f.Add(bytes.Repeat([]byte("rc"), 20), []byte{4, 0, 0, 0, 255, 255, 255, 255})
 	f.Fuzz(func(t *testing.T, ops, content []byte) {
 		const size = 1 << 12
@@ -327,6 +386,8 @@ func FuzzTxRing(f *testing.F) {
 				}
 			case 't':
 				_ = r.Retry(at, 60*i)
+			case 'p':
+				r.publish()
 			case 'k':
 				atomic.StoreUint32(r.word(r.slot(at)), uint32(i)%8)
 			default:

@@ -74,6 +74,12 @@ type TxRing struct {
 	head int                     // slot that is committed next
 	lent int                     // slot that Reserve handed out, -1 when none
 
+	// held is the first slot that was committed since the last kick, of which
+	// the status does not say so yet; -1 when none. The kernel goes no further,
+	// so that only this one status has to be written when all that is before it
+	// is visible: a barrier for a kick, not for a frame.
+	held int
+
 	waiting int // frames put in line since the last kick that had no error
 
 	closed atomic.Bool
@@ -82,7 +88,7 @@ type TxRing struct {
 func (t *TxRing) init(mem []byte, g *TxGeometry, layout txLayout, base int) {
 	t.mem, t.layout, t.base = mem, layout, base
 	t.frame, t.perBlock, t.gap, t.slots = g.FrameSize, g.BlockSize/g.FrameSize, g.BlockSize%g.FrameSize, g.Slots()
-	t.lent = -1
+	t.lent, t.held = -1, -1
 }
 
 // Slots returns how many frames the ring has room for.
@@ -128,7 +134,9 @@ func (t *TxRing) Head() int { return t.head }
 func (t *TxRing) Next(i int) int { return t.next(i) }
 
 // Free reports whether Reserve has a slot to give.
-func (t *TxRing) Free() bool { return t.lent >= 0 || t.status(t.head)&txTaken == 0 }
+func (t *TxRing) Free() bool {
+	return t.lent >= 0 || t.head != t.held && t.status(t.head)&txTaken == 0
+}
 
 // Reserve returns the memory of the slot that is committed next, of Room bytes,
 // or nil when the ring is full or closed. What is in there is of an earlier
@@ -139,7 +147,7 @@ func (t *TxRing) Reserve() []byte {
 	}
 	if t.lent < 0 {
 		s := t.slot(t.head)
-		if atomic.LoadUint32(t.word(s))&txTaken != 0 {
+		if t.head == t.held || atomic.LoadUint32(t.word(s))&txTaken != 0 {
 			return nil
 		}
 		t.lent = t.head
@@ -165,22 +173,35 @@ func (t *TxRing) Commit(off, n int) error {
 	}
 	t.lent = -1
 	t.describe(s, t.layout.data+off, n)
+	if t.held < 0 {
+		t.held = t.head
+	} else {
+		*t.word(s) = txSendRequest
+	}
 	t.head = t.next(t.head)
 	t.waiting++
-	atomic.StoreUint32(t.word(s), txSendRequest)
 	runtime.KeepAlive(t)
 	return nil
 }
 
+// publish lets the kernel see all that was committed.
+func (t *TxRing) publish() {
+	if t.held >= 0 {
+		atomic.StoreUint32(t.word(t.slot(t.held)), txSendRequest)
+		t.held = -1
+		runtime.KeepAlive(t)
+	}
+}
+
 // describe writes the header of slot s but for its status.
 func (t *TxRing) describe(s []byte, data, n int) {
-	l := &t.layout
-	binary.NativeEndian.PutUint32(s[l.length:], uint32(n))
-	binary.NativeEndian.PutUint32(s[l.snapLen:], uint32(n))
+	l, h := &t.layout, unsafe.Pointer(unsafe.SliceData(s[:TxHeaderLen]))
+	*(*uint32)(unsafe.Add(h, l.length)) = uint32(n)
+	*(*uint32)(unsafe.Add(h, l.snapLen)) = uint32(n)
 	// The kernel reads the first of the two in a socket for whole frames and
 	// the second in one for packets.
-	binary.NativeEndian.PutUint16(s[l.mac:], uint16(data))
-	binary.NativeEndian.PutUint16(s[l.net:], uint16(data))
+	*(*uint16)(unsafe.Add(h, l.mac)) = uint16(data)
+	*(*uint16)(unsafe.Add(h, l.net)) = uint16(data)
 }
 
 // shortKick is up to how many frames the runtime is not told of a kick. The
@@ -194,6 +215,7 @@ const shortKick = 128
 // Kick makes the kernel look through the ring, and does not wait: EAGAIN and
 // ENOBUFS mean that it left frames where they are for want of room further on.
 func (t *TxRing) Kick(fd int) error {
+	t.publish()
 	for {
 		var err error
 		switch {
@@ -229,6 +251,8 @@ func (t *TxRing) State(i int) TxState {
 	s := t.status(i)
 	runtime.KeepAlive(t)
 	switch {
+	case i == t.held:
+		return TxRequested
 	case s&txWrongFormat != 0:
 		return TxRejected
 	case s&txSending != 0:
@@ -297,6 +321,7 @@ func (t *TxRing) Retry(i, n int) error {
 	if t.closed.Load() {
 		return os.ErrClosed
 	}
+	t.publish()
 	s := t.slot(i)
 	from := int(binary.NativeEndian.Uint16(s[t.layout.mac:]))
 	if from < t.layout.data || from > t.frame || n < 0 || n > t.frame-from {
@@ -316,6 +341,7 @@ func (t *TxRing) Drop(i int) {
 	if t.closed.Load() {
 		return
 	}
+	t.publish()
 	hole := t.slot(i)
 	// The slot may be the head itself, when the ring is full.
 	for j := t.next(i); j != t.head; j = t.next(i) {

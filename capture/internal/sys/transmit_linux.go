@@ -40,25 +40,54 @@ func OpenTransmitter(ifindex int, name string) (*Transmitter, error) {
 }
 
 // Send transmits one frame, and waits for room where there is none.
-//
-// What is between a program and the system call is what it costs more than in C:
-// the call is made from here.
 func (t *Transmitter) Send(b []byte) error {
 	if t == nil {
 		return ErrNoHeader
 	}
-	if !t.d.acquire() {
-		return os.ErrClosed
+	o := Outlet{t: t, explain: asItIs}
+	return o.Send(b)
+}
+
+func asItIs(err error, _ int) error { return err }
+
+// An Outlet sends by a Transmitter, frame by frame, with as little as possible
+// between a program and the system call. That is what it costs more than in C,
+// returns above all: while it works, the kernel makes the processor forget where
+// they go.
+type Outlet struct {
+	t       *Transmitter
+	explain func(err error, size int) error
+}
+
+// Outlet returns an Outlet. explain makes of an error, and the size of the frame,
+// what Send returns.
+func (t *Transmitter) Outlet(explain func(err error, size int) error) *Outlet {
+	return &Outlet{t, explain}
+}
+
+// Send is that of the Transmitter, except for its errors.
+func (o *Outlet) Send(b []byte) error {
+	d := &o.t.d
+	if !d.acquire() {
+		return o.explain(os.ErrClosed, len(b))
 	}
-	_, _, errno := syscall.RawSyscall6(unix.SYS_SENDTO, uintptr(t.d.fd), uintptr(unsafe.Pointer(unsafe.SliceData(b))), uintptr(len(b)), unix.MSG_DONTWAIT, 0, 0)
-	t.d.release()
+	_, _, errno := syscall.RawSyscall6(unix.SYS_SENDTO, uintptr(d.fd), uintptr(unsafe.Pointer(unsafe.SliceData(b))), uintptr(len(b)), unix.MSG_DONTWAIT, 0, 0)
+	d.release()
 	if errno == 0 {
 		return nil
 	}
-	return t.sendAgain(b, errno)
+	return o.sendAgain(b, errno)
 }
 
 // sendAgain is Send after a first attempt. It is apart, for it allocates.
+func (o *Outlet) sendAgain(b []byte, errno syscall.Errno) error {
+	if err := o.t.sendAgain(b, errno); err != nil {
+		return o.explain(err, len(b))
+	}
+	return nil
+}
+
+// sendAgain sends after a first attempt has failed with errno.
 func (t *Transmitter) sendAgain(b []byte, errno syscall.Errno) error {
 	if errno == unix.EAGAIN || errno == unix.EINTR {
 		if err := t.wait(func(fd uintptr) bool {

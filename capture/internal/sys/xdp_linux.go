@@ -4,7 +4,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"math/bits"
 	"os"
 	"runtime"
 	"sync/atomic"
@@ -73,7 +72,7 @@ type XDPConfig struct {
 // and the program that sends frames to them.
 //
 // These groups of methods may run at the same time, each by one goroutine:
-// Receive, Release and Discard; Wait; Start, Stop and Freeze; Transmit and MTU;
+// Receive, Release and Discard; Wait; Start, Stop and Freeze; Transmit and Fit;
 // Stats. Close excludes them all. The others may be called at any time.
 type XDP struct {
 	cfg    XDPConfig
@@ -101,6 +100,7 @@ type XDP struct {
 	ready   func(fd uintptr) bool // made once, so that a wait does not allocate
 	outcome error                 // written by ready
 	missed  MissMeter
+	mtu     mtuLimit
 }
 
 // xdpUsers counts those that share a program.
@@ -272,18 +272,11 @@ func (x *XDP) bindAll(m XDPMode) error {
 			return err
 		}
 		q.chunk = uint64(x.cfg.ChunkSize)
-		q.shift = uint8(bits.TrailingZeros64(q.chunk))
 		q.gaps = make([]uint64, 0, maxGaps)
 		q.give(first, rx)
 		first += uint64(rx) * q.chunk
-		q.first = first
-		q.busy = make([]bool, tx)
-		q.free = make([]uint64, 0, tx)
-		q.cancelled = make([]txCancelled, 0, tx)
-		for range tx {
-			q.free = append(q.free, first)
-			first += q.chunk
-		}
+		q.out.init(first, x.cfg.ChunkSize, tx)
+		first += uint64(tx) * q.chunk
 
 		sa := unix.SockaddrXDP{Ifindex: uint32(x.cfg.Interface), QueueID: uint32(id)}
 		switch {
@@ -351,6 +344,9 @@ func (x *XDP) openPoller() error {
 		return err
 	}
 	x.missed.Begin(l)
+	if x.cfg.TxChunks > 0 {
+		x.mtu.init(x.monitor, &l)
+	}
 	x.down = l.Flags&unix.IFF_UP == 0
 
 	if x.poller, err = openPoller(x.cfg.Name); err != nil {
@@ -475,18 +471,6 @@ func (x *XDP) Freeze() error {
 		return nil
 	}
 	return x.gate.Freeze()
-}
-
-// MTU returns the MTU of the interface in bytes, as it is now.
-func (x *XDP) MTU() (int, error) {
-	req, err := unix.NewIfreq(x.cfg.Name)
-	if err != nil {
-		return 0, err
-	}
-	if err := unix.IoctlIfreq(x.monitor, unix.SIOCGIFMTU, req); err != nil {
-		return 0, os.NewSyscallError("ioctl SIOCGIFMTU", err)
-	}
-	return int(req.Uint32()), nil
 }
 
 // XDPFrame is a frame that was received, or a piece of one: where it lies.
@@ -721,170 +705,6 @@ func (x *XDP) watch() {
 // return ErrInterrupted.
 func (x *XDP) Interrupt() { x.poller.interrupt() }
 
-// txPatience is how long a sender waits for a device that takes nothing.
-const txPatience = time.Second
-
-// Transmit sends frames in order on a queue, by its index in Queues, and
-// returns how many went out. Each must fit a chunk, or the ring when there may
-// be pieces. The error, nil when all did, is ENETDOWN for an interface that is
-// down, ENXIO for one that is gone, and EAGAIN for one that takes nothing.
-func (x *XDP) Transmit(queue int, frames [][]byte) (int, error) {
-	q := x.queues[queue]
-	sent := 0
-	var since time.Time
-	skip := len(q.cancelled) // as in push
-	for sent < len(frames) {
-		q.reap()
-		at := atomic.LoadUint32(q.tx.prod)
-		room := min(len(q.free), int(q.tx.size-(at-atomic.LoadUint32(q.tx.cons))))
-		n, used := x.fill(q, at, room, frames[sent:])
-		if n == 0 {
-			if err := x.kick(q, int(q.tx.size)); err != nil {
-				return sent, err
-			}
-			if skip > 0 {
-				skip--
-				continue
-			}
-			if !pause(&since) {
-				return sent, os.NewSyscallError("sendto", unix.EAGAIN)
-			}
-			continue
-		}
-		since = time.Time{}
-		atomic.StoreUint32(q.tx.prod, at+uint32(used))
-		done, err := x.push(q, at, at+uint32(used))
-		if err == nil {
-			sent += n
-			continue
-		}
-		for _, b := range frames[sent : sent+n] { // those that went out whole
-			if done -= q.pieces(b); done < 0 {
-				break
-			}
-			sent++
-		}
-		return sent, err
-	}
-	return sent, nil
-}
-
-// fill writes the descriptors of as many frames as there is room for, from one
-// index of the transmit ring on. It returns how many they are, and how many
-// descriptors.
-func (x *XDP) fill(q *xskQueue, at uint32, room int, frames [][]byte) (n, used int) {
-	free := q.free
-	for _, b := range frames {
-		if need := q.pieces(b); used+need > room {
-			break
-		}
-		for {
-			addr := free[len(free)-1]
-			free = free[:len(free)-1]
-			q.busy[q.number(addr)] = true
-			k := copy(x.mem.data[addr:addr+q.chunk], b)
-			b = b[k:]
-			d := q.tx.desc(at + uint32(used))
-			used++
-			d.Addr, d.Len, d.Options = addr, uint32(k), 0
-			if len(b) == 0 {
-				break
-			}
-			d.Options = unix.XDP_PKT_CONTD
-		}
-		n++
-	}
-	q.free = free
-	return n, used
-}
-
-// push makes the kernel take the descriptors from one index of the transmit
-// ring to another, and returns how many it took.
-func (x *XDP) push(q *xskQueue, from, to uint32) (int, error) {
-	if x.mode == XDPZeroCopy {
-		// The driver takes them when it gets to it.
-		if q.tx.needWakeup() {
-			if err := x.kick(q, int(to-from)); err != nil {
-				return 0, x.cancel(q, from, to, err)
-			}
-		}
-		return int(to - from), nil
-	}
-	var since time.Time
-	skip := len(q.cancelled) // the kernel skips one each time, and does not say so
-	for at := from; ; {
-		err := x.kick(q, int(to-at))
-		now := atomic.LoadUint32(q.tx.cons)
-		switch {
-		case now == to:
-			return int(to - from), nil
-		case err != nil:
-			return int(max(0, int32(now-from))), x.cancel(q, now, to, err)
-		case now != at:
-			at, since = now, time.Time{}
-		case skip > 0:
-			skip--
-		case !pause(&since):
-			return int(max(0, int32(now-from))), x.cancel(q, now, to, os.NewSyscallError("sendto", unix.EAGAIN))
-		}
-	}
-}
-
-// cancel makes the kernel leave out the descriptors from one index to another,
-// whenever it comes to them, and returns err. They cannot be taken back: the
-// kernel may have read the producer's index.
-func (x *XDP) cancel(q *xskQueue, from, to uint32, err error) error {
-	for i := from; i != to; i++ {
-		d := q.tx.desc(i)
-		// An option that does not exist makes a descriptor invalid. It must not
-		// be XDP_PKT_CONTD, which would take the next one along.
-		atomic.StoreUint32(&d.Options, 1<<31)
-		// Should it be sent all the same, its completion means nothing.
-		q.busy[q.number(d.Addr)] = false
-		q.cancelled = append(q.cancelled, txCancelled{i, d.Addr})
-	}
-	return err
-}
-
-// kick makes the kernel look at the transmit ring, in which there are so many
-// frames of a call. It returns only errors that do not pass by themselves. As
-// with [TxRing.Kick], the runtime is not told when they are few: the kernel does
-// not wait.
-func (x *XDP) kick(q *xskQueue, frames int) error {
-	var err error
-	if frames <= shortKick {
-		if errno := sendTo(q.fd, nil); errno != 0 {
-			err = errno
-		}
-	} else {
-		err = unix.Send(q.fd, nil, unix.MSG_DONTWAIT)
-	}
-	switch err {
-	case nil, unix.EAGAIN, unix.EBUSY, unix.ENOBUFS, unix.EINTR:
-		return nil
-	default:
-		return os.NewSyscallError("sendto", err)
-	}
-}
-
-// pause waits a moment, from the third time on, and reports whether there is
-// still hope. since is the zero time at the start.
-func pause(since *time.Time) bool {
-	now := time.Now()
-	if since.IsZero() {
-		*since = now
-	}
-	switch d := now.Sub(*since); {
-	case d > txPatience:
-		return false
-	case d < 20*time.Microsecond:
-		runtime.Gosched()
-	default:
-		time.Sleep(min(d, time.Millisecond))
-	}
-	return true
-}
-
 // XDPCounters are what was counted since the sockets were opened.
 type XDPCounters struct {
 	Received  uint64 // found room
@@ -965,6 +785,7 @@ func (x *XDP) CloseKeep() error {
 			errs = append(errs, closeDescriptor(fd))
 		}
 	}
+	errs = append(errs, x.mtu.close())
 	if x.rtnl != nil {
 		errs = append(errs, x.rtnl.Close())
 	}

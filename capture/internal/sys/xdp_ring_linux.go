@@ -70,18 +70,8 @@ type xskQueue struct {
 	countMu sync.Mutex // guards taken, too, except against being read
 	ended   uint64     // frames taken, all their pieces
 
-	chunk     uint64   // size of a chunk, a power of two
-	shift     uint8    // its logarithm
-	first     uint64   // address of the sender's first one
-	free      []uint64 // addresses of chunks that nobody uses
-	busy      []bool   // those that the kernel has, by number
-	cancelled []txCancelled
-}
-
-// txCancelled is a chunk in the transmit ring that must not be sent any more.
-type txCancelled struct {
-	at   uint32 // index in the ring
-	addr uint64
+	chunk uint64   // size of a chunk, a power of two
+	out   txChunks // the sender's
 }
 
 func setsockoptXDP[T any](fd, opt int, v *T) error {
@@ -302,15 +292,6 @@ func (q *xskQueue) frames() uint64 {
 	return n
 }
 
-// pieces returns how many chunks a frame takes to send.
-func (q *xskQueue) pieces(b []byte) int {
-	return max(1, (len(b)+int(q.chunk)-1)>>q.shift)
-}
-
-// number returns which of the sender's chunks has this address. Addresses before
-// the first one have numbers that are larger than any.
-func (q *xskQueue) number(addr uint64) uint64 { return (addr - q.first) >> q.shift }
-
 // gap reports whether frames were lost before frame number at.
 func (q *xskQueue) gap(at uint64) bool {
 	lost := false
@@ -319,27 +300,6 @@ func (q *xskQueue) gap(at uint64) bool {
 		lost = true
 	}
 	return lost
-}
-
-// reap makes chunks free that the kernel is done with.
-func (q *xskQueue) reap() {
-	from, to := atomic.LoadUint32(q.comp.cons), atomic.LoadUint32(q.comp.prod)
-	for i := from; i != to; i++ {
-		// The kernel is trusted; memory is not.
-		if n := q.number(*q.comp.addr(i)); n < uint64(len(q.busy)) && q.busy[n] {
-			q.busy[n] = false
-			q.free = append(q.free, q.first+n<<q.shift)
-		}
-	}
-	if from != to {
-		atomic.StoreUint32(q.comp.cons, to)
-	}
-	n, at := 0, atomic.LoadUint32(q.tx.cons)
-	for n < len(q.cancelled) && int32(at-q.cancelled[n].at) > 0 {
-		q.free = append(q.free, q.cancelled[n].addr)
-		n++
-	}
-	q.cancelled = q.cancelled[:copy(q.cancelled, q.cancelled[n:])]
 }
 
 // close closes the socket and gives its rings back: their mappings would keep

@@ -12,15 +12,15 @@ import (
 
 // addRingReceiver adds a TPACKET_V3 ring of package capture/afpacket, read frame
 // by frame.
-func addRingReceiver(m map[string]func(string, int) (receiver, error)) {
-	m["afpacket"] = func(ifi string, size int) (receiver, error) {
+func addRingReceiver(m map[string]func(string, settings) (receiver, error)) {
+	m["afpacket"] = func(ifi string, set settings) (receiver, error) {
 		s, err := afpacket.Open(afpacket.KindL2, nil)
 		if err != nil {
 			return nil, err
 		}
-		r := &ring{s: s}
+		r := &ring{s: s, set: set}
 		r.r, err = s.Ring(afpacket.RingConfig{Rx: &afpacket.RxConfig{
-			BlockSize: blockSize, BlockCount: size / blockSize, Retire: retire, NoHash: true,
+			BlockSize: blockSize, BlockCount: set.size / blockSize, Retire: set.timeout, NoHash: true,
 		}})
 		if err != nil {
 			return nil, err
@@ -31,6 +31,7 @@ func addRingReceiver(m map[string]func(string, int) (receiver, error)) {
 
 // ring receives by an [afpacket.Ring].
 type ring struct {
+	set     settings
 	s       *afpacket.Socket
 	r       *afpacket.Ring
 	stopped atomic.Bool
@@ -54,7 +55,7 @@ func (r *ring) read(n int, t *tally) error {
 // stop lets the kernel hand over its last block first.
 func (r *ring) stop() error {
 	r.stopped.Store(true)
-	return r.s.SetReadDeadline(time.Now().Add(10 * retire))
+	return r.s.SetReadDeadline(time.Now().Add(r.set.late()))
 }
 
 func (r *ring) dropped() (uint64, error) {

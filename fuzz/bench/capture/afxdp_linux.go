@@ -10,15 +10,16 @@ import (
 )
 
 // addXDPReceiver adds AF_XDP, read by the batch.
-func addXDPReceiver(m map[string]func(string, int) (receiver, error)) {
-	m["afxdp"] = func(ifi string, _ int) (receiver, error) {
-		s, err := afxdp.Open(ifi, &afxdp.Config{Send: -1, Timeout: retire})
-		return &xdp{s: s, frames: make([]afxdp.Frame, batch)}, err
+func addXDPReceiver(m map[string]func(string, settings) (receiver, error)) {
+	m["afxdp"] = func(ifi string, set settings) (receiver, error) {
+		s, err := afxdp.Open(ifi, &afxdp.Config{Send: -1, Timeout: set.timeout})
+		return &xdp{set: set, s: s, frames: make([]afxdp.Frame, batch)}, err
 	}
 }
 
 // xdp receives by an [afxdp.Socket].
 type xdp struct {
+	set    settings
 	s      *afxdp.Socket
 	frames []afxdp.Frame
 }
@@ -43,7 +44,7 @@ func (x *xdp) read(n int, t *tally) error {
 	return nil
 }
 
-func (x *xdp) stop() error { return x.s.SetReadDeadline(time.Now().Add(10 * retire)) }
+func (x *xdp) stop() error { return x.s.SetReadDeadline(time.Now().Add(x.set.late())) }
 
 func (x *xdp) dropped() (uint64, error) {
 	st, err := x.s.Stats()

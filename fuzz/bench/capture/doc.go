@@ -21,7 +21,8 @@
 //
 // The generator and what is measured run by SCHED_RR, so that other jobs of the
 // machine neither hold frames up nor take the caches away. What is compared takes
-// turns: senders of 50 ms each, and ways to read of some microseconds.
+// turns: senders of 50 ms each, and ways to read of some microseconds. The
+// flag -timeout says how long frames may gather before a receiver gets them.
 //
 // Linux names: ip(8) makes the devices; a C compiler makes the senders in C;
 // tcpdump, dumpcap and the program pkts are measured where they are installed

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"regexp"
@@ -18,13 +19,15 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/gopkts/gopkts/capture"
 )
 
 // insideEnv is set in the process that has a namespace of its own.
 const insideEnv = "GOPKTS_BENCH_INSIDE"
 
 func main() {
-	if len(os.Args) == 4 && os.Args[1] == "receive" {
+	if len(os.Args) == 5 && os.Args[1] == "receive" {
 		receiveMain(os.Args[2:])
 		return
 	}
@@ -32,7 +35,10 @@ func main() {
 		sendMain(os.Args[2:])
 		return
 	}
-	b, err := newBench()
+	b, err := newBench(os.Args[1:], os.Stderr)
+	if errors.Is(err, flag.ErrHelp) {
+		return
+	}
 	if err == nil && os.Getenv(insideEnv) == "" {
 		err = enterNamespace()
 	}
@@ -57,40 +63,53 @@ func enterNamespace() error {
 
 // bench is what the flags say.
 type bench struct {
-	rounds int
-	time   time.Duration // how long frames are offered or sent in a round
-	sizes  []int         // of frames, in bytes without the FCS
-	rates  []int         // offered frames a second, 0 for all that go
-	parts  []string
-	match  *regexp.Regexp // what the names of the rows must match
-	inject bool
-	cpus   [2]int // of the generator, and of what is measured
+	rounds  int
+	time    time.Duration // how long frames are offered or sent in a round
+	timeout time.Duration // how long frames may gather before a receiver gets them
+	sizes   []int         // of frames, in bytes without the FCS
+	rates   []int         // offered frames a second, 0 for all that go
+	parts   []string
+	match   *regexp.Regexp // what the names of the rows must match
+	inject  bool
+	cpus    [2]int // of the generator, and of what is measured
 
 	dir    string // for what is made on the way
 	failed bool   // a case failed, and not for want of something
 }
 
+// maxTimeout is the longest time for frames to gather: every round waits longer.
+const maxTimeout = time.Second
+
 // parts are the tables, in order.
 func parts() []string { return []string{"receive", "walk", "send", "file"} }
 
-func newBench() (*bench, error) {
+// newBench reads the command line; what the flags are goes to usage.
+func newBench(args []string, usage io.Writer) (*bench, error) {
 	b := new(bench)
-	short := flag.Bool("short", false, "less than a minute: one round of 200 ms, two rates, unless other flags say otherwise")
-	flag.IntVar(&b.rounds, "rounds", 5, "how often each case is measured")
-	flag.DurationVar(&b.time, "time", time.Second, "how long frames are offered or sent each time")
-	sizes := flag.String("sizes", "60,1400", "lengths of frames in bytes, without the 4 of the FCS")
-	rates := flag.String("rates", "100000,300000,600000,0", "frames offered a second; 0 is as many as the kernel makes")
-	only := flag.String("only", strings.Join(parts(), ","), "which tables")
-	rows := flag.String("rows", "", "a regular expression: only the rows whose names it matches")
-	flag.BoolVar(&b.inject, "inject", false, "generate by XDP_PASS on the receiving interface, not by redirecting to its peer")
-	cpus := flag.String("cpus", "", "two processors: of the generator, and of what is measured; by default the first two")
-	flag.Parse()
-	if flag.NArg() > 0 {
-		return nil, fmt.Errorf("what is %q", flag.Args())
+	flags := flag.NewFlagSet("capture", flag.ContinueOnError)
+	flags.SetOutput(usage)
+	short := flags.Bool("short", false, "less than a minute: one round of 200 ms, two rates, unless other flags say otherwise")
+	flags.IntVar(&b.rounds, "rounds", 5, "how often each case is measured")
+	flags.DurationVar(&b.time, "time", time.Second, "how long frames are offered or sent each time")
+	flags.DurationVar(&b.timeout, "timeout", capture.DefaultTimeout, "how long frames may gather before a receiver gets them; gopacket/afpacket's own default is 64ms")
+	sizes := flags.String("sizes", "60,1400", "lengths of frames in bytes, without the 4 of the FCS")
+	rates := flags.String("rates", "100000,300000,600000,0", "frames offered a second; 0 is as many as the kernel makes")
+	only := flags.String("only", strings.Join(parts(), ","), "which tables")
+	rows := flags.String("rows", "", "a regular expression: only the rows whose names it matches")
+	flags.BoolVar(&b.inject, "inject", false, "generate by XDP_PASS on the receiving interface, not by redirecting to its peer")
+	cpus := flags.String("cpus", "", "two processors: of the generator, and of what is measured; by default the first two")
+	if err := flags.Parse(args); err != nil {
+		return nil, err
+	}
+	if flags.NArg() > 0 {
+		return nil, fmt.Errorf("what is %q", flags.Args())
+	}
+	if b.timeout < time.Millisecond || b.timeout > maxTimeout || b.timeout%time.Millisecond != 0 {
+		return nil, fmt.Errorf("a timeout of %v: must be whole milliseconds from 1ms to %v", b.timeout, maxTimeout)
 	}
 	if *short {
 		said := map[string]bool{}
-		flag.Visit(func(f *flag.Flag) { said[f.Name] = true })
+		flags.Visit(func(f *flag.Flag) { said[f.Name] = true })
 		if !said["rounds"] {
 			b.rounds = 1
 		}
@@ -213,6 +232,7 @@ func (b *bench) header() {
 	load, _ := os.ReadFile("/proc/loadavg")
 	fmt.Printf("- load at the start: %s", load)
 	fmt.Printf("- medians of %d rounds of %v, and the least and the most of them\n", b.rounds, b.time)
+	fmt.Printf("- frames gather for up to %v in receivers in Go\n", b.timeout)
 	generator := "redirected to a veth pair's far end"
 	if b.inject {
 		generator = "passed by XDP on a veth interface"

@@ -56,14 +56,15 @@ func cpuTime(pid int) (time.Duration, error) {
 }
 
 // settled waits until a process has nothing to do: it sleeps, and has used next
-// to no processor time of late. It returns the time that it used altogether.
-func settled(pid int) (time.Duration, error) {
+// to no processor time for so long. It returns the time that it used altogether.
+func settled(pid int, long time.Duration) (time.Duration, error) {
+	const step = 25 * time.Millisecond
 	last, err := cpuTime(pid)
-	for quiet := 0; quiet < 3 && err == nil; {
-		time.Sleep(25 * time.Millisecond)
+	for quiet := time.Duration(0); quiet < long && err == nil; {
+		time.Sleep(step)
 		var now time.Duration
 		if now, err = cpuTime(pid); now-last < 500*time.Microsecond && sleeping(pid) {
-			quiet++
+			quiet += step
 		} else {
 			quiet = 0
 		}
@@ -105,7 +106,7 @@ type process interface {
 // own is a process of this program: see [receiveMain].
 type own struct {
 	name  string
-	size  int
+	set   settings
 	cmd   *exec.Cmd
 	in    io.WriteCloser
 	out   *bufio.Reader
@@ -113,7 +114,7 @@ type own struct {
 }
 
 func (o *own) start(cpu int) error {
-	o.cmd = exec.Command("/proc/self/exe", "receive", o.name, strconv.Itoa(o.size))
+	o.cmd = exec.Command("/proc/self/exe", append([]string{"receive", o.name}, o.set.args()...)...)
 	o.cmd.Stderr = os.Stderr
 	in, err := o.cmd.StdinPipe()
 	if err != nil {
@@ -150,7 +151,7 @@ func (o *own) ask(command string) (answer, error) {
 	return readAnswer(o.out)
 }
 
-func (o *own) settled() (time.Duration, error) { return settled(o.cmd.Process.Pid) }
+func (o *own) settled() (time.Duration, error) { return settled(o.cmd.Process.Pid, o.set.late()) }
 
 func (o *own) end() (answer, error) {
 	defer o.kill()
@@ -243,7 +244,7 @@ func packetSockets() (int, error) {
 
 func (p *program) settled() (time.Duration, error) {
 	time.Sleep(p.hold)
-	return settled(p.cmd.Process.Pid)
+	return settled(p.cmd.Process.Pid, 75*time.Millisecond)
 }
 
 func (p *program) end() (answer, error) {

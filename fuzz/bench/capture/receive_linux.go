@@ -21,7 +21,7 @@ type receiveCase struct {
 
 func (b *bench) receiveCases() []receiveCase {
 	mine := func(name string) func() (process, error) {
-		return func() (process, error) { return &reader{own{name: name, size: bufferSize}}, nil }
+		return func() (process, error) { return &reader{own{name: name, set: settings{bufferSize, b.timeout}}}, nil }
 	}
 	return []receiveCase{
 		{name: "gopacket/afpacket, zero copy", make: mine("gopacket")},
@@ -243,7 +243,7 @@ func (b *bench) walkOne(g *generator, name string, frames int, fields, xdp bool,
 		}
 		defer g.detach()
 	}
-	p := &own{name: name, size: 64 << 20}
+	p := &own{name: name, set: settings{64 << 20, b.timeout}}
 	if err := p.start(b.cpus[1]); err != nil {
 		return err
 	}
@@ -253,7 +253,7 @@ func (b *bench) walkOne(g *generator, name string, frames int, fields, xdp bool,
 		if err != nil {
 			return err
 		}
-		time.Sleep(5 * retire) // until the last block is handed over
+		time.Sleep(p.set.late()) // until the last block is handed over
 		a, err := p.ask(fmt.Sprintf("%s %d", command, frames))
 		if err != nil {
 			return err

@@ -23,13 +23,36 @@ import (
 	"github.com/gopkts/gopkts/pkts"
 )
 
-// What all receivers use: the kernel's buffer, the size of a block of those
-// that have blocks, and how long the kernel may keep one.
+// What all receivers use: the kernel's buffer, and the size of a block of those
+// that have blocks.
 const (
 	bufferSize = 8 << 20
 	blockSize  = 256 << 10
-	retire     = 10 * time.Millisecond
 )
+
+// settings are those of a receiver's process.
+type settings struct {
+	size    int           // of the kernel's buffer, in bytes
+	timeout time.Duration // how long frames may gather
+}
+
+// args are the settings as arguments of a process.
+func (s settings) args() []string { return []string{strconv.Itoa(s.size), s.timeout.String()} }
+
+// parse reads what args has made.
+func (s *settings) parse(args []string) error {
+	if len(args) != 2 {
+		return fmt.Errorf("settings of a receiver are SIZE TIMEOUT, not %q", args)
+	}
+	var err, err2 error
+	s.size, err = strconv.Atoi(args[0])
+	s.timeout, err2 = time.ParseDuration(args[1])
+	return errors.Join(err, err2)
+}
+
+// late is how long after the end of the frames a receiver has all of them. The
+// kernel may take twice as long as it was told to hand over a block.
+func (s settings) late() time.Duration { return 2*s.timeout + 50*time.Millisecond }
 
 // A receiver reads from an interface. Its loops over frames are its own, so
 // that a frame costs nothing but what the library does.
@@ -69,9 +92,9 @@ type tally struct {
 }
 
 // receivers are those that run in a process of this program. The benchmark
-// starts one as "capture receive NAME".
-func receivers() map[string]func(ifi string, size int) (receiver, error) {
-	m := map[string]func(string, int) (receiver, error){
+// starts one as "capture receive NAME SIZE TIMEOUT".
+func receivers() map[string]func(ifi string, set settings) (receiver, error) {
+	m := map[string]func(string, settings) (receiver, error){
 		"ring":        ours(capture.BackendRing, 1),
 		"ring/64":     ours(capture.BackendRing, batch),
 		"open":        ours(capture.BackendAuto, batch),
@@ -95,11 +118,11 @@ type sniffer struct {
 }
 
 // ours reads one frame at a time, or up to so many.
-func ours(backend capture.BackendType, many int) func(string, int) (receiver, error) {
-	return func(ifi string, size int) (receiver, error) {
-		cfg := &capture.Config{Backend: backend, BufferSize: size, Timeout: retire}
+func ours(backend capture.BackendType, many int) func(string, settings) (receiver, error) {
+	return func(ifi string, set settings) (receiver, error) {
+		cfg := &capture.Config{Backend: backend, BufferSize: set.size, Timeout: set.timeout}
 		if backend == capture.BackendRing {
-			cfg.BufferSize, cfg.Ring = 0, &capture.Ring{BlockSize: blockSize, BlockCount: size / blockSize}
+			cfg.BufferSize, cfg.Ring = 0, &capture.Ring{BlockSize: blockSize, BlockCount: set.size / blockSize}
 		}
 		s, err := capture.Open(ifi, cfg)
 		if err != nil {
@@ -235,10 +258,10 @@ type tpacket struct {
 	decoded []gopacket.LayerType
 }
 
-func peer(ifi string, size int) (receiver, error) {
+func peer(ifi string, set settings) (receiver, error) {
 	h, err := afpacket.NewTPacket(afpacket.OptInterface(ifi), afpacket.TPacketVersion3,
-		afpacket.OptFrameSize(4096), afpacket.OptBlockSize(blockSize), afpacket.OptNumBlocks(size/blockSize),
-		afpacket.OptBlockTimeout(retire), afpacket.OptPollTimeout(100*time.Millisecond))
+		afpacket.OptFrameSize(4096), afpacket.OptBlockSize(blockSize), afpacket.OptNumBlocks(set.size/blockSize),
+		afpacket.OptBlockTimeout(set.timeout), afpacket.OptPollTimeout(set.late()))
 	if err != nil {
 		return nil, err
 	}
@@ -316,7 +339,7 @@ func say(a answer, err error) {
 	}
 }
 
-// receiveMain is the process of a receiver: "receive NAME SIZE". It answers
+// receiveMain is the process of a receiver: "receive NAME SIZE TIMEOUT". It answers
 // when it is ready, and then obeys a line each on its standard input:
 //
 //	read      read until the line stop, and whatever is left then
@@ -324,8 +347,8 @@ func say(a answer, err error) {
 //	fields N  the same, and the fields as well in some of them
 func receiveMain(args []string) {
 	open, ok := receivers()[args[0]]
-	size, err := strconv.Atoi(args[1])
-	switch {
+	var set settings
+	switch err := set.parse(args[1:]); {
 	case err != nil:
 		say(answer{}, err)
 		return
@@ -333,7 +356,7 @@ func receiveMain(args []string) {
 		say(answer{}, fmt.Errorf("%w: not in this version", errors.ErrUnsupported))
 		return
 	}
-	r, err := open(near, size)
+	r, err := open(near, set)
 	if err != nil {
 		say(answer{}, err)
 		return
