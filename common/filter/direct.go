@@ -74,10 +74,11 @@ type only struct {
 // comparison finds out whether they are in the packet, and whether there is a test.
 const nowhere = math.MaxUint
 
-// set takes the first test of a program, if it is the only one.
+// set takes the first test of a program, if it is the only one. Twice its offset is
+// a number of 32 bits, see maxOffset.
 func (o *only) set(t *test) {
 	yes, no := t.a.to, t.no
-	if t.kind != testEqual || t.off > maxOffset || yes == nil || t.b.to != nil || yes.kind != testResult || no.kind != testResult {
+	if t.kind != testEqual || yes == nil || t.b.to != nil || yes.kind != testResult || no.kind != testResult {
 		return
 	}
 	o.mask, o.val, o.yes, o.no = t.a.mask, t.a.val, uint32(yes.a.val), uint32(no.a.val)
