@@ -2,6 +2,8 @@ package filter
 
 import (
 	"encoding/binary"
+	"math"
+	"sync/atomic"
 
 	"github.com/gopkts/gopkts/common/link"
 )
@@ -56,8 +58,32 @@ const (
 	testResult  testKind = 6 // returns a.val
 	testLeave   testKind = 7 // the other engine has to answer
 	testPrepare testKind = 8 // the tests have to be made
-	testOnly    testKind = 9 // the first and last: returns b.mask if a holds, b.val otherwise
 )
+
+// only is what a program is that is one test of bytes at a constant offset, such
+// as that of "ip": the test, beside what all programs need. A program that is
+// another one has its offset nowhere.
+type only struct {
+	at        atomic.Uintptr // twice the offset of the eight bytes; stored when the rest is there
+	mask, val uint64         // of the bytes, as testEqual reads them
+	yes, no   uint32         // what the program returns
+}
+
+// nowhere is twice an offset behind the end of any packet. With a bit to spare, the
+// end of the eight bytes does not overflow, which the compiler knows: one
+// comparison finds out whether they are in the packet, and whether there is a test.
+const nowhere = math.MaxUint
+
+// set takes the first test of a program, if it is the only one. Twice its offset is
+// a number of 32 bits, see maxOffset.
+func (o *only) set(t *test) {
+	yes, no := t.a.to, t.no
+	if t.kind != testEqual || yes == nil || t.b.to != nil || yes.kind != testResult || no.kind != testResult {
+		return
+	}
+	o.mask, o.val, o.yes, o.no = t.a.mask, t.a.val, uint32(yes.a.val), uint32(no.a.val)
+	o.at.Store(uintptr(t.off) << 1)
+}
 
 // sum is a number that a program computes: the sum of terms, modulo 2^32.
 type sum struct {
@@ -93,26 +119,22 @@ const (
 //
 // It is what [Filter.Match], [VM.Run] and its sisters call themselves, so that
 // they are inlined: there is one call for a packet, and that not by a variable,
-// which would move frames that callers have on their stacks to the heap. Nothing that it calls comes
-// back into the loop, so that all it needs stays in registers. A test is found
-// by a pointer, not by a number, because the time goes into waiting for where the
-// next one is; and into jumps that are taken, so that there are few of them where
-// most packets go, which is why a program of one test is not for the loop.
+// which would move frames that callers have on their stacks to the heap. Nothing
+// that it calls comes back into the loop, so that all it needs stays in registers.
+// A test is found by a pointer, not by a number, because the time goes into waiting
+// for where the next one is; and into jumps that are taken, so that there are few of
+// them where most packets go. A program of one test is not for the loop, and no jump
+// is taken before it is decided but the one for yes.
 func (v *VM) run(t *test, b []byte, wireLen int, info *link.Info) uint32 {
 	if t == nil {
 		return 0
 	}
 	size := uint64(len(b))
-	if t.kind == testOnly {
-		from := uint64(t.off)
-		if from+8 > size {
-			return v.follow(v.start, b, wireLen, info)
+	if from := uint64(v.only.at.Load() >> 1); from+8 <= size {
+		if binary.LittleEndian.Uint64(b[from:from+8])&v.only.mask != v.only.val {
+			return v.only.no
 		}
-		n := t.b.val
-		if yes := t.b.mask; binary.LittleEndian.Uint64(b[from:from+8])&t.a.mask == t.a.val {
-			n = yes
-		}
-		return uint32(n)
+		return v.only.yes
 	}
 	for {
 		if t.kind == testEqual {

@@ -264,6 +264,31 @@ func TestDirectJoin(t *testing.T) {
 	}
 }
 
+// Programs of one test return what they say, and no packet is too short for a test
+// of bytes that it has.
+func TestDirectOnly(t *testing.T) {
+	for _, text := range []string{
+		"ldh [12]\n jeq #0x8100 jf no\n ret #7\n no: ret #0",
+		"ldh [12]\n jeq #0x8100 jt no\n ret #0xffffffff\n no: ret #0x80000000",
+		"ld [2]\n jeq #5 jf no\n ldh [0]\n jeq #0x0200 jf no\n ret #1\n no: ret #2",
+		"ldb [0]\n jset #1 jt no\n ret #1\n no: ret #2",
+		"ldb [14]\n and #0xf\n jeq #0 jf no\n ret #1\n no: ret #2",
+		"ldh [12]\n ret #3", "ldh [0]\n ret #3", "ldb [12]\n jeq #0x81 jt 3\n ret #3\n ret #3",
+		"ld [0xffffff8]\n jeq #0 jt 3\n ret #3\n ret #4", "ld [0xffffffc]\n jeq #0 jt 3\n ret #3\n ret #4",
+	} {
+		e := newEngines(t, assemble(t, text), filter.VMOptions{})
+		for n := range len(packet) + 1 {
+			for i := range n {
+				b := bytes.Clone(packet[:n])
+				e.agree(t, b, 60, nil)
+				b[i]++
+				e.agree(t, b, 60, nil)
+			}
+			e.agree(t, packet[:n], 60, nil)
+		}
+	}
+}
+
 // The longest programs are prepared in a moment, whatever they are made of.
 func TestDirectLong(t *testing.T) {
 	for _, text := range []string{"ldb [%d]\n jeq #1 jf n%[2]d\n ret #%[2]d\n n%[2]d:\n", "ldb [x + %d]\n tax\n jgt #%[2]d jf n%[2]d\n n%[2]d:\n", "ldb [%d]\n add x\n tax\n st M[3]\n jset #%[2]d jt n%[2]d\n n%[2]d:\n", "n%[2]d: ja m%[2]d\n m%[2]d: ja n%[2]dx\n n%[2]dx: ja n%[2]dy\n n%[2]dy:\n"} {

@@ -76,8 +76,9 @@ func TestMatch(t *testing.T) {
 func TestMatchAtOnce(t *testing.T) {
 	packet := make([]byte, 60)
 	packet[12], packet[14], packet[17], packet[23], packet[37], packet[46] = 8, 0x45, 46, 6, 80, 0x50
-	expr := "tcp port 80 and (((ip[2:2] - ((ip[0]&0xf)<<2)) - ((tcp[12]&0xf0)>>2)) != 0)"
-	for range 20 {
+	exprs := [...]string{"ip", "tcp port 80 and (((ip[2:2] - ((ip[0]&0xf)<<2)) - ((tcp[12]&0xf0)>>2)) != 0)"}
+	for i := range 40 {
+		expr := exprs[i%len(exprs)]
 		f := compile(t, expr, filter.Options{Link: link.TypeEthernet})
 		var all sync.WaitGroup
 		for range 8 {

@@ -40,12 +40,13 @@ func TestAskPacket(t *testing.T) {
 
 // Programs of one test have no use for the loop of the direct engine.
 func TestOnlyTest(t *testing.T) {
-	for expr, want := range map[string]bool{"ip": true, "arp": true, "not ip6": true, "ether proto 0x88cc": true, "tcp": false, "": false} {
+	for expr, want := range map[string]bool{"ip": true, "arp": true, "not ip6": true, "ether proto 0x88cc": true, "ether dst 2:0:0:0:0:5": true, "ether multicast": true, "tcp": false, "": false} {
 		f, err := Compile(expr, Options{Link: link.TypeEthernet})
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := f.vm.prepare().kind == testOnly; got != want {
+		f.vm.prepare()
+		if got := f.vm.only.at.Load() != nowhere; got != want {
 			t.Errorf("%q is one test: %t, want %t", expr, got, want)
 		}
 	}

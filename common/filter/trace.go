@@ -725,10 +725,6 @@ func (t *tracer) tests() *test {
 				to.to = find(is.to)
 			}
 		}
-		if i == 0 && x.kind == testEqual && b.n == 1 && x.a.to.kind == testResult && x.no.kind == testResult {
-			x.kind = testOnly
-			x.b.mask, x.b.val = x.a.to.a.val, x.no.a.val
-		}
 	}
 	if b := &t.branches[0]; b.kind == branchAlways {
 		return find(b.no)

@@ -42,6 +42,7 @@ type VM struct {
 	linux  bool
 	budget int
 	// What the engines have made of the program.
+	only    only
 	first   atomic.Pointer[test]
 	sums    []sum
 	steps   []step
@@ -74,6 +75,7 @@ func (v *VM) init(p Program, o VMOptions) {
 	if v.budget <= 0 {
 		v.budget = DefaultBudget
 	}
+	v.only.at.Store(nowhere)
 	v.first.Store(&unprepared)
 }
 
@@ -89,6 +91,7 @@ func (v *VM) prepare() *test {
 		if v.linux {
 			v.offsets, v.shifts = math.MaxUint32, 31
 		}
+		v.only.set(first)
 		v.first.Store(first)
 	})
 	return v.first.Load()
