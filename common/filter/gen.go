@@ -76,8 +76,12 @@ type compiler struct {
 	expr string
 	opts *Options
 	err  *Error
-	regs int    // registers given out
-	used uint64 // registers that a load used
+	// suspect is why the program may not be valid: a division by a number that
+	// is computed and zero, as "1 - 1" is, or such a shift. As in libpcap it is
+	// an error only if an instruction is left of it.
+	suspect *Error
+	regs    int    // registers given out
+	used    uint64 // registers that a load used
 
 	// Of the scoped dialect: what is added to the places in its registers.
 	origin uint32
@@ -1311,6 +1315,10 @@ func (c *compiler) portOrService(m *Match, s string) (port uint32, proto int, ok
 
 // service looks a service up; proto is 0 if it is of TCP and UDP.
 func (c *compiler) service(m *Match, name string) (port uint32, proto int, ok bool) {
+	// "\80" is the port, as to libpcap.
+	if n, err := strconv.ParseUint(name, 10, 16); err == nil {
+		return uint32(n), 0, true
+	}
 	tcp, err := c.opts.Resolver.LookupPort(c.ctx, "tcp", name)
 	if err != nil && !isUnknown(err) {
 		c.lookupError(m, err, "port")

@@ -727,12 +727,20 @@ func (c *compiler) arith(a Arith) (v valID, need condID, regs int) {
 		case ">>":
 			op = aluRsh
 		}
-		if n, ok := a.Y.(*Num); ok {
+		if n, ok := c.isConst(y); ok {
+			msg := ""
 			switch {
-			case n.Value == 0 && (op == aluDiv || op == aluMod):
-				c.failAt(a.at, ErrMeaning, "division by zero", "", "")
-			case n.Value > 31 && (op == aluLsh || op == aluRsh):
-				c.failAt(a.at, ErrMeaning, "shift by more than 31 bits", "", "")
+			case n == 0 && (op == aluDiv || op == aluMod):
+				msg = "division by zero"
+			case n > 31 && (op == aluLsh || op == aluRsh):
+				msg = "shift by more than 31 bits"
+			}
+			_, literal := a.Y.(*Num)
+			switch {
+			case msg != "" && literal:
+				c.failAt(a.at, ErrMeaning, msg, "", "")
+			case msg != "" && c.suspect == nil:
+				c.suspect = &Error{Expr: c.expr, Pos: a.at.Start, End: a.at.End, Msg: msg, Err: ErrMeaning}
 			}
 		}
 		if c.scoped() {

@@ -261,6 +261,25 @@ func (p *parser) idStarts(i int) bool {
 	return false
 }
 
+func digits(s string) bool {
+	return s != "" && strings.Trim(s, "0123456789") == ""
+}
+
+// isNumber reports whether a number is at token i, perhaps in parentheses.
+func (p *parser) isNumber(i int) bool {
+	n := 0
+	for ; p.at(i).is("("); i++ {
+		n++
+	}
+	if p.at(i).kind != tokNum {
+		return false
+	}
+	for i++; n > 0 && p.at(i).is(")"); i++ {
+		n--
+	}
+	return n == 0
+}
+
 func (p *parser) isArithOp(i int) bool {
 	t := p.at(i)
 	return t.kind == tokOp && t.word != "(" && t.word != ")" && t.word != "[" && t.word != "]" && t.word != ":" && t.word != ","
@@ -512,6 +531,17 @@ func (p *parser) parseID(q quals) (Node, error) {
 			return &Not{X: x, at: Span{t.start, x.Span().End}}, nil
 		}
 		end := p.closing(p.pos - 1)
+		// As in libpcap's grammar, a group begins with no group: "((80) or 81)"
+		// is right because "(80)" is a number.
+		if p.peek().is("(") && !p.isNumber(p.pos) {
+			e := p.errorAt(p.pos, "a list in parentheses cannot begin with another", "")
+			if p.closing(p.pos) == end-1 {
+				e.Hint = "one pair of parentheses"
+			} else {
+				e.Hint = "the inner list behind 'and' or 'or'"
+			}
+			return nil, e
+		}
 		x, err := p.parseID(q)
 		if err != nil {
 			return nil, err
@@ -867,6 +897,7 @@ func isRelop(t *token) bool {
 
 // parseRelation reads two numbers and what compares them.
 func (p *parser) parseRelation() (Node, quals, error) {
+	start := p.peek().start
 	x, err := p.parseArith(0, false)
 	if err != nil {
 		return nil, noQuals, err
@@ -880,7 +911,7 @@ func (p *parser) parseRelation() (Node, quals, error) {
 	if err != nil {
 		return nil, noQuals, err
 	}
-	return &Relation{Op: op.word, X: x, Y: y, at: Span{x.Span().Start, y.Span().End}}, noQuals, nil
+	return &Relation{Op: op.word, X: x, Y: y, at: Span{start, p.at(p.pos - 1).end}}, noQuals, nil
 }
 
 // precedence returns the precedence of an operator, 0 for % and ^, which have
@@ -916,6 +947,7 @@ func (p *parser) parseArith(prec int, inner bool) (Arith, error) {
 		return nil, err
 	}
 	defer func() { p.depth-- }()
+	start := p.peek().start
 	x, err := p.parseOperand()
 	if err != nil {
 		return nil, err
@@ -931,7 +963,7 @@ func (p *parser) parseArith(prec int, inner bool) (Arith, error) {
 		if err != nil {
 			return nil, err
 		}
-		x = &Binary{Op: op.word, X: x, Y: y, at: Span{x.Span().Start, y.Span().End}}
+		x = &Binary{Op: op.word, X: x, Y: y, at: Span{start, p.at(p.pos - 1).end}}
 	}
 }
 
@@ -950,7 +982,7 @@ func (p *parser) parseOperand() (Arith, error) {
 		if err != nil {
 			return nil, err
 		}
-		return &Neg{X: x, at: Span{t.start, x.Span().End}}, nil
+		return &Neg{X: x, at: Span{t.start, p.at(p.pos - 1).end}}, nil
 	case t.is("("):
 		end := p.closing(p.pos)
 		p.pos++
@@ -989,5 +1021,9 @@ func (p *parser) parseOperand() (Arith, error) {
 		p.pos++
 		return &Index{Proto: proto, Offset: off, Size: size, at: Span{t.start, p.at(p.pos - 1).end}}, nil
 	}
-	return nil, p.unexpected("a number, 'len' or bytes of a header as 'tcp[13]'")
+	e := p.unexpected("a number, 'len' or bytes of a header as 'tcp[13]'")
+	if x, y, ok := strings.Cut(t.word, "-"); ok && t.kind == tokName && digits(x) && digits(y) {
+		e.Hint = quote(x + " - " + y) // without the blanks it is a name
+	}
+	return nil, e
 }
