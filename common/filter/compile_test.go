@@ -478,6 +478,37 @@ func TestResolver(t *testing.T) {
 	}
 }
 
+// The tables are of IANA's registries: Protocol Numbers, and Service Name and
+// Transport Protocol Port Number.
+func TestDefaultResolver(t *testing.T) {
+	for _, tt := range []struct{ expr, same string }{
+		{"port netbios-ns", "udp port 137"},
+		{"port netbios-ssn", "tcp port 139"},
+		{"port domain", "port 53"},
+		{"port https", "port 443"},
+		{"src port bootpc", "udp src port 68"},
+		{`port \80`, "port 80"}, // a name that is a number
+		{`tcp port \0443`, "tcp port 443"},
+		{"ip proto ipip", "ip proto 94"},
+		{"ip proto ipencap", "ip proto 4"},
+		{"proto ospf", "proto 89"},
+		{"proto ospfigp", "proto 89"},
+		{"ip6 proto gre", "ip6 proto 47"},
+		{"net loopback", "net 127.0.0.0/8"},
+		{"host localhost", "host 127.0.0.1 or host ::1"},
+	} {
+		got, want := mustCompile(t, tt.expr).Program(), mustCompile(t, tt.same).Program()
+		if !slices.Equal(got, want) {
+			t.Errorf("%q is\n%v\nand %q is\n%v", tt.expr, got, tt.same, want)
+		}
+	}
+	for _, expr := range []string{`port \65536`, `port \0x50`, "net nosuch", "proto nosuch", "host example.com", "ether host localhost"} {
+		if _, err := Compile(expr, Options{Link: link.TypeEthernet}); !errors.Is(err, ErrUnknownName) {
+			t.Errorf("%q: %v, want an unknown name", expr, err)
+		}
+	}
+}
+
 // What a filter for a Linux socket asks the kernel for.
 func TestTargetLinux(t *testing.T) {
 	compile := func(expr string) *Filter {
