@@ -114,19 +114,10 @@ func (a *app) filter(ctx context.Context, flags *filterFlags, expr string) error
 // refused prints why an expression was refused, and where, and returns what
 // makes the program fail.
 func (a *app) refused(err error) error {
-	e, ok := errors.AsType[*filter.Error](err)
-	if !ok {
+	if _, ok := errors.AsType[*filter.Error](err); !ok {
 		return err
 	}
 	a.warn(err)
-	if e.Expr != "" {
-		for line := range strings.Lines(e.Caret()) {
-			fmt.Fprint(a.err, "  ", line)
-		}
-	}
-	if errors.Is(err, filter.ErrDialect) {
-		fmt.Fprintln(a.err, "  --dialect scoped has it")
-	}
 	return errReported
 }
 
