@@ -242,11 +242,16 @@ func TestErrors(t *testing.T) {
 }
 
 func TestCaret(t *testing.T) {
+	long := strings.Repeat("ip or ", 100)
 	for _, tt := range []struct{ expr, want string }{
 		{"tcp prot 80", "tcp prot 80\n    ^^^^\n"},
 		{"tcp port", "tcp port\n        ^\n"},
 		{"ip and\n  udp prot 53", "  udp prot 53\n      ^^^^\n"},
 		{"host ü", "host ü\n     ^\n"},
+		{"host ü or ip adn tcp", "host ü or ip adn tcp\n     ^\n"},
+		{long + "tcp prot 80", "…" + strings.Repeat("ip or ", 18) + "tcp prot 80\n" + strings.Repeat(" ", 113) + "^^^^\n"},
+		{long + "tcp prot 80 or " + long, "…p or " + strings.Repeat("ip or ", 5) + "tcp prot 80 or " + strings.Repeat("ip or ", 11) + "ip…\n" + strings.Repeat(" ", 40) + "^^^^\n"},
+		{"tcp prot 80 or " + long, "tcp prot 80 or " + strings.Repeat("ip or ", 17) + "ip…\n    ^^^^\n"},
 	} {
 		_, err := Parse(tt.expr)
 		var e *Error
