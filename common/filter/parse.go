@@ -150,6 +150,55 @@ func startWords() []string {
 		"and", "or", "not", "len", "ifindex", "llc")
 }
 
+// constantNames are the names of numbers.
+const constantNames = "icmp-echo icmp-echoreply icmp-ireq icmp-ireqreply icmp-maskreply icmp-maskreq icmp-paramprob " +
+	"icmp-redirect icmp-routeradvert icmp-routersolicit icmp-sourcequench icmp-timxceed icmp-tstamp " +
+	"icmp-tstampreply icmp-unreach icmp6-certpathadvert icmp6-certpathsolicit icmp6-destinationunreach " +
+	"icmp6-echo icmp6-echoreply icmp6-homeagentdiscoveryreply icmp6-homeagentdiscoveryrequest " +
+	"icmp6-ineighbordiscoveryadvert icmp6-ineighbordiscoverysolicit icmp6-mobileprefixadvert " +
+	"icmp6-mobileprefixsolicit icmp6-multicastlistenerdone icmp6-multicastlistenerquery " +
+	"icmp6-multicastlistenerreportv1 icmp6-multicastlistenerreportv2 icmp6-multicastrouteradvert " +
+	"icmp6-multicastroutersolicit icmp6-multicastrouterterm icmp6-neighboradvert icmp6-neighborsolicit " +
+	"icmp6-nodeinformationquery icmp6-nodeinformationresponse icmp6-packettoobig icmp6-parameterproblem " +
+	"icmp6-redirect icmp6-routeradvert icmp6-routerrenum icmp6-routersolicit icmp6-timeexceeded icmp6code " +
+	"icmp6type icmpcode icmptype tcp-ack tcp-cwr tcp-ece tcp-fin tcp-push tcp-rst tcp-syn tcp-urg tcpflags"
+
+// fieldOf returns what asks for a field of Wireshark's display filters, whose
+// names people type here too.
+func fieldOf(name string) string {
+	switch name {
+	case "ip.addr", "ipv6.addr":
+		return "host"
+	case "ip.src", "ipv6.src":
+		return "src host"
+	case "ip.dst", "ipv6.dst":
+		return "dst host"
+	case "eth.addr":
+		return "ether host"
+	case "eth.src":
+		return "ether src"
+	case "eth.dst":
+		return "ether dst"
+	case "eth.type":
+		return "ether proto"
+	case "ip.proto":
+		return "ip proto"
+	case "tcp.port", "udp.port":
+		return name[:3] + " port"
+	case "tcp.srcport", "udp.srcport":
+		return name[:3] + " src port"
+	case "tcp.dstport", "udp.dstport":
+		return name[:3] + " dst port"
+	case "tcp.flags":
+		return "tcp[tcpflags]"
+	case "vlan.id":
+		return "vlan"
+	case "frame.len":
+		return "len"
+	}
+	return ""
+}
+
 // scopedOnly is the error of words that only the scoped dialect has.
 func (p *parser) scopedOnly(start, end int, what string) error {
 	if p.dialect == DialectScoped {
@@ -368,6 +417,8 @@ func (p *parser) parseTerm(q quals) (Node, quals, error) {
 		case e.Hint != "":
 		case t.kind == tokMAC:
 			e.Hint = quote("ether host " + p.expr[t.start:t.end])
+		case isRelop(p.at(p.pos+1)) && fieldOf(t.word) != "":
+			e.Hint = quote(fieldOf(t.word))
 		case p.at(p.pos + 1).is("/"):
 			e.Hint = quote("net " + p.expr[t.start:p.at(p.pos+2).end])
 		default:
@@ -1024,6 +1075,10 @@ func (p *parser) parseOperand() (Arith, error) {
 	e := p.unexpected("a number, 'len' or bytes of a header as 'tcp[13]'")
 	if x, y, ok := strings.Cut(t.word, "-"); ok && t.kind == tokName && digits(x) && digits(y) {
 		e.Hint = quote(x + " - " + y) // without the blanks it is a name
+	} else if t.kind == tokName {
+		if w := nearest(t.word, strings.Fields(constantNames)); w != "" {
+			e.Hint = quote(w)
+		}
 	}
 	return nil, e
 }

@@ -204,6 +204,10 @@ func TestErrors(t *testing.T) {
 		{expr: "ip and ip[0] / (1 - 1) = 1", at: "ip[0] / (1 - 1)", sort: ErrMeaning, msg: "division by zero"},
 		{expr: "len % (2 * 2 - 4) > 0", at: "len % (2 * 2 - 4)", sort: ErrMeaning, msg: "division by zero"},
 		{expr: "ip[0] >> (16 * 2) = 1", at: "ip[0] >> (16 * 2)", sort: ErrMeaning, msg: "31 bits"},
+		{expr: "icmp[icmptype] = icmp-ecko", at: "icmp-ecko", sort: ErrSyntax, hint: "'icmp-echo'"},
+		{expr: "tcp[tcpflags] & tcp-sny != 0", at: "tcp-sny", sort: ErrSyntax, hint: "'tcp-syn'"},
+		{expr: "ip.addr == 10.0.0.1", at: "ip.addr", sort: ErrSyntax, hint: "'host'"},
+		{expr: "tcp.dstport == 80", at: "tcp.dstport", sort: ErrSyntax, hint: "'tcp dst port'"},
 		{expr: "ip[1-1] = 0", at: "1-1", sort: ErrSyntax, hint: "'1 - 1'"},
 		{expr: "host ((10.0.0.1))", at: "(", sort: ErrSyntax, msg: "cannot begin", hint: "one pair"},
 		{expr: "port (80 or ((http) or 81))", at: "(", sort: ErrSyntax, msg: "cannot begin", hint: "behind 'and' or 'or'"},
@@ -238,6 +242,19 @@ func TestErrors(t *testing.T) {
 		if !strings.Contains(e.Msg, tt.msg) || !strings.Contains(e.Hint, tt.hint) || !strings.Contains(e.Expected, tt.expected) {
 			t.Errorf("Compile(%q) = %v, want %q, hint %q, expected %q", tt.expr, err, tt.msg, tt.hint, tt.expected)
 		}
+	}
+}
+
+// The names of numbers that are offered are such names.
+func TestConstantNames(t *testing.T) {
+	names := strings.Fields(constantNames)
+	for _, name := range names {
+		if _, err := Compile(name+" = 0", Options{Link: link.TypeEthernet}); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if len(names) != 57 { // as pcap-filter(7) has
+		t.Errorf("%d names, want 57", len(names))
 	}
 }
 
