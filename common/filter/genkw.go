@@ -495,8 +495,8 @@ func (c *compiler) genPF(k *Keyword) condID {
 		if len(k.Nums) > 0 {
 			return c.eq(c.loadHdr(1, pflogReason), k.Nums[0])
 		}
-		const reasons = "match bad-offset fragment short normalize memory bad-timestamp congestion ip-option proto-cksum "+
-			"state-mismatch state-insert state-limit src-limit synproxy "+
+		const reasons = "match bad-offset fragment short normalize memory bad-timestamp congestion ip-option proto-cksum " +
+			"state-mismatch state-insert state-limit src-limit synproxy " +
 			// What FreeBSD, NetBSD, OpenBSD and macOS added, who share the numbers.
 			"map-failed/state-locked/translate/dummynet no-route"
 		v, ok := code(reasons, k.Words[0])
@@ -505,7 +505,7 @@ func (c *compiler) genPF(k *Keyword) condID {
 		}
 		return c.eq(c.loadHdr(1, pflogReason), v)
 	}
-	const actions = "pass/accept drop/block scrub noscrub nat nonat binat nobinat rdr nordr synproxy-drop "+
+	const actions = "pass/accept drop/block scrub noscrub nat nonat binat nobinat rdr nordr synproxy-drop " +
 		"defer/dummynet match/nodummynet divert/nat64 rt/nonat64 afrt"
 	v, ok := code(actions, k.Words[0])
 	if !ok {
