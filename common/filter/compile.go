@@ -172,6 +172,9 @@ func (c *compiler) compile(node Node, snap uint32) (Program, error) {
 	if err != nil {
 		return nil, &Error{Expr: c.expr, End: len(c.expr), Msg: err.Error(), Err: ErrTooLong}
 	}
+	if c.suspect != nil && Program(code).Validate() != nil {
+		return nil, c.suspect
+	}
 	return code, nil
 }
 

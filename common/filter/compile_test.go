@@ -263,9 +263,12 @@ func TestBigSets(t *testing.T) {
 		return netip.AddrFrom4([4]byte{10, byte(r.IntN(4)), byte(r.IntN(256)), byte(r.IntN(256))})
 	}
 	for _, n := range []int{2, 3, 5, 9, 16, 17, 40, 300, 1000} {
-		var hosts, nets, ports, macs, sixes []string
+		var hosts, nets, ports, macs, sixes, nets6 []string
 		inHosts, inPorts, inMACs, inSixes := map[netip.Addr]bool{}, map[uint16]bool{}, map[link.MacAddr]bool{}, map[netip.Addr]bool{}
-		var prefixes []netip.Prefix
+		var prefixes, prefixes6 []netip.Prefix
+		addr6 := func() netip.Addr { // within few networks
+			return netip.AddrFrom16([16]byte{0x20, 1, 0xd, 0xb8, 4: byte(r.IntN(4)), 5: byte(r.IntN(256)), 6: byte(r.IntN(256)), 7: byte(r.IntN(256)), 15: 1})
+		}
 		for range n {
 			a := addr()
 			hosts = append(hosts, "host "+a.String())
@@ -282,6 +285,9 @@ func TestBigSets(t *testing.T) {
 			six := netip.AddrFrom16([16]byte{0x20, 1, 0xd, 0xb8, 7: byte(r.IntN(3)), 14: byte(r.IntN(256)), 15: byte(r.IntN(256))})
 			sixes = append(sixes, "host "+six.String())
 			inSixes[six] = true
+			p, _ = addr6().Prefix([]int{48, 48, 56}[r.IntN(3)])
+			prefixes6 = append(prefixes6, p)
+			nets6 = append(nets6, "net "+p.String())
 		}
 		join := func(s []string) *Filter {
 			f := mustCompile(t, strings.Join(s, " or "))
@@ -291,8 +297,8 @@ func TestBigSets(t *testing.T) {
 			return f
 		}
 		not := func(s []string) *Filter { return mustCompile(t, "not "+strings.Join(s, " and not ")) }
-		hostF, netF, portF, macF, sixF := join(hosts), join(nets), join(ports), join(macs), join(sixes)
-		notHost, notPort := not(hosts), not(ports)
+		hostF, netF, portF, macF, sixF, net6F := join(hosts), join(nets), join(ports), join(macs), join(sixes), join(nets6)
+		notHost, notPort, notNet6 := not(hosts), not(ports), not(nets6)
 		random := func(s []string) string { return strings.Fields(s[r.IntN(len(s))])[1] }
 		check := func(what string, f *Filter, frame []byte, want bool) {
 			t.Helper()
@@ -347,6 +353,17 @@ func TestBigSets(t *testing.T) {
 				want = want || inSixes[a]
 			}
 			check("IPv6 hosts", sixF, six, want)
+			want = false
+			for i := range 2 {
+				a := addr6()
+				if r.IntN(3) == 0 {
+					a = netip.MustParsePrefix(random(nets6)).Addr().Next()
+				}
+				copy(six[22+16*i:], a.AsSlice())
+				want = want || slices.ContainsFunc(prefixes6, func(p netip.Prefix) bool { return p.Contains(a) })
+			}
+			check("IPv6 nets", net6F, six, want)
+			check("no IPv6 nets", notNet6, six, !want)
 		}
 	}
 }
@@ -474,6 +491,37 @@ func TestResolver(t *testing.T) {
 	} {
 		if _, err := CompileContext(ctx, tt.expr, opts); !errors.Is(err, tt.want) {
 			t.Errorf("%q: %v, want %v", tt.expr, err, tt.want)
+		}
+	}
+}
+
+// The tables are of IANA's registries: Protocol Numbers, and Service Name and
+// Transport Protocol Port Number.
+func TestDefaultResolver(t *testing.T) {
+	for _, tt := range []struct{ expr, same string }{
+		{"port netbios-ns", "udp port 137"},
+		{"port netbios-ssn", "tcp port 139"},
+		{"port domain", "port 53"},
+		{"port https", "port 443"},
+		{"src port bootpc", "udp src port 68"},
+		{`port \80`, "port 80"}, // a name that is a number
+		{`tcp port \0443`, "tcp port 443"},
+		{"ip proto ipip", "ip proto 94"},
+		{"ip proto ipencap", "ip proto 4"},
+		{"proto ospf", "proto 89"},
+		{"proto ospfigp", "proto 89"},
+		{"ip6 proto gre", "ip6 proto 47"},
+		{"net loopback", "net 127.0.0.0/8"},
+		{"host localhost", "host 127.0.0.1 or host ::1"},
+	} {
+		got, want := mustCompile(t, tt.expr).Program(), mustCompile(t, tt.same).Program()
+		if !slices.Equal(got, want) {
+			t.Errorf("%q is\n%v\nand %q is\n%v", tt.expr, got, tt.same, want)
+		}
+	}
+	for _, expr := range []string{`port \65536`, `port \0x50`, "net nosuch", "proto nosuch", "host example.com", "ether host localhost"} {
+		if _, err := Compile(expr, Options{Link: link.TypeEthernet}); !errors.Is(err, ErrUnknownName) {
+			t.Errorf("%q: %v, want an unknown name", expr, err)
 		}
 	}
 }

@@ -2,8 +2,10 @@ package filter
 
 import (
 	"errors"
+	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 )
 
 // What [Error] wraps: the sort of an error.
@@ -65,40 +67,45 @@ func (e *Error) Unwrap() error {
 	return e.Err
 }
 
+// caretColumns is how much of a line [Error.Caret] shows.
+const caretColumns = 120
+
 // Caret returns the line of the expression with the error and a second line
-// with a caret under each wrong byte, for a terminal. Both end in a newline.
+// with a caret under each wrong byte, for a terminal. Both end in a newline. Of
+// a line with more than 120 characters it is the part around the error, with an
+// ellipsis where it was cut.
 func (e *Error) Caret() string {
 	pos := min(max(e.Pos, 0), len(e.Expr))
 	start := strings.LastIndexByte(e.Expr[:pos], '\n') + 1
-	line := e.Expr[start:]
-	if nl := strings.IndexByte(line, '\n'); nl >= 0 {
-		line = line[:nl]
+	text := e.Expr[start:]
+	if nl := strings.IndexByte(text, '\n'); nl >= 0 {
+		text = text[:nl]
 	}
-	n := 1
+	// One column for each character.
+	line := []rune(text)
+	from := utf8.RuneCountInString(e.Expr[start:pos])
+	to := from + 1
 	if e.End > pos {
-		n = max(1, min(e.End, start+len(line))-pos)
+		to = max(to, from+utf8.RuneCountInString(e.Expr[pos:min(e.End, start+len(text))]))
 	}
-	var b strings.Builder
-	for _, r := range line {
+	for i, r := range line {
 		if r < ' ' {
-			r = ' '
+			line[i] = ' '
 		}
-		b.WriteRune(r)
 	}
-	b.WriteByte('\n')
-	for range e.Expr[start:pos] { // one column for each character
-		b.WriteByte(' ')
+	if len(line) > caretColumns {
+		first := min(max(from-caretColumns/3, 0), len(line)-caretColumns)
+		last := first + caretColumns
+		cut := slices.Clone(line[first:last])
+		if first > 0 {
+			cut[0] = '…'
+		}
+		if last < len(line) {
+			cut[len(cut)-1] = '…'
+		}
+		line, from, to = cut, from-first, min(to, last)-first
 	}
-	end := min(pos+n, len(e.Expr))
-	width := 0
-	for range e.Expr[pos:end] {
-		width++
-	}
-	for range max(width, 1) {
-		b.WriteByte('^')
-	}
-	b.WriteByte('\n')
-	return b.String()
+	return string(line) + "\n" + strings.Repeat(" ", from) + strings.Repeat("^", max(to-from, 1)) + "\n"
 }
 
 // nearest returns the one of words that is closest to s by insertions,

@@ -76,8 +76,12 @@ type compiler struct {
 	expr string
 	opts *Options
 	err  *Error
-	regs int    // registers given out
-	used uint64 // registers that a load used
+	// suspect is why the program may not be valid: a division by a number that
+	// is computed and zero, as "1 - 1" is, or such a shift. As in libpcap it is
+	// an error only if an instruction is left of it.
+	suspect *Error
+	regs    int    // registers given out
+	used    uint64 // registers that a load used
 
 	// Of the scoped dialect: what is added to the places in its registers.
 	origin uint32
@@ -296,7 +300,8 @@ type matchSet struct {
 	v4    []span32     // addresses, the first one of the text first
 	mask  uint32       // the netmask of all of v4, if sameMask
 	same  bool         // all networks have the same mask
-	v6    []netip.Addr // hosts
+	v6    []netip.Addr // hosts, or networks
+	bits  uint32       // the length of the prefix of all of v6
 	mac   []link.MacAddr
 	ports []span32
 	count int // nodes
@@ -329,11 +334,18 @@ func (c *compiler) collect(chain []Node, alternative func(Node) *Match) []*match
 				s.v4 = []span32{{addr, addr | ^mask}}
 				s.mask, s.same = mask, true
 			case IDIPv6:
-				if m.ID.Num == 128 && (m.Proto == ProtoNone || m.Proto == ProtoIPv6) {
-					if a, err := netip.ParseAddr(m.ID.Text); err == nil {
-						cl = 1
-						s.v6 = []netip.Addr{a}
-					}
+				if m.Proto != ProtoNone && m.Proto != ProtoIPv6 || m.ID.Num == 0 || m.ID.Num > 128 {
+					break
+				}
+				// Of a network libpcap loads what it does not compare too, where it
+				// does not optimize.
+				if m.ID.Num < 128 && (m.Kind != KindNet || c.strict) {
+					break
+				}
+				a, err := netip.ParseAddr(m.ID.Text)
+				if err == nil && isPrefix6(words6(a), mask6(m.ID.Num)) {
+					cl = 1
+					s.v6, s.bits = []netip.Addr{a}, m.ID.Num
 				}
 			case IDMAC:
 				if m.Proto == ProtoLink && m.Kind != KindNet && !is80211(c.link) {
@@ -355,7 +367,7 @@ func (c *compiler) collect(chain []Node, alternative func(Node) *Match) []*match
 		class = cl
 		merged := false
 		for _, t := range sets {
-			if t.first.Proto != m.Proto || dirOr(t.first.Dir) != dirOr(m.Dir) || (len(t.v6) > 0) != (len(s.v6) > 0) {
+			if t.first.Proto != m.Proto || dirOr(t.first.Dir) != dirOr(m.Dir) || (len(t.v6) > 0) != (len(s.v6) > 0) || t.bits != s.bits {
 				continue
 			}
 			if cl == 3 && t != sets[len(sets)-1] {
@@ -394,7 +406,7 @@ func (c *compiler) genSet(s *matchSet) condID {
 	case s.v4 != nil:
 		return c.genHosts4(m, s)
 	case s.v6 != nil:
-		return c.genHosts6(m, s.v6)
+		return c.genHosts6(m, s.v6, s.bits)
 	case s.mac != nil:
 		return c.genMACs(m, m.Dir, s.mac, "host")
 	}
@@ -538,27 +550,50 @@ func words6(a netip.Addr) (w [4]uint32) {
 	return w
 }
 
-// genHosts6 makes the condition that a frame has one of several IPv6 addresses.
-func (c *compiler) genHosts6(m *Match, addrs []netip.Addr) condID {
+// mask6 returns the mask of the first bits of an IPv6 address.
+func mask6(bits uint32) (mask [4]uint32) {
+	for i := range mask {
+		if n := int(bits) - 32*i; n > 0 {
+			mask[i] = uint32(uint64(0xffffffff) << (32 - min(n, 32)))
+		}
+	}
+	return mask
+}
+
+// isPrefix6 reports whether an address has no bits outside of a mask.
+func isPrefix6(w, mask [4]uint32) bool {
+	for i := range w {
+		if w[i]&^mask[i] != 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// genHosts6 makes the condition that a frame has one of several IPv6 addresses,
+// or one of several networks with prefixes of the same length.
+func (c *compiler) genHosts6(m *Match, addrs []netip.Addr, bits uint32) condID {
+	mask := mask6(bits)
 	if len(addrs) <= linearCases {
 		// One by one: a packet that ends within an address is like to what it
 		// has of one of them, and not of the others.
 		x := condFalse
 		for _, a := range addrs {
-			x = c.or(x, c.genHost6(m, [][4]uint32{words6(a)}, [4]uint32{0xffffffff, 0xffffffff, 0xffffffff, 0xffffffff}, false))
+			x = c.or(x, c.genHost6(m, [][4]uint32{words6(a)}, mask, false))
 		}
 		return x
 	}
 	typ := c.linkType(m, etherIPv6)
+	n := (bits + 31) / 32
 	words := make([][]uint32, len(addrs))
 	for i, a := range addrs {
 		w := words6(a)
-		words[i] = w[:]
+		words[i] = w[:n]
 	}
 	place := func(off uint32, words [][]uint32) condID {
 		var vals []valID
-		for i := range uint32(4) {
-			vals = append(vals, c.loadPayload(4, off+4*i))
+		for i := range n {
+			vals = append(vals, c.alu(aluAnd, c.loadPayload(4, off+4*i), c.constant(mask[i])))
 		}
 		return c.inTuples(vals, words)
 	}
@@ -821,18 +856,10 @@ func (c *compiler) genIPv6(m *Match) condID {
 	if m.ID.Num > 128 {
 		return c.failAt(m.ID.at, ErrMeaning, "the prefix of an IPv6 network has at most 128 bits", "", "")
 	}
-	var mask [4]uint32
-	for i := range mask {
-		if n := int(m.ID.Num) - 32*i; n > 0 {
-			mask[i] = uint32(uint64(0xffffffff) << (32 - min(n, 32)))
-		}
-	}
-	w := words6(a)
-	for i := range w {
-		if w[i]&^mask[i] != 0 {
-			p, _ := a.Prefix(int(m.ID.Num))
-			return c.failAt(m.ID.at, ErrMeaning, "the address has bits outside of the network", "", quote("net "+p.String()))
-		}
+	w, mask := words6(a), mask6(m.ID.Num)
+	if !isPrefix6(w, mask) {
+		p, _ := a.Prefix(int(m.ID.Num))
+		return c.failAt(m.ID.at, ErrMeaning, "the address has bits outside of the network", "", quote("net "+p.String()))
 	}
 	switch m.Kind {
 	case KindNone, KindHost:
@@ -1311,6 +1338,10 @@ func (c *compiler) portOrService(m *Match, s string) (port uint32, proto int, ok
 
 // service looks a service up; proto is 0 if it is of TCP and UDP.
 func (c *compiler) service(m *Match, name string) (port uint32, proto int, ok bool) {
+	// "\80" is the port, as to libpcap.
+	if n, err := strconv.ParseUint(name, 10, 16); err == nil {
+		return uint32(n), 0, true
+	}
 	tcp, err := c.opts.Resolver.LookupPort(c.ctx, "tcp", name)
 	if err != nil && !isUnknown(err) {
 		c.lookupError(m, err, "port")

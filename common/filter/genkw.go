@@ -434,6 +434,15 @@ func (c *compiler) genLLC(k *Keyword) condID {
 	return c.fail(k, ErrMeaning, "unknown LLC type "+quote(k.Words[0]))
 }
 
+// unknownWord is the error of a word that is none of those of a packet filter.
+func (c *compiler) unknownWord(k *Keyword, what, words string) condID {
+	hint := nearest(k.Words[0], strings.FieldsFunc(words, func(r rune) bool { return r == ' ' || r == '/' }))
+	if hint != "" {
+		hint = quote(k.Name + " " + hint)
+	}
+	return c.failAt(k.at, ErrMeaning, "unknown "+what+" "+quote(k.Words[0])+" of the packet filter", "", hint)
+}
+
 // genPF is the condition of a field of the packet filter's log.
 func (c *compiler) genPF(k *Keyword) condID {
 	if c.link != link.TypePFLog {
@@ -486,19 +495,21 @@ func (c *compiler) genPF(k *Keyword) condID {
 		if len(k.Nums) > 0 {
 			return c.eq(c.loadHdr(1, pflogReason), k.Nums[0])
 		}
-		v, ok := code("match bad-offset fragment short normalize memory bad-timestamp congestion ip-option proto-cksum "+
-			"state-mismatch state-insert state-limit src-limit synproxy "+
+		const reasons = "match bad-offset fragment short normalize memory bad-timestamp congestion ip-option proto-cksum " +
+			"state-mismatch state-insert state-limit src-limit synproxy " +
 			// What FreeBSD, NetBSD, OpenBSD and macOS added, who share the numbers.
-			"map-failed/state-locked/translate/dummynet no-route", k.Words[0])
+			"map-failed/state-locked/translate/dummynet no-route"
+		v, ok := code(reasons, k.Words[0])
 		if !ok {
-			return c.fail(k, ErrMeaning, "unknown reason "+quote(k.Words[0])+" of the packet filter")
+			return c.unknownWord(k, "reason", reasons)
 		}
 		return c.eq(c.loadHdr(1, pflogReason), v)
 	}
-	v, ok := code("pass/accept drop/block scrub noscrub nat nonat binat nobinat rdr nordr synproxy-drop "+
-		"defer/dummynet match/nodummynet divert/nat64 rt/nonat64 afrt", k.Words[0])
+	const actions = "pass/accept drop/block scrub noscrub nat nonat binat nobinat rdr nordr synproxy-drop " +
+		"defer/dummynet match/nodummynet divert/nat64 rt/nonat64 afrt"
+	v, ok := code(actions, k.Words[0])
 	if !ok {
-		return c.fail(k, ErrMeaning, "unknown action "+quote(k.Words[0])+" of the packet filter")
+		return c.unknownWord(k, "action", actions)
 	}
 	return c.eq(c.loadHdr(1, pflogAction), v)
 }
@@ -727,12 +738,20 @@ func (c *compiler) arith(a Arith) (v valID, need condID, regs int) {
 		case ">>":
 			op = aluRsh
 		}
-		if n, ok := a.Y.(*Num); ok {
+		if n, ok := c.isConst(y); ok {
+			msg := ""
 			switch {
-			case n.Value == 0 && (op == aluDiv || op == aluMod):
-				c.failAt(a.at, ErrMeaning, "division by zero", "", "")
-			case n.Value > 31 && (op == aluLsh || op == aluRsh):
-				c.failAt(a.at, ErrMeaning, "shift by more than 31 bits", "", "")
+			case n == 0 && (op == aluDiv || op == aluMod):
+				msg = "division by zero"
+			case n > 31 && (op == aluLsh || op == aluRsh):
+				msg = "shift by more than 31 bits"
+			}
+			_, literal := a.Y.(*Num)
+			switch {
+			case msg != "" && literal:
+				c.failAt(a.at, ErrMeaning, msg, "", "")
+			case msg != "" && c.suspect == nil:
+				c.suspect = &Error{Expr: c.expr, Pos: a.at.Start, End: a.at.End, Msg: msg, Err: ErrMeaning}
 			}
 		}
 		if c.scoped() {

@@ -95,4 +95,10 @@ func TestPFNames(t *testing.T) {
 			t.Errorf("Compile(%q) = %v, want %v", expr, err, ErrMeaning)
 		}
 	}
+	for expr, hint := range map[string]string{"reason mach": "'reason match'", "reason no-rout": "'reason no-route'", "action pas": "'action pass'", "action blok": "'action block'"} {
+		_, err := Compile(expr, Options{Link: link.TypePFLog})
+		if e := (*Error)(nil); !errors.As(err, &e) || e.Hint != hint {
+			t.Errorf("Compile(%q) = %v, want a hint at %s", expr, err, hint)
+		}
+	}
 }

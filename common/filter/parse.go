@@ -150,6 +150,55 @@ func startWords() []string {
 		"and", "or", "not", "len", "ifindex", "llc")
 }
 
+// constantNames are the names of numbers.
+const constantNames = "icmp-echo icmp-echoreply icmp-ireq icmp-ireqreply icmp-maskreply icmp-maskreq icmp-paramprob " +
+	"icmp-redirect icmp-routeradvert icmp-routersolicit icmp-sourcequench icmp-timxceed icmp-tstamp " +
+	"icmp-tstampreply icmp-unreach icmp6-certpathadvert icmp6-certpathsolicit icmp6-destinationunreach " +
+	"icmp6-echo icmp6-echoreply icmp6-homeagentdiscoveryreply icmp6-homeagentdiscoveryrequest " +
+	"icmp6-ineighbordiscoveryadvert icmp6-ineighbordiscoverysolicit icmp6-mobileprefixadvert " +
+	"icmp6-mobileprefixsolicit icmp6-multicastlistenerdone icmp6-multicastlistenerquery " +
+	"icmp6-multicastlistenerreportv1 icmp6-multicastlistenerreportv2 icmp6-multicastrouteradvert " +
+	"icmp6-multicastroutersolicit icmp6-multicastrouterterm icmp6-neighboradvert icmp6-neighborsolicit " +
+	"icmp6-nodeinformationquery icmp6-nodeinformationresponse icmp6-packettoobig icmp6-parameterproblem " +
+	"icmp6-redirect icmp6-routeradvert icmp6-routerrenum icmp6-routersolicit icmp6-timeexceeded icmp6code " +
+	"icmp6type icmpcode icmptype tcp-ack tcp-cwr tcp-ece tcp-fin tcp-push tcp-rst tcp-syn tcp-urg tcpflags"
+
+// fieldOf returns what asks for a field of Wireshark's display filters, whose
+// names people type here too.
+func fieldOf(name string) string {
+	switch name {
+	case "ip.addr", "ipv6.addr":
+		return "host"
+	case "ip.src", "ipv6.src":
+		return "src host"
+	case "ip.dst", "ipv6.dst":
+		return "dst host"
+	case "eth.addr":
+		return "ether host"
+	case "eth.src":
+		return "ether src"
+	case "eth.dst":
+		return "ether dst"
+	case "eth.type":
+		return "ether proto"
+	case "ip.proto":
+		return "ip proto"
+	case "tcp.port", "udp.port":
+		return name[:3] + " port"
+	case "tcp.srcport", "udp.srcport":
+		return name[:3] + " src port"
+	case "tcp.dstport", "udp.dstport":
+		return name[:3] + " dst port"
+	case "tcp.flags":
+		return "tcp[tcpflags]"
+	case "vlan.id":
+		return "vlan"
+	case "frame.len":
+		return "len"
+	}
+	return ""
+}
+
 // scopedOnly is the error of words that only the scoped dialect has.
 func (p *parser) scopedOnly(start, end int, what string) error {
 	if p.dialect == DialectScoped {
@@ -261,6 +310,25 @@ func (p *parser) idStarts(i int) bool {
 	return false
 }
 
+func digits(s string) bool {
+	return s != "" && strings.Trim(s, "0123456789") == ""
+}
+
+// isNumber reports whether a number is at token i, perhaps in parentheses.
+func (p *parser) isNumber(i int) bool {
+	n := 0
+	for ; p.at(i).is("("); i++ {
+		n++
+	}
+	if p.at(i).kind != tokNum {
+		return false
+	}
+	for i++; n > 0 && p.at(i).is(")"); i++ {
+		n--
+	}
+	return n == 0
+}
+
 func (p *parser) isArithOp(i int) bool {
 	t := p.at(i)
 	return t.kind == tokOp && t.word != "(" && t.word != ")" && t.word != "[" && t.word != "]" && t.word != ":" && t.word != ","
@@ -349,6 +417,8 @@ func (p *parser) parseTerm(q quals) (Node, quals, error) {
 		case e.Hint != "":
 		case t.kind == tokMAC:
 			e.Hint = quote("ether host " + p.expr[t.start:t.end])
+		case isRelop(p.at(p.pos+1)) && fieldOf(t.word) != "":
+			e.Hint = quote(fieldOf(t.word))
 		case p.at(p.pos + 1).is("/"):
 			e.Hint = quote("net " + p.expr[t.start:p.at(p.pos+2).end])
 		default:
@@ -512,6 +582,17 @@ func (p *parser) parseID(q quals) (Node, error) {
 			return &Not{X: x, at: Span{t.start, x.Span().End}}, nil
 		}
 		end := p.closing(p.pos - 1)
+		// As in libpcap's grammar, a group begins with no group: "((80) or 81)"
+		// is right because "(80)" is a number.
+		if p.peek().is("(") && !p.isNumber(p.pos) {
+			e := p.errorAt(p.pos, "a list in parentheses cannot begin with another", "")
+			if p.closing(p.pos) == end-1 {
+				e.Hint = "one pair of parentheses"
+			} else {
+				e.Hint = "the inner list behind 'and' or 'or'"
+			}
+			return nil, e
+		}
 		x, err := p.parseID(q)
 		if err != nil {
 			return nil, err
@@ -867,6 +948,7 @@ func isRelop(t *token) bool {
 
 // parseRelation reads two numbers and what compares them.
 func (p *parser) parseRelation() (Node, quals, error) {
+	start := p.peek().start
 	x, err := p.parseArith(0, false)
 	if err != nil {
 		return nil, noQuals, err
@@ -880,7 +962,7 @@ func (p *parser) parseRelation() (Node, quals, error) {
 	if err != nil {
 		return nil, noQuals, err
 	}
-	return &Relation{Op: op.word, X: x, Y: y, at: Span{x.Span().Start, y.Span().End}}, noQuals, nil
+	return &Relation{Op: op.word, X: x, Y: y, at: Span{start, p.at(p.pos - 1).end}}, noQuals, nil
 }
 
 // precedence returns the precedence of an operator, 0 for % and ^, which have
@@ -916,6 +998,7 @@ func (p *parser) parseArith(prec int, inner bool) (Arith, error) {
 		return nil, err
 	}
 	defer func() { p.depth-- }()
+	start := p.peek().start
 	x, err := p.parseOperand()
 	if err != nil {
 		return nil, err
@@ -931,7 +1014,7 @@ func (p *parser) parseArith(prec int, inner bool) (Arith, error) {
 		if err != nil {
 			return nil, err
 		}
-		x = &Binary{Op: op.word, X: x, Y: y, at: Span{x.Span().Start, y.Span().End}}
+		x = &Binary{Op: op.word, X: x, Y: y, at: Span{start, p.at(p.pos - 1).end}}
 	}
 }
 
@@ -950,7 +1033,7 @@ func (p *parser) parseOperand() (Arith, error) {
 		if err != nil {
 			return nil, err
 		}
-		return &Neg{X: x, at: Span{t.start, x.Span().End}}, nil
+		return &Neg{X: x, at: Span{t.start, p.at(p.pos - 1).end}}, nil
 	case t.is("("):
 		end := p.closing(p.pos)
 		p.pos++
@@ -989,5 +1072,13 @@ func (p *parser) parseOperand() (Arith, error) {
 		p.pos++
 		return &Index{Proto: proto, Offset: off, Size: size, at: Span{t.start, p.at(p.pos - 1).end}}, nil
 	}
-	return nil, p.unexpected("a number, 'len' or bytes of a header as 'tcp[13]'")
+	e := p.unexpected("a number, 'len' or bytes of a header as 'tcp[13]'")
+	if x, y, ok := strings.Cut(t.word, "-"); ok && t.kind == tokName && digits(x) && digits(y) {
+		e.Hint = quote(x + " - " + y) // without the blanks it is a name
+	} else if t.kind == tokName {
+		if w := nearest(t.word, strings.Fields(constantNames)); w != "" {
+			e.Hint = quote(w)
+		}
+	}
+	return nil, e
 }

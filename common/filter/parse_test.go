@@ -137,7 +137,7 @@ func TestTree(t *testing.T) {
 
 // The places of the nodes.
 func TestSpan(t *testing.T) {
-	const expr = "tcp port 80 or (ip[2:2] > 576 and not arp)"
+	const expr = "tcp port 80 or ((ip[2:2] + 1) * -(2) > 576 and not arp)"
 	n, err := Parse(expr)
 	if err != nil {
 		t.Fatal(err)
@@ -148,8 +148,16 @@ func TestSpan(t *testing.T) {
 		t.Errorf("left side is %q, want %q", got, "tcp port 80")
 	}
 	and := or.Y.(*Logic)
-	if got := text(and.X); got != "ip[2:2] > 576" {
-		t.Errorf("relation is %q, want %q", got, "ip[2:2] > 576")
+	const relation = "(ip[2:2] + 1) * -(2) > 576"
+	if got := text(and.X); got != relation {
+		t.Errorf("relation is %q, want %q", got, relation)
+	}
+	product := and.X.(*Relation).X.(*Binary)
+	if got := text(product); got != "(ip[2:2] + 1) * -(2)" {
+		t.Errorf("product is %q, want %q", got, "(ip[2:2] + 1) * -(2)")
+	}
+	if got := text(product.Y); got != "-(2)" {
+		t.Errorf("its right side is %q, want %q", got, "-(2)")
 	}
 	if got := text(and.Y); got != "not arp" {
 		t.Errorf("negation is %q, want %q", got, "not arp")
@@ -193,6 +201,16 @@ func TestErrors(t *testing.T) {
 		{expr: "host nosuch", at: "nosuch", sort: ErrUnknownName},
 		{expr: "tcp port bootps", at: "bootps", sort: ErrMeaning, msg: "udp"},
 		{expr: "ip[0] / 0 = 1", at: "ip[0] / 0", sort: ErrMeaning, msg: "division by zero"},
+		{expr: "ip and ip[0] / (1 - 1) = 1", at: "ip[0] / (1 - 1)", sort: ErrMeaning, msg: "division by zero"},
+		{expr: "len % (2 * 2 - 4) > 0", at: "len % (2 * 2 - 4)", sort: ErrMeaning, msg: "division by zero"},
+		{expr: "ip[0] >> (16 * 2) = 1", at: "ip[0] >> (16 * 2)", sort: ErrMeaning, msg: "31 bits"},
+		{expr: "icmp[icmptype] = icmp-ecko", at: "icmp-ecko", sort: ErrSyntax, hint: "'icmp-echo'"},
+		{expr: "tcp[tcpflags] & tcp-sny != 0", at: "tcp-sny", sort: ErrSyntax, hint: "'tcp-syn'"},
+		{expr: "ip.addr == 10.0.0.1", at: "ip.addr", sort: ErrSyntax, hint: "'host'"},
+		{expr: "tcp.dstport == 80", at: "tcp.dstport", sort: ErrSyntax, hint: "'tcp dst port'"},
+		{expr: "ip[1-1] = 0", at: "1-1", sort: ErrSyntax, hint: "'1 - 1'"},
+		{expr: "host ((10.0.0.1))", at: "(", sort: ErrSyntax, msg: "cannot begin", hint: "one pair"},
+		{expr: "port (80 or ((http) or 81))", at: "(", sort: ErrSyntax, msg: "cannot begin", hint: "behind 'and' or 'or'"},
 		{expr: "ip[0] << 32 = 1", at: "ip[0] << 32", sort: ErrMeaning},
 		{expr: "ip[0:3] = 1", at: "3", sort: ErrMeaning},
 		{expr: "08 = len", at: "08", sort: ErrSyntax, msg: "octal"},
@@ -227,12 +245,30 @@ func TestErrors(t *testing.T) {
 	}
 }
 
+// The names of numbers that are offered are such names.
+func TestConstantNames(t *testing.T) {
+	names := strings.Fields(constantNames)
+	for _, name := range names {
+		if _, err := Compile(name+" = 0", Options{Link: link.TypeEthernet}); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if len(names) != 57 { // as pcap-filter(7) has
+		t.Errorf("%d names, want 57", len(names))
+	}
+}
+
 func TestCaret(t *testing.T) {
+	long := strings.Repeat("ip or ", 100)
 	for _, tt := range []struct{ expr, want string }{
 		{"tcp prot 80", "tcp prot 80\n    ^^^^\n"},
 		{"tcp port", "tcp port\n        ^\n"},
 		{"ip and\n  udp prot 53", "  udp prot 53\n      ^^^^\n"},
 		{"host ü", "host ü\n     ^\n"},
+		{"host ü or ip adn tcp", "host ü or ip adn tcp\n     ^\n"},
+		{long + "tcp prot 80", "…" + strings.Repeat("ip or ", 18) + "tcp prot 80\n" + strings.Repeat(" ", 113) + "^^^^\n"},
+		{long + "tcp prot 80 or " + long, "…p or " + strings.Repeat("ip or ", 5) + "tcp prot 80 or " + strings.Repeat("ip or ", 11) + "ip…\n" + strings.Repeat(" ", 40) + "^^^^\n"},
+		{"tcp prot 80 or " + long, "tcp prot 80 or " + strings.Repeat("ip or ", 17) + "ip…\n    ^^^^\n"},
 	} {
 		_, err := Parse(tt.expr)
 		var e *Error

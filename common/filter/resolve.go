@@ -133,13 +133,13 @@ func serviceTable(name string) (service, bool) {
 	case "ntp":
 		return udp(123)
 	case "epmap":
-		return both(135)
+		return tcp(135)
 	case "netbios-ns":
-		return both(137)
+		return udp(137)
 	case "netbios-dgm":
-		return both(138)
+		return udp(138)
 	case "netbios-ssn":
-		return both(139)
+		return tcp(139)
 	case "imap2", "imap":
 		return tcp(143)
 	case "snmp":
@@ -157,7 +157,7 @@ func serviceTable(name string) (service, bool) {
 	case "https":
 		return both(443)
 	case "microsoft-ds":
-		return both(445)
+		return tcp(445)
 	case "submissions", "ssmtp":
 		return tcp(465)
 	case "isakmp":
@@ -185,7 +185,7 @@ func serviceTable(name string) (service, bool) {
 	case "submission":
 		return tcp(587)
 	case "ipp":
-		return both(631)
+		return tcp(631)
 	case "ldaps":
 		return both(636)
 	case "domain-s":
@@ -276,7 +276,7 @@ func protocolTable(name string) (uint8, bool) {
 		return 2, true
 	case "ggp":
 		return 3, true
-	case "ipencap", "ipip", "ipv4":
+	case "ipencap", "ip-encap", "ipv4":
 		return 4, true
 	case "st":
 		return 5, true
@@ -336,10 +336,12 @@ func protocolTable(name string) (uint8, bool) {
 		return 81, true
 	case "eigrp":
 		return 88, true
-	case "ospf":
+	case "ospf", "ospfigp":
 		return 89, true
 	case "ax.25":
 		return 93, true
+	case "ipip": // the registry's; what is called so today is 4
+		return 94, true
 	case "etherip":
 		return 97, true
 	case "encap":

@@ -12,6 +12,8 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"github.com/gopkts/gopkts/common/filter"
 )
 
 // The exit codes of the program.
@@ -70,8 +72,18 @@ func Main(args []string, in io.Reader, out, stderr io.Writer) int {
 	return exitFail
 }
 
-// warn prints an error.
-func (a *app) warn(err error) { fmt.Fprintf(a.err, "pkts: %s\n", errorText(err)) }
+// warn prints an error, and for one of an expression where in it.
+func (a *app) warn(err error) {
+	fmt.Fprintf(a.err, "pkts: %s\n", errorText(err))
+	if e, ok := errors.AsType[*filter.Error](err); ok && e.Expr != "" {
+		for line := range strings.Lines(e.Caret()) {
+			fmt.Fprint(a.err, "  ", line)
+		}
+	}
+	if errors.Is(err, filter.ErrDialect) {
+		fmt.Fprintln(a.err, "  --dialect scoped has it")
+	}
+}
 
 func (a *app) root() *cobra.Command {
 	root := &cobra.Command{

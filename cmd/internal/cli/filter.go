@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
-	"net/netip"
 	"os"
 	"strings"
 
@@ -116,19 +114,10 @@ func (a *app) filter(ctx context.Context, flags *filterFlags, expr string) error
 // refused prints why an expression was refused, and where, and returns what
 // makes the program fail.
 func (a *app) refused(err error) error {
-	e, ok := errors.AsType[*filter.Error](err)
-	if !ok {
+	if _, ok := errors.AsType[*filter.Error](err); !ok {
 		return err
 	}
 	a.warn(err)
-	if e.Expr != "" {
-		for line := range strings.Lines(e.Caret()) {
-			fmt.Fprint(a.err, "  ", line)
-		}
-	}
-	if errors.Is(err, filter.ErrDialect) {
-		fmt.Fprintln(a.err, "  --dialect scoped has it")
-	}
 	return errReported
 }
 
@@ -192,35 +181,4 @@ func captureName(arg string) bool {
 		}
 	}
 	return false
-}
-
-// systemResolver resolves names as the system does: by its files, and by asking
-// name servers for hosts.
-type systemResolver struct{ filter.DefaultResolver }
-
-// LookupHost asks as every program does.
-func (r systemResolver) LookupHost(ctx context.Context, name string) ([]netip.Addr, error) {
-	addrs, err := net.DefaultResolver.LookupNetIP(ctx, "ip", name)
-	if err != nil {
-		if e, ok := errors.AsType[*net.DNSError](err); ok && e.IsNotFound {
-			return nil, filter.ErrUnknownName
-		}
-		return nil, err
-	}
-	for i := range addrs {
-		addrs[i] = addrs[i].Unmap().WithZone("")
-	}
-	return addrs, nil
-}
-
-// LookupPort looks into the built-in table, and then into the system's.
-func (r systemResolver) LookupPort(ctx context.Context, network, service string) (uint16, error) {
-	if port, err := r.DefaultResolver.LookupPort(ctx, network, service); err == nil {
-		return port, nil
-	}
-	port, err := net.DefaultResolver.LookupPort(ctx, network, service)
-	if err != nil || port <= 0 || port > 65535 {
-		return 0, filter.ErrUnknownName
-	}
-	return uint16(port), nil
 }

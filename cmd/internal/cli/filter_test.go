@@ -83,6 +83,9 @@ func TestFilterRefuses(t *testing.T) {
 		{[]string{"read", "nosuch.pcap", "tcp"}, exitFail, "nosuch.pcap"},
 		{[]string{"read", samplePath(t), "nosuch.pcap"}, exitFail, "nosuch.pcap"},
 		{[]string{"read", samplePath(t), "wlan", "type", "mgt"}, exitFail, "sample.pcapng: "},
+		{[]string{"read", samplePath(t), "ip", "or", "wlan", "type", "mgt"}, exitFail, "\n  ip or wlan type mgt\n        ^^^^^^^^^^^^^\n"},
+		{[]string{"check", samplePath(t), "ip", "or", "wlan", "type", "mgt"}, exitFail, "\n  ip or wlan type mgt\n        ^^^^^^^^^^^^^\n"},
+		{[]string{"info", samplePath(t), "ip", "or", "wlan", "type", "mgt"}, exitFail, "\n  ip or wlan type mgt\n        ^^^^^^^^^^^^^\n"},
 	} {
 		_, stderr, code := run(t, nil, c.args...)
 		if code != c.code || !strings.Contains(stderr, c.want) {

@@ -11,6 +11,7 @@ import (
 	"github.com/klauspost/compress/zstd"
 	"github.com/pierrec/lz4/v4"
 
+	"github.com/gopkts/gopkts/common/filter"
 	"github.com/gopkts/gopkts/common/pcap"
 )
 
@@ -110,5 +111,18 @@ func fileError(name string, err error) error {
 	if name == "-" {
 		name = "standard input"
 	}
+	if e, ok := errors.AsType[*filter.Error](err); ok {
+		return expressionError{name, e}
+	}
 	return fmt.Errorf("%s: %s", name, errorText(err))
 }
+
+// expressionError is why an expression has no meaning for the packets of a file.
+type expressionError struct {
+	file string
+	err  *filter.Error
+}
+
+func (e expressionError) Error() string { return e.file + ": " + errorText(e.err) }
+
+func (e expressionError) Unwrap() error { return e.err }
