@@ -130,6 +130,32 @@ func TestEnginesOnly(t *testing.T) {
 	}
 }
 
+// Comparisons with numbers that are greater than what was loaded can be, near the
+// start of the packet, where the eight bytes that a test reads begin with it.
+func TestEnginesGreat(t *testing.T) {
+	zero, ones := make([]byte, 24), bytes.Repeat([]byte{0xff}, 24)
+	for _, load := range []string{"ldb", "ldh", "ld", "ldxb"} {
+		for off := range 8 {
+			text := fmt.Sprintf("%s [%d]\n", load, off)
+			if load == "ldxb" {
+				text = fmt.Sprintf("ldxb 4*([%d]&0xf)\n txa\n", off)
+			}
+			for _, change := range []string{"", "and #0xf0\n", "sub #3\n", "lsh #4\n"} {
+				for _, op := range []string{"jeq", "jgt", "jge", "jset"} {
+					for bit := range 32 {
+						for _, val := range []uint32{1 << bit, 0xff << bit} {
+							p := assemble(t, fmt.Sprintf("%s%s%s #%d jt yes\n ret #0\n yes: ret #1", text, change, op, val))
+							e := newEngines(t, p, filter.VMOptions{})
+							e.agree(t, zero, 24, nil)
+							e.agree(t, ones, 24, nil)
+						}
+					}
+				}
+			}
+		}
+	}
+}
+
 // Loads at the end of a packet, and behind it.
 func TestEnginesEnd(t *testing.T) {
 	for _, load := range []string{"ld [9]", "ldh [9]", "ldb [9]", "ld [x + 4]", "ldh [x + 4]", "ldb [x + 4]", "ldxb 4*([9]&0xf)\n txa"} {

@@ -555,7 +555,7 @@ func (t *tracer) jump(i int, in bpf.RawInstruction) bool {
 		yes, no = no, yes
 	case op == jmpJEQ && b.kind != testSum:
 		val = uint64(k-s.c) << x.shift
-		never = val&^mask != 0
+		never = uint64(k-s.c) > most || val&^mask != 0 // val has no room for what is more
 	case op != jmpJEQ: // greater, or greater or equal
 		if op == jmpJGT {
 			val++
