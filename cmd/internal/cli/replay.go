@@ -190,7 +190,13 @@ func (a *app) replayFile(ctx context.Context, flags *replayFlags, name string, s
 		return nil
 	})
 	if err != nil {
-		return err
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if e, ok := errors.AsType[outputError](err); ok {
+			return e.error
+		}
+		return fileError(name, err)
 	}
 	defer r.Close()
 	// An interrupt ends the wait for input, too.

@@ -192,6 +192,14 @@ func TestPrivilegedReplayRefused(t *testing.T) {
 		t.Errorf("exit code %d: %s", code, out)
 	}
 
+	// Which of several files it is.
+	for name, data := range map[string][]byte{"empty.pcap": nil, "text.pcap": []byte("no capture file")} {
+		out, code = runIn(t, a, "replay", "-i", "veth0", "-t", "--truncated", captureFile(t, "ok.pcapng", frames[:1]), writeFile(t, name, data))
+		if code != 1 || !strings.Contains(out, name+": file header") || !strings.Contains(out, "\n1 packets, ") {
+			t.Errorf("exit code %d: %s", code, out)
+		}
+	}
+
 	// An interface that is down refuses everything.
 	a.SetUp(t, "veth0", false)
 	out, code = runIn(t, a, "replay", "-i", "veth0", "-t", in)
