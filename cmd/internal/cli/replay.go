@@ -125,7 +125,9 @@ func (a *app) replay(ctx context.Context, flags *replayFlags, files []string) er
 	if err != nil {
 		return err
 	}
-	s, err := capture.Open(flags.iface, &capture.Config{BufferSize: smallBuffer, Backend: backend})
+	// Who only sends needs no XDP program, which would be in the way of another
+	// one and make some devices start anew.
+	s, err := capture.Open(flags.iface, &capture.Config{BufferSize: smallBuffer, Backend: backend, Direction: capture.Out})
 	if err != nil {
 		return err
 	}

@@ -212,6 +212,38 @@ func TestPrivilegedReplayRefused(t *testing.T) {
 	}
 }
 
+// TestPrivilegedReplayXDP sends by AF_XDP, and leaves alone what the interface
+// does with what it receives.
+func TestPrivilegedReplayXDP(t *testing.T) {
+	a, b := wire(t)
+	frames := randomFrames(200)
+	path := filepath.Join(t.TempDir(), "out.pcapng")
+	s := startSniffer(t, b, "-w", path, "-c", "200", "--duration", "1m")
+	cmd := program(t, "replay", "-i", "veth0", "--backend", "xdp", "--pps", "400", captureFile(t, "in.pcapng", frames))
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	cmd.Stderr = w
+	if err := a.Start(cmd); err != nil {
+		t.Fatal(err)
+	}
+	_ = w.Close()
+	line := make([]byte, 256)
+	if n, err := r.Read(line); err != nil || !strings.Contains(string(line[:n]), "xdp: AF_XDP, sends only") {
+		t.Errorf("replay says %q, %v", line[:n], err)
+	}
+	if out := a.Run(t, "ip", "link", "show", "veth0"); strings.Contains(out, "xdp") {
+		t.Errorf("there is a program: %s", out)
+	}
+	if err := cmd.Wait(); err != nil {
+		t.Error(err)
+	}
+	s.wait(t)
+	sameData(t, readCapture(t, path), frames)
+}
+
 // TestPrivilegedReplayInterrupt ends an endless replay by ^C.
 func TestPrivilegedReplayInterrupt(t *testing.T) {
 	a, b := wire(t)
