@@ -132,6 +132,7 @@ func TestPrivilegedReplay(t *testing.T) {
 		{"some", []string{"-t", "--loop", "0", "-c", "310"}, twice[:310], 0},
 		{"as captured", nil, frames, 299 * 2 * time.Millisecond},
 		{"twice as fast", []string{"--speed", "2"}, frames, 299 * time.Millisecond},
+		{"half as fast", []string{"--speed", "0.5", "-c", "100"}, frames[:100], 99 * 4 * time.Millisecond},
 		{"as captured, twice", []string{"--speed", "4", "-l", "2"}, twice, 299 * time.Millisecond},
 		{"packets", []string{"--pps", "1k"}, frames, 299 * time.Millisecond},
 		{"bits", []string{"--bps", "5M"}, frames, time.Duration(8 * float64(bytesOf(frames[:299])) / 5e6 * 1e9)},

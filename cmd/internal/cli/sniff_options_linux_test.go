@@ -2,10 +2,12 @@ package cli
 
 import (
 	"bytes"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -99,6 +101,61 @@ func TestPrivilegedSniffPart(t *testing.T) {
 			if tt.snap != "262144" && len(f.Data) > 1000 || tt.snap == "70" && len(f.Data) > 70 || f.WireLen < 60 {
 				t.Errorf("%q: %d of %d bytes", tt.args, len(f.Data), f.WireLen)
 			}
+		}
+	}
+}
+
+// TestPrivilegedSniffWriteBuffer writes where nobody reads: what there is no
+// memory for is lost, and counted.
+func TestPrivilegedSniffWriteBuffer(t *testing.T) {
+	const total = 4000 // 3 MB
+	in := captureFile(t, "in.pcapng", randomFrames(total))
+	for _, tt := range []struct {
+		args []string
+		lost bool
+	}{
+		{nil, false},
+		{[]string{"--write-buffer", "1MiB"}, true},
+	} {
+		a, b := wire(t)
+		path := filepath.Join(t.TempDir(), "fifo")
+		if err := syscall.Mkfifo(path, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		fifo, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0) // waits for no writer
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer fifo.Close()
+		s := startSniffer(t, b, append(tt.args, "-w", path, "-B", "64MiB", "--stats", "20ms")...)
+		if out, code := runIn(t, a, "replay", "-i", "veth0", "-t", in); code != 0 {
+			t.Errorf("%s", out)
+		}
+		// All of it is in the program, or lost, before anybody reads.
+		for {
+			line, err := s.stderr.ReadString('\n')
+			if err != nil {
+				t.Fatal(err)
+			}
+			if strings.Contains(line, fmt.Sprintf(": %d packets, ", total)) {
+				break
+			}
+		}
+		if err := s.cmd.Process.Signal(os.Interrupt); err != nil {
+			t.Fatal(err)
+		}
+		file, err := io.ReadAll(fifo)
+		if err != nil {
+			t.Fatal(err)
+		}
+		stats := s.wait(t)
+		lost := 0
+		if m := regexp.MustCompile(`(?m)^(\d+) packets lost by the program, which `).FindStringSubmatch(stats); m != nil {
+			lost, _ = strconv.Atoi(m[1])
+		}
+		got := len(readCapture(t, writeFile(t, "out.pcapng", file)))
+		if (lost > 0) != tt.lost || got == 0 || got+lost != total {
+			t.Errorf("%q: %d packets in the file and %d lost of %d: %s", tt.args, got, lost, total, stats)
 		}
 	}
 }
