@@ -284,7 +284,7 @@ func TestPrivilegedSend(t *testing.T) {
 		want  string
 	}{
 		{"", []string{one, two}, "2 packets, 120 bytes sent"},
-		{"# a comment\n" + two + "\n\n", []string{"--count", "2", "--interval", "1ms"}, "2 packets, 120 bytes sent"},
+		{"# a comment\n" + two + "\n\n", []string{"--count", "2", "--interval", "150ms"}, "2 packets, 120 bytes sent"},
 		{"Something\n\t0x0000:  0200 0000 0002 0200 0000 0001 88b5 0300  ..x\n\t0x0010:  " + strings.Repeat("0000 ", 22) + "\n", nil, "1 packets, 60 bytes sent"},
 		{bad, []string{"--fix"}, "1 packets, "},
 	} {
@@ -302,6 +302,10 @@ func TestPrivilegedSend(t *testing.T) {
 		if d := got[i].Data; len(d) != 60 || d[14] != want {
 			t.Errorf("frame %d: %x, want number %d", i, d, want)
 		}
+	}
+	// What is late moves the first in relation to the second.
+	if d := got[3].Time.Sub(got[2].Time); d < 90*time.Millisecond {
+		t.Errorf("%v between two packets, want 150ms", d)
 	}
 	// Somebody else looks at what --fix made.
 	out := a.Run(t, "tcpdump", "-nn", "-vv", "-r", path, "ip")
