@@ -501,6 +501,28 @@ func TestPrivilegedSniffUser(t *testing.T) {
 		t.Errorf("the file belongs to %d, want %d", u, who.uid)
 	}
 
+	// Groups that the program was started with are given up, too.
+	cmd := program(t, "sniff", "-i", "veth0", "-Z", "nobody")
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Groups: []uint32{0, 4242}}}
+	said, err := cmd.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := b.Start(cmd); err != nil {
+		t.Fatal(err)
+	}
+	if n, err := said.Read(make([]byte, 256)); n == 0 || err != nil {
+		t.Errorf("sniff says nothing: %v", err)
+	}
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", cmd.Process.Pid))
+	if m := regexp.MustCompile(`\nGroups:\t(.*)\n`).FindSubmatch(status); m == nil || strings.Contains(string(m[1]), "4242") {
+		t.Errorf("groups: %q, %v", m, err)
+	}
+	_ = cmd.Process.Signal(os.Interrupt)
+	if err := cmd.Wait(); err != nil {
+		t.Error(err)
+	}
+
 	// The file is created with the rights of that user.
 	if out, code := runIn(t, b, "sniff", "-i", "veth0", "-Z", "nobody", "-w", filepath.Join(t.TempDir(), "x")); code != 1 || !strings.Contains(out, "permission denied") {
 		t.Errorf("exit code %d: %s", code, out)
