@@ -523,6 +523,19 @@ func TestPrivilegedSniffUser(t *testing.T) {
 		t.Error(err)
 	}
 
+	// The kernel can be told to leave the capabilities: capabilities(7).
+	cmd = program(t, "sniff", "-i", "veth0", "-Z", "nobody", "--duration", "1s")
+	cmd.Path = netns.Look(t, "setpriv")
+	cmd.Args = append([]string{"setpriv", "--securebits", "+no_setuid_fixup"}, cmd.Args...)
+	var says bytes.Buffer
+	cmd.Stderr = &says
+	if err := b.Start(cmd); err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Wait(); err == nil || !strings.Contains(says.String(), "pkts: -Z nobody: capabilities are left: Cap") {
+		t.Errorf("%v: %s", err, &says)
+	}
+
 	// The file is created with the rights of that user.
 	if out, code := runIn(t, b, "sniff", "-i", "veth0", "-Z", "nobody", "-w", filepath.Join(t.TempDir(), "x")); code != 1 || !strings.Contains(out, "permission denied") {
 		t.Errorf("exit code %d: %s", code, out)
