@@ -2,6 +2,7 @@ package capture
 
 import (
 	"errors"
+	"fmt"
 	"syscall"
 
 	"github.com/gopkts/gopkts/capture/internal/sys"
@@ -32,6 +33,7 @@ type packetSource interface {
 	NextBatch(frames []link.Frame) (int, error)
 	Cursor() *sys.Cursor
 	Interrupt()
+	Gone() bool
 	Transmitter() *sys.Transmitter
 	Stats() (sys.Counters, error)
 	SyscallConn() (syscall.RawConn, error)
@@ -99,7 +101,7 @@ func (p *packetBackend) Interrupt() { p.s.Interrupt() }
 func (p *packetBackend) Send(b []byte) error {
 	err := p.tx.Send(b)
 	if err != nil {
-		err = sendError(err, p.ifi.Name, len(b))
+		err = p.sendError(err, len(b))
 	}
 	return err
 }
@@ -111,13 +113,28 @@ func (p *packetBackend) sender() sender {
 	}
 	name := p.ifi.Name
 	return p.tx.Outlet(func(err error, size int) error {
-		return opError("send", name, sendError(err, name, size))
+		return opError("send", name, p.sendError(err, size))
 	})
+}
+
+// sendError translates an error of sending a frame of size bytes.
+func (p *packetBackend) sendError(err error, size int) error {
+	if errors.Is(err, syscall.ENETDOWN) && p.s.Gone() {
+		return fmt.Errorf("%w: %w", ErrInterfaceGone, err)
+	}
+	return sendError(err, p.ifi.Name, size)
 }
 
 func (p *packetBackend) SendBatch(frames [][]byte) (int, error) {
 	n, err := p.tx.SendBatch(frames)
-	return n, batchError(err, p.ifi.Name, frames, n)
+	if err != nil {
+		size := 0
+		if n < len(frames) {
+			size = len(frames[n])
+		}
+		err = p.sendError(err, size)
+	}
+	return n, err
 }
 
 func (p *packetBackend) Stats() (Stats, error) {

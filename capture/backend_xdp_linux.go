@@ -431,6 +431,8 @@ func (b *xdpBackend) send(frames [][]byte) (int, error) {
 	switch {
 	case err == nil && good < len(frames):
 		return sent, b.sizeError(frames[good])
+	case errors.Is(err, syscall.ENETDOWN) && b.x.Gone():
+		return sent, fmt.Errorf("%w: %w", ErrInterfaceGone, err)
 	case errors.Is(err, syscall.ENETDOWN):
 		return sent, &advice{fmt.Errorf("%w: %w", ErrInterfaceDown, err), "ip link set " + b.ifi.Name + " up"}
 	case errors.Is(err, syscall.ENXIO), errors.Is(err, syscall.ENODEV):

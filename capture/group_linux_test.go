@@ -250,6 +250,11 @@ func TestGroupFragments(t *testing.T) {
 
 // TestGroupModes wants every frame once, however they are shared.
 func TestGroupModes(t *testing.T) {
+	// PACKET_FANOUT_ of linux/if_packet.h.
+	want := map[capture.Fanout]int{
+		capture.FanoutHash: 0, capture.FanoutRoundRobin: 1, capture.FanoutCPU: 2,
+		capture.FanoutRollover: 3, capture.FanoutRandom: 4, capture.FanoutQueue: 5,
+	}
 	for mode := capture.FanoutHash; mode <= capture.FanoutQueue; mode++ {
 		t.Run(mode.String(), func(t *testing.T) {
 			here, there := netns.New(t), netns.New(t)
@@ -257,6 +262,11 @@ func TestGroupModes(t *testing.T) {
 			peer := openPeer(t, there, "veth0")
 			const members, total = 3, 90
 			g := openGroupIn(t, here, "veth0", members, &capture.Config{Fanout: mode})
+			for _, s := range g.Sniffers() {
+				if got := kernelFanout(t, s); got != want[mode] {
+					t.Errorf("the kernel has mode %d, want %d", got, want[mode])
+				}
+			}
 			if err := g.Activate(nil); err != nil {
 				t.Fatal(err)
 			}
@@ -281,6 +291,21 @@ func TestGroupModes(t *testing.T) {
 			}
 		})
 	}
+}
+
+// kernelFanout returns the mode of the group that a Sniffer is in.
+func kernelFanout(t *testing.T, s *capture.Sniffer) int {
+	t.Helper()
+	c, err := s.SyscallConn()
+	if err != nil {
+		t.Fatal(err)
+	}
+	const solPacket, packetFanout = 263, 18
+	v := -1
+	if cerr := c.Control(func(fd uintptr) { v, err = syscall.GetsockoptInt(int(fd), solPacket, packetFanout) }); cerr != nil || err != nil {
+		t.Fatal(cerr, err)
+	}
+	return v >> 16 & 0xff
 }
 
 // numbered is a frame of a local experiment with a number.

@@ -197,15 +197,6 @@ func sendError(err error, name string, size int) error {
 	return closedError(err)
 }
 
-// batchError translates an error of sending the n-th of frames.
-func batchError(err error, name string, frames [][]byte, n int) error {
-	size := 0
-	if n < len(frames) {
-		size = len(frames[n])
-	}
-	return sendError(err, name, size)
-}
-
 // statsOf translates the kernel's counters.
 func statsOf(c sys.Counters) Stats {
 	return Stats{

@@ -96,6 +96,8 @@ func (s *Socket) explainSend(n int, err error) error {
 		return fmt.Errorf("%w: %d bytes hold no link header, or do not suit the VnetHeader: %w", capture.ErrFrameSize, n, err)
 	case errors.Is(err, syscall.EINVAL) && s.kind == KindL2:
 		return fmt.Errorf("%w: %d bytes do not hold its link header: %w", capture.ErrFrameSize, n, err)
+	case errors.Is(err, syscall.ENETDOWN) && s.isGone():
+		return fmt.Errorf("%w: %w", capture.ErrInterfaceGone, err)
 	case errors.Is(err, syscall.ENETDOWN):
 		return &advice{fmt.Errorf("%w: %w", capture.ErrInterfaceDown, err), "ip link set " + s.where() + " up"}
 	case errors.Is(err, syscall.ENXIO), errors.Is(err, syscall.ENODEV):

@@ -419,6 +419,9 @@ func TestOriginalInterface(t *testing.T) {
 	}
 }
 
+// kernelModes are PACKET_FANOUT_ of linux/if_packet.h.
+var kernelModes = map[string]int{"hash": 0, "round robin": 1, "cpu": 2, "rollover": 3, "random": 4, "queue": 5, "filter": 6, "program": 7}
+
 func TestFanout(t *testing.T) {
 	p := newPair(t)
 	a := bind(t, p.a, afpacket.KindL2, nil, "veth0", afpacket.EtherTypeNone)
@@ -495,6 +498,10 @@ func TestFanout(t *testing.T) {
 			}
 			if g, err := s.FanoutGroup(); g != 7 || err != nil {
 				t.Errorf("%v: FanoutGroup = %d, %v", c.f.Mode, g, err)
+			}
+			const solPacket, packetFanout = 263, 18
+			if v := intOption(t, s, solPacket, packetFanout) >> 16 & 0xff; v != kernelModes[c.f.Mode.String()] {
+				t.Errorf("%v: the kernel has mode %d", c.f.Mode, v)
 			}
 		}
 		all := slices.Sorted(slices.Values(slices.Concat(got[0], got[1])))

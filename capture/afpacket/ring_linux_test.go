@@ -428,6 +428,40 @@ func TestRingTag(t *testing.T) {
 	}
 }
 
+// TestRingHash has the kernel hash flows, or not.
+func TestRingHash(t *testing.T) {
+	w := newWire(t)
+	p := w.peer(t)
+	for _, no := range []bool{false, true} {
+		cfg := small(4)
+		cfg.NoHash = no
+		r := openRing(t, w.here, KindL2, RingConfig{Rx: cfg})
+		if err := r.s.ps.BindLink(syscall.ETH_P_ALL, w.a.Index); err != nil {
+			t.Fatal(err)
+		}
+		var hashes []uint32
+		for _, port := range []byte{1, 1, 2} {
+			// UDP over IPv4, with no checksum that anybody looks at.
+			b := append([]byte("\xff\xff\xff\xff\xff\xff\x02\x00\x00\x00\x00\x01\x08\x00"),
+				"\x45\x00\x00\x1c\x00\x00\x00\x00\x40\x11\x00\x00\xc0\x00\x02\x01\xc0\x00\x02\x02\x10\x00\x20\x00\x00\x08\x00\x00"...)
+			b[35] = port
+			p.send(b)
+			var f RingFrame
+			if err := r.Next(&f); err != nil {
+				t.Fatal(err)
+			}
+			if f.Flags.Has(link.InfoHash) == no || (f.Hash != 0) == no {
+				t.Errorf("NoHash %t: flags %#x, hash %#x", no, f.Flags, f.Hash)
+			}
+			hashes = append(hashes, f.Hash)
+		}
+		if !no && (hashes[0] != hashes[1] || hashes[0] == hashes[2]) {
+			t.Errorf("hashes of two frames of a flow and one of another: %#x", hashes)
+		}
+		r.Close()
+	}
+}
+
 // TestRingPackets reads packets without link headers.
 func TestRingPackets(t *testing.T) {
 	w := newWire(t)

@@ -522,6 +522,8 @@ func TestInterfaceDownAndGone(t *testing.T) {
 	_, err = b.Recv(nil)
 	wantErr(t, "Recv again", err, capture.ErrInterfaceGone)
 	wantErr(t, "Send", b.Send(p.frame(0)), capture.ErrInterfaceGone)
+	// The kernel tells whoever asks first that the interface is down.
+	wantErr(t, "Send before Recv", late.Send(p.frame(0)), capture.ErrInterfaceGone)
 	if st, err := b.Stats(); err != nil || st.Received != 2 {
 		t.Errorf("Stats = %+v, %v", st, err)
 	}

@@ -414,6 +414,8 @@ func (s *Socket) Send(queue int, frames [][]byte) (int, error) {
 	switch {
 	case err == nil && good < len(frames):
 		err = fmt.Errorf("%w: %d bytes: must be from %d to what its MTU allows", capture.ErrFrameSize, len(frames[good]), etherLen)
+	case errors.Is(err, syscall.ENETDOWN) && s.x.Gone():
+		err = fmt.Errorf("%w: %w", capture.ErrInterfaceGone, err)
 	case errors.Is(err, syscall.ENETDOWN):
 		err = fmt.Errorf("%w: %w", capture.ErrInterfaceDown, err)
 	case errors.Is(err, syscall.ENXIO), errors.Is(err, syscall.ENODEV):

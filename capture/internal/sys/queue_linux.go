@@ -325,9 +325,8 @@ func (q *Queue) wait() error {
 	case err == unix.ENETDOWN:
 		q.sockErr = nil
 		// The kernel says it once, also when the interface was deleted, and is
-		// silent from then on. Asking for the interface waits until a deletion
-		// that goes on has ended.
-		if _, err := q.rtnl.Link(q.index); errors.Is(err, unix.ENODEV) {
+		// silent from then on.
+		if q.Gone() {
 			q.gone = true
 			return ErrGone
 		}
@@ -410,6 +409,10 @@ func (q *Queue) Interrupt() {
 
 // Transmitter returns what sends: nil in a cooked capture.
 func (q *Queue) Transmitter() *Transmitter { return q.tx }
+
+// Gone reports whether the interface does not exist any more, as [Socket.Gone]
+// does.
+func (q *Queue) Gone() bool { return q.rtnl.gone(q.index) }
 
 // Stats returns the counters.
 func (q *Queue) Stats() (Counters, error) {

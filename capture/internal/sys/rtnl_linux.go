@@ -2,6 +2,7 @@ package sys
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"net/netip"
 	"os"
@@ -72,6 +73,16 @@ func (r *Rtnl) Link(index int) (Link, error) {
 		return Link{}, err
 	}
 	return parseLink(reply)
+}
+
+// gone reports whether there is no interface with the given index. A nil Rtnl
+// has not been opened for lack of one, as for all interfaces at once.
+func (r *Rtnl) gone(index int) bool {
+	if r == nil {
+		return false
+	}
+	_, err := r.Link(index)
+	return errors.Is(err, unix.ENODEV)
 }
 
 // LinkByName returns the interface with the given name, or an error that wraps

@@ -411,7 +411,7 @@ func (s *Socket) wait() error {
 	case errors.Is(s.sockErr, unix.ENETDOWN):
 		// The kernel says it once, also when the interface was deleted, and is
 		// silent from then on.
-		if _, err := s.rtnl.Link(s.index); errors.Is(err, unix.ENODEV) {
+		if s.Gone() {
 			s.gone = true
 			return ErrGone
 		}
@@ -419,6 +419,11 @@ func (s *Socket) wait() error {
 	}
 	return s.sockErr
 }
+
+// Gone reports whether the interface does not exist any more: ENETDOWN says
+// both. Asking waits until a removal that goes on has ended, whose first step it
+// is that the interface goes down. It may be called at any time by anyone.
+func (s *Socket) Gone() bool { return s.rtnl.gone(s.index) }
 
 // isReady tells the poller whether a wait is over. Events come on edges, so it
 // looks at the ring itself each time.

@@ -626,15 +626,18 @@ func (x *XDP) Wait() error {
 		return err
 	}
 	if x.outcome == ErrDown {
-		// Before an interface is removed, it goes down. Asking for it waits until
-		// a removal that goes on has ended.
-		if _, err := x.rtnl.Link(x.cfg.Interface); errors.Is(err, unix.ENODEV) {
+		// Before an interface is removed, it goes down.
+		if x.Gone() {
 			x.gone = true
 			return ErrGone
 		}
 	}
 	return x.outcome
 }
+
+// Gone reports whether the interface does not exist any more, as [Socket.Gone]
+// does.
+func (x *XDP) Gone() bool { return x.rtnl.gone(x.cfg.Interface) }
 
 // isReady tells the poller whether a wait is over. Events come on edges, so it
 // looks at the rings themselves each time.

@@ -51,7 +51,7 @@ func Main(args []string, in io.Reader, out, stderr io.Writer) int {
 	defer stop()
 	// The first interrupt ends the work in order, a second one at once.
 	context.AfterFunc(ctx, stop)
-	a := &app{in, out, stderr}
+	a := &app{untilDone(ctx, in), out, stderr}
 	root := a.root()
 	root.SetArgs(args)
 	root.SetIn(in)

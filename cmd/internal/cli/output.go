@@ -92,6 +92,7 @@ type output struct {
 	stream     io.Writer          // instead of file, for what is already encoded
 	closer     io.Closer          // of stream, if any
 	fileFormat pcap.Format
+	snapLen    int      // that a classic file states; 0 for the most that there can be
 	interfaces int      // described in file
 	base       int      // number of the first interface of the file that is read
 	names      []string // of the interfaces, if they are printed
@@ -268,7 +269,7 @@ func (o *output) fileConfig(t link.Type) pcap.WriterConfig {
 	if o.fileFormat == pcap.FormatPcapng {
 		cfg.Section.Options = pcap.Options{pcap.TextOption(pcap.OptSectionApplication, "pkts "+versionText())}
 	} else {
-		cfg.Link = t
+		cfg.Link, cfg.SnapLen = t, o.snapLen
 	}
 	return cfg
 }

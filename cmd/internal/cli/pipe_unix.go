@@ -9,8 +9,15 @@ import (
 	"syscall"
 )
 
-// interrupts are the signals that end the work in order.
-func interrupts() []os.Signal { return []os.Signal{os.Interrupt, syscall.SIGTERM, syscall.SIGHUP} }
+// interrupts are the signals that end the work in order. One that nohup(1) has
+// the program ignore stays ignored.
+func interrupts() []os.Signal {
+	all := []os.Signal{os.Interrupt, syscall.SIGTERM}
+	if !signal.Ignored(syscall.SIGHUP) {
+		all = append(all, syscall.SIGHUP)
+	}
+	return all
+}
 
 func ignoreBrokenPipes() { signal.Ignore(syscall.SIGPIPE) }
 

@@ -125,7 +125,9 @@ func (a *app) replay(ctx context.Context, flags *replayFlags, files []string) er
 	if err != nil {
 		return err
 	}
-	s, err := capture.Open(flags.iface, &capture.Config{BufferSize: smallBuffer, Backend: backend})
+	// Who only sends needs no XDP program, which would be in the way of another
+	// one and make some devices start anew.
+	s, err := capture.Open(flags.iface, &capture.Config{BufferSize: smallBuffer, Backend: backend, Direction: capture.Out})
 	if err != nil {
 		return err
 	}
@@ -190,7 +192,13 @@ func (a *app) replayFile(ctx context.Context, flags *replayFlags, name string, s
 		return nil
 	})
 	if err != nil {
-		return err
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if e, ok := errors.AsType[outputError](err); ok {
+			return e.error
+		}
+		return fileError(name, err)
 	}
 	defer r.Close()
 	// An interrupt ends the wait for input, too.

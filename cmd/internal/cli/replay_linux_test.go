@@ -132,6 +132,7 @@ func TestPrivilegedReplay(t *testing.T) {
 		{"some", []string{"-t", "--loop", "0", "-c", "310"}, twice[:310], 0},
 		{"as captured", nil, frames, 299 * 2 * time.Millisecond},
 		{"twice as fast", []string{"--speed", "2"}, frames, 299 * time.Millisecond},
+		{"half as fast", []string{"--speed", "0.5", "-c", "100"}, frames[:100], 99 * 4 * time.Millisecond},
 		{"as captured, twice", []string{"--speed", "4", "-l", "2"}, twice, 299 * time.Millisecond},
 		{"packets", []string{"--pps", "1k"}, frames, 299 * time.Millisecond},
 		{"bits", []string{"--bps", "5M"}, frames, time.Duration(8 * float64(bytesOf(frames[:299])) / 5e6 * 1e9)},
@@ -192,6 +193,14 @@ func TestPrivilegedReplayRefused(t *testing.T) {
 		t.Errorf("exit code %d: %s", code, out)
 	}
 
+	// Which of several files it is.
+	for name, data := range map[string][]byte{"empty.pcap": nil, "text.pcap": []byte("no capture file")} {
+		out, code = runIn(t, a, "replay", "-i", "veth0", "-t", "--truncated", captureFile(t, "ok.pcapng", frames[:1]), writeFile(t, name, data))
+		if code != 1 || !strings.Contains(out, name+": file header") || !strings.Contains(out, "\n1 packets, ") {
+			t.Errorf("exit code %d: %s", code, out)
+		}
+	}
+
 	// An interface that is down refuses everything.
 	a.SetUp(t, "veth0", false)
 	out, code = runIn(t, a, "replay", "-i", "veth0", "-t", in)
@@ -202,6 +211,38 @@ func TestPrivilegedReplayRefused(t *testing.T) {
 	if code != 1 || !strings.Contains(out, "; 3 failed\n") {
 		t.Errorf("exit code %d: %s", code, out)
 	}
+}
+
+// TestPrivilegedReplayXDP sends by AF_XDP, and leaves alone what the interface
+// does with what it receives.
+func TestPrivilegedReplayXDP(t *testing.T) {
+	a, b := wire(t)
+	frames := randomFrames(200)
+	path := filepath.Join(t.TempDir(), "out.pcapng")
+	s := startSniffer(t, b, "-w", path, "-c", "200", "--duration", "1m")
+	cmd := program(t, "replay", "-i", "veth0", "--backend", "xdp", "--pps", "400", captureFile(t, "in.pcapng", frames))
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	cmd.Stderr = w
+	if err := a.Start(cmd); err != nil {
+		t.Fatal(err)
+	}
+	_ = w.Close()
+	line := make([]byte, 256)
+	if n, err := r.Read(line); err != nil || !strings.Contains(string(line[:n]), "xdp: AF_XDP, sends only") {
+		t.Errorf("replay says %q, %v", line[:n], err)
+	}
+	if out := a.Run(t, "ip", "link", "show", "veth0"); strings.Contains(out, "xdp") {
+		t.Errorf("there is a program: %s", out)
+	}
+	if err := cmd.Wait(); err != nil {
+		t.Error(err)
+	}
+	s.wait(t)
+	sameData(t, readCapture(t, path), frames)
 }
 
 // TestPrivilegedReplayInterrupt ends an endless replay by ^C.
@@ -243,7 +284,7 @@ func TestPrivilegedSend(t *testing.T) {
 		want  string
 	}{
 		{"", []string{one, two}, "2 packets, 120 bytes sent"},
-		{"# a comment\n" + two + "\n\n", []string{"--count", "2", "--interval", "1ms"}, "2 packets, 120 bytes sent"},
+		{"# a comment\n" + two + "\n\n", []string{"--count", "2", "--interval", "150ms"}, "2 packets, 120 bytes sent"},
 		{"Something\n\t0x0000:  0200 0000 0002 0200 0000 0001 88b5 0300  ..x\n\t0x0010:  " + strings.Repeat("0000 ", 22) + "\n", nil, "1 packets, 60 bytes sent"},
 		{bad, []string{"--fix"}, "1 packets, "},
 	} {
@@ -261,6 +302,10 @@ func TestPrivilegedSend(t *testing.T) {
 		if d := got[i].Data; len(d) != 60 || d[14] != want {
 			t.Errorf("frame %d: %x, want number %d", i, d, want)
 		}
+	}
+	// What is late moves the first in relation to the second.
+	if d := got[3].Time.Sub(got[2].Time); d < 90*time.Millisecond {
+		t.Errorf("%v between two packets, want 150ms", d)
 	}
 	// Somebody else looks at what --fix made.
 	out := a.Run(t, "tcpdump", "-nn", "-vv", "-r", path, "ip")
@@ -454,6 +499,41 @@ func TestPrivilegedSniffUser(t *testing.T) {
 	}
 	if u := st.Sys().(*syscall.Stat_t).Uid; int(u) != who.uid {
 		t.Errorf("the file belongs to %d, want %d", u, who.uid)
+	}
+
+	// Groups that the program was started with are given up, too.
+	cmd := program(t, "sniff", "-i", "veth0", "-Z", "nobody")
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Groups: []uint32{0, 4242}}}
+	said, err := cmd.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := b.Start(cmd); err != nil {
+		t.Fatal(err)
+	}
+	if n, err := said.Read(make([]byte, 256)); n == 0 || err != nil {
+		t.Errorf("sniff says nothing: %v", err)
+	}
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", cmd.Process.Pid))
+	if m := regexp.MustCompile(`\nGroups:\t(.*)\n`).FindSubmatch(status); m == nil || strings.Contains(string(m[1]), "4242") {
+		t.Errorf("groups: %q, %v", m, err)
+	}
+	_ = cmd.Process.Signal(os.Interrupt)
+	if err := cmd.Wait(); err != nil {
+		t.Error(err)
+	}
+
+	// The kernel can be told to leave the capabilities: capabilities(7).
+	cmd = program(t, "sniff", "-i", "veth0", "-Z", "nobody", "--duration", "1s")
+	cmd.Path = netns.Look(t, "setpriv")
+	cmd.Args = append([]string{"setpriv", "--securebits", "+no_setuid_fixup"}, cmd.Args...)
+	var says bytes.Buffer
+	cmd.Stderr = &says
+	if err := b.Start(cmd); err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Wait(); err == nil || !strings.Contains(says.String(), "pkts: -Z nobody: capabilities are left: Cap") {
+		t.Errorf("%v: %s", err, &says)
 	}
 
 	// The file is created with the rights of that user.

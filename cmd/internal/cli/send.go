@@ -54,6 +54,9 @@ nor do empty lines and what is behind a #. What read -xx prints is understood, t
 				return usagef("-r %s and packets on the command line: give one of them", flags.file)
 			}
 			frames, err := a.hexFrames(args, flags.file)
+			if cmd.Context().Err() != nil {
+				return nil // ^C is how it ends
+			}
 			if err != nil {
 				return err
 			}

@@ -48,6 +48,10 @@ type rotateFlags struct {
 	files int
 }
 
+// leastBuffer is the smallest -B in bytes: a number below is meant in the units
+// of another program.
+const leastBuffer = 64 << 10
+
 // directions are the names of --direction.
 var directions = map[string]capture.Direction{
 	"both": capture.Both, "inout": capture.Both, "in": capture.In, "out": capture.Out,
@@ -62,6 +66,8 @@ func (a *app) sniffCommand() *cobra.Command {
 prints it as read does or writes it to a file (-w). At the end it says on the
 standard error how many packets there were and how many were lost. Meanwhile the
 interfaces are in promiscuous mode, as with tcpdump; -p leaves them as they are.
+Unlike with tcpdump, what the host sends to itself on the loopback interface is
+seen twice, on its way out and on its way in; -Q in leaves one of the two.
 
 EXPR is a filter expression, as pcap-filter(7) has them: only the packets that it
 accepts are captured. The kernel filters, before it copies them.
@@ -220,6 +226,9 @@ func (a *app) sniffFlagged(cmd *cobra.Command, flags *sniffFlags) error {
 	if err := notNegative(cmd, "snaplen", "duration", "rotate-count", "rotate-files", "stats"); err != nil {
 		return err
 	}
+	if b := flags.buffer.bytes; b > 0 && b < leastBuffer {
+		return usagef("-B %s holds no packet of 64 KiB: it counts bytes, so that tcpdump's -B 4096 and dumpcap's -B 4 are -B 4MiB", flags.buffer.text)
+	}
 	// What can be known before there is an interface is.
 	if _, err := a.expression([]string{flags.expr}, flags.dialect); err != nil {
 		return err
@@ -253,7 +262,8 @@ func (a *app) sniffFlagged(cmd *cobra.Command, flags *sniffFlags) error {
 		flags.memory.bytes = defaultMemory
 	}
 	var become *account
-	if flags.user != "" {
+	if cmd.Flags().Changed("drop-privileges") {
+		// No name, as a variable of a script may be, is none of a user.
 		if become, err = lookUpAccount(flags.user); err != nil {
 			return err
 		}
@@ -422,6 +432,7 @@ func (o *output) createFor(sources []*source, snapLen int) error {
 		}
 		return list
 	}
+	o.snapLen = snapLen
 	if o.silent && o.rotation == nil && o.flags.count == 0 {
 		return o.createStream(sources, interfaces())
 	}
