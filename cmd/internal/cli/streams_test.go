@@ -13,6 +13,11 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/gopkts/gopkts/common/link"
+	"github.com/gopkts/gopkts/common/pcap"
+	"github.com/gopkts/gopkts/pkts"
 )
 
 // listStreams returns what streams -T json says of a file.
@@ -384,5 +389,83 @@ func TestPlacedFile(t *testing.T) {
 		if n, ok := blocksOf(t, name); ok && n > 16*extentLen {
 			t.Errorf("%d bytes on the disk", n)
 		}
+	}
+}
+
+// tcpFile writes a capture file with segments a second apart, and what each
+// carries: those of a client at port 4000, and of a server.
+func tcpFile(t *testing.T, segments []pkts.TCP, payloads ...string) string {
+	t.Helper()
+	client, server := netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("192.0.2.2")
+	var file bytes.Buffer
+	w, err := pcap.NewWriter(&file, pcap.WriterConfig{Format: pcap.FormatPcapNano, Link: link.TypeRaw})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range segments {
+		ip := &pkts.IPv4{TTL: 64, Src: client, Dst: server}
+		if segments[i].SrcPort != 4000 {
+			ip.Src, ip.Dst = ip.Dst, ip.Src
+		}
+		b, err := pkts.Stack(ip, &segments[i], &pkts.Raw{Data: []byte(payloads[i])}).AppendBinary(nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		info := link.Info{Time: time.Unix(1700000000+int64(i), 0), WireLen: len(b), Link: link.TypeRaw}
+		if err := w.WritePacket(&link.Frame{Data: b, Info: info}, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return writeFile(t, "tcp.pcap", file.Bytes())
+}
+
+// Offsets go on beyond 4 GiB, from which on those of streams begin whose SYN was
+// not seen.
+func TestFollowFar(t *testing.T) {
+	var (
+		segments []pkts.TCP
+		payloads []string
+	)
+	add := func(client bool, flags pkts.TCPFlags, seq, ack uint32, payload string) {
+		s := pkts.TCP{SrcPort: 4000, DstPort: 80, Flags: flags, Seq: seq, Ack: ack, Window: 65535}
+		if !client {
+			s.SrcPort, s.DstPort = s.DstPort, s.SrcPort
+		}
+		if flags.Has(pkts.TCPSyn) {
+			s.Options = pkts.TCPOptions(nil).AppendWindowScale(14).Pad()
+		}
+		segments, payloads = append(segments, s), append(payloads, payload)
+	}
+	// What lies between was not captured: the acknowledgments say that it came.
+	const step = 1_000_000_000
+	add(true, pkts.TCPSyn, 99, 0, "")
+	add(false, pkts.TCPSyn|pkts.TCPAck, 499, 100, "")
+	for i := range uint32(6) {
+		add(true, pkts.TCPAck, 100+i*step, 500, fmt.Sprint("at ", i))
+		add(false, pkts.TCPAck, 500, 100+i*step+4, "")
+	}
+	file := tcpFile(t, segments, payloads...)
+	stdout, stderr, code := run(t, nil, "follow", file, "--stream", "0", "--direction", "forward", "--hex")
+	if want := fmt.Sprintf("\n%08x  61 74 20 35 ", uint64(5*step)); code != exitOK || stderr != "" || !strings.Contains(stdout, want) {
+		t.Errorf("%d: %s%s\nwant %s", code, stdout, stderr, want)
+	}
+	out := filepath.Join(t.TempDir(), "out")
+	_, stderr, code = run(t, nil, "follow", file, "--stream", "0", "--direction", "forward", "--map", out)
+	f, err := os.Open(out)
+	if err != nil || code != exitOK || !strings.Contains(stderr, " bytes are missing before byte 5000000000 of the forward direction") {
+		t.Fatalf("%v, %d: %s", err, code, stderr)
+	}
+	defer f.Close()
+	for i := range int64(6) {
+		var b [4]byte
+		if _, err := f.ReadAt(b[:], i*step); string(b[:]) != fmt.Sprint("at ", i) {
+			t.Errorf("%q at %d, %v", b, i*step, err)
+		}
+	}
+	if st, err := f.Stat(); err != nil || st.Size() != 5*step+4 {
+		t.Errorf("%d bytes, %v", st.Size(), err)
 	}
 }
