@@ -120,7 +120,7 @@ func (a *app) follow(ctx context.Context, name string, flags *followFlags, color
 	begun, found := 0, false
 	var stream uint64
 	numbers := map[uint64]int{} // by the first packet
-	tcp := sequence.TCP{Began: func(s sequence.StreamInfo) {
+	tcp := sequence.TCP{Limits: streamLimits(), Began: func(s sequence.StreamInfo) {
 		if begun == flags.stream {
 			stream, found = s.Stream, true
 		}

@@ -392,9 +392,9 @@ func TestPlacedFile(t *testing.T) {
 	}
 }
 
-// tcpFile writes a capture file with segments a second apart, and what each
-// carries: those of a client at port 4000, and of a server.
-func tcpFile(t *testing.T, segments []pkts.TCP, payloads ...string) string {
+// tcpFile writes a capture file with segments, the time between them, and what
+// each carries: those of a client at port 4000, and of a server.
+func tcpFile(t *testing.T, apart time.Duration, segments []pkts.TCP, payloads ...string) string {
 	t.Helper()
 	client, server := netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("192.0.2.2")
 	var file bytes.Buffer
@@ -411,7 +411,7 @@ func tcpFile(t *testing.T, segments []pkts.TCP, payloads ...string) string {
 		if err != nil {
 			t.Fatal(err)
 		}
-		info := link.Info{Time: time.Unix(1700000000+int64(i), 0), WireLen: len(b), Link: link.TypeRaw}
+		info := link.Info{Time: time.Unix(1700000000, 0).Add(time.Duration(i) * apart), WireLen: len(b), Link: link.TypeRaw}
 		if err := w.WritePacket(&link.Frame{Data: b, Info: info}, nil); err != nil {
 			t.Fatal(err)
 		}
@@ -447,7 +447,7 @@ func TestFollowFar(t *testing.T) {
 		add(true, pkts.TCPAck, 100+i*step, 500, fmt.Sprint("at ", i))
 		add(false, pkts.TCPAck, 500, 100+i*step+4, "")
 	}
-	file := tcpFile(t, segments, payloads...)
+	file := tcpFile(t, time.Second, segments, payloads...)
 	stdout, stderr, code := run(t, nil, "follow", file, "--stream", "0", "--direction", "forward", "--hex")
 	if want := fmt.Sprintf("\n%08x  61 74 20 35 ", uint64(5*step)); code != exitOK || stderr != "" || !strings.Contains(stdout, want) {
 		t.Errorf("%d: %s%s\nwant %s", code, stdout, stderr, want)
@@ -467,5 +467,23 @@ func TestFollowFar(t *testing.T) {
 	}
 	if st, err := f.Stat(); err != nil || st.Size() != 5*step+4 {
 		t.Errorf("%d bytes, %v", st.Size(), err)
+	}
+}
+
+// A connection may be quiet for as long as it likes: what is counted is the same
+// as tshark counts.
+func TestStreamsQuiet(t *testing.T) {
+	file := tcpFile(t, 30*time.Hour, []pkts.TCP{
+		{SrcPort: 4000, DstPort: 80, Flags: pkts.TCPSyn, Seq: 99, Window: 65535},
+		{SrcPort: 80, DstPort: 4000, Flags: pkts.TCPSyn | pkts.TCPAck, Seq: 499, Ack: 100, Window: 65535},
+		{SrcPort: 4000, DstPort: 80, Flags: pkts.TCPAck, Seq: 100, Ack: 500, Window: 65535},
+		{SrcPort: 80, DstPort: 4000, Flags: pkts.TCPAck, Seq: 500, Ack: 105, Window: 65535},
+	}, "", "", "hello", "world")
+	want := strings.Count(tsharkOf(t, "-r", file, "-q", "-z", "conv,tcp"), "<->")
+	if list := listStreams(t, file); want != 1 || len(list) != want || list[0].Sides[0].Stream != 5 || list[0].Sides[1].Stream != 5 {
+		t.Errorf("%d connections, want %d: %+v", len(list), want, list)
+	}
+	if stdout, stderr, code := run(t, nil, "follow", file, "--stream", "0", "--raw"); code != exitOK || stdout != "helloworld" {
+		t.Errorf("%d: %q, %s", code, stdout, stderr)
 	}
 }
