@@ -138,7 +138,7 @@ func (a *app) follow(ctx context.Context, name string, flags *followFlags, color
 	}
 	p := followPrinter{out: bufio.NewWriterSize(a.out, 1<<16), flags: flags, color: color, base: -1}
 	if flags.mapped != "" {
-		if p.placed, err = createPlaced(flags.mapped, name); err != nil {
+		if p.placed, err = createPlaced(flags.mapped, a.stat(name)); err != nil {
 			return err
 		}
 		defer func() {
@@ -158,8 +158,8 @@ func (a *app) follow(ctx context.Context, name string, flags *followFlags, color
 		if !found || c.Stream != stream {
 			continue
 		}
-		if c.Events.Has(sequence.End) {
-			open--
+		if c.Events.Has(sequence.End) && !c.Events.Has(sequence.Expired) {
+			open-- // not because the file ends, which may be due to damage
 		}
 		p.started(&c)
 		if flags.direction != "both" && c.Direction.String() != flags.direction {

@@ -225,6 +225,25 @@ func TestFollowGaps(t *testing.T) {
 	}
 }
 
+// A file that is damaged before the connection ends is told, and what there is of
+// it comes out.
+func TestFollowDamaged(t *testing.T) {
+	b, err := os.ReadFile(captureOf(t, "tcp_lossy_reordered.pcap"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, form := range []string{"--raw", "--ascii", "--json"} {
+		stdout, stderr, code := run(t, bytes.NewReader(b[:5000]), "follow", "-", "--stream", "1", form)
+		if code != exitFail || !strings.Contains(stderr, "cut short") || len(stdout) < 1000 {
+			t.Errorf("%s: %d: %d bytes, %s", form, code, len(stdout), stderr)
+		}
+	}
+	// Not one that has ended before.
+	if _, stderr, code := run(t, bytes.NewReader(b[:len(b)-1]), "follow", "-", "--stream", "0", "--raw"); code != exitOK || stderr != "" {
+		t.Errorf("%d: %s", code, stderr)
+	}
+}
+
 func TestFollowUsage(t *testing.T) {
 	for _, tt := range []struct {
 		args string
@@ -330,6 +349,14 @@ func TestFollowMapped(t *testing.T) {
 	if _, stderr, code := run(t, nil, "follow", out, "--stream", "0", "--map", out, "--direction", "forward"); code != exitFail || !strings.Contains(stderr, "is the file that is read") {
 		t.Errorf("%d: %s", code, stderr)
 	}
+	in, err := os.Open(out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer in.Close()
+	if _, stderr, code := run(t, in, "follow", "-", "--stream", "0", "--map", out, "--direction", "forward"); code != exitFail || !strings.Contains(stderr, "is the file that is read") {
+		t.Errorf("%d: %s", code, stderr)
+	}
 	if got, err := os.ReadFile(out); err != nil || !bytes.Equal(got, sample) {
 		t.Errorf("the capture file has changed: %v", err)
 	}
@@ -343,7 +370,7 @@ func TestFollowMapped(t *testing.T) {
 func TestPlacedFile(t *testing.T) {
 	for _, plain := range []bool{false, true} {
 		name := filepath.Join(t.TempDir(), "out")
-		p, err := createPlaced(name, "-")
+		p, err := createPlaced(name, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
