@@ -120,6 +120,31 @@ func TestStreamsAsTshark(t *testing.T) {
 	}
 }
 
+// Where nothing is lost and nothing overtaken, what is sent again is what tshark
+// says: data, and FINs without.
+func TestStreamsRepeatedAsTshark(t *testing.T) {
+	total := 0
+	for _, name := range []string{"postgres_auth_scram.pcap", "postgres_prepared.pcap"} {
+		file := captureOf(t, name)
+		want := map[string]uint64{}
+		for line := range strings.Lines(tsharkOf(t, "-r", file, "-Y", "tcp.analysis.retransmission || tcp.analysis.spurious_retransmission", "-T", "fields", "-e", "tcp.stream", "-e", "tcp.srcport")) {
+			want[strings.TrimSpace(line)]++
+			total++
+		}
+		for _, s := range listStreams(t, file) {
+			for d, from := range []string{s.Client, s.Server} {
+				k := fmt.Sprintf("%d\t%d", s.N, netip.MustParseAddrPort(from).Port())
+				if s.Sides[d].Retrans != want[k] || s.Sides[d].OutOfOrder != 0 {
+					t.Errorf("%s, stream %d, %s: %d segments were sent again, want %d", name, s.N, from, s.Sides[d].Retrans, want[k])
+				}
+			}
+		}
+	}
+	if total < 4 {
+		t.Errorf("only %d segments were sent again", total)
+	}
+}
+
 func endpoint(addr, port string) string {
 	n, _ := strconv.ParseUint(port, 10, 16)
 	a, _ := netip.ParseAddr(addr)
