@@ -45,7 +45,6 @@ func TestMPTCPQuiet(t *testing.T) {
 	}
 	s.data(0, 4, 3, "def")
 	open := len(w.list)
-	newWire(1, keyB, keyA)
 	other := &wireSub{w: w, ports: [2]int{9, 9}, win: 1}
 	other.put(0, pkts.TCPAck, 1, 1, nil) // another connection tells the time
 	m := &MPTCP{TCP: TCP{Limits: Limits{Idle: 10 * time.Second}}}
@@ -78,8 +77,8 @@ func TestMPTCPStreams(t *testing.T) {
 	m := new(MPTCP)
 	w := newSummed(1)
 	w.subs[0].put(0, pkts.TCPAck, 1, 1, []byte("abc"), w.subs[0].summed(0, 1, 0, "abc"))
-	u := w.joined(1)
-	v := (&mptcpWire{version: 0, keys: [2]uint64{keyB, keyA}})
+	w.joined(1)
+	v := &mptcpWire{version: 0, keys: [2]uint64{keyB, keyA}}
 	x := v.sub(0)
 	x.ports[0] = 777
 	x.put(0, pkts.TCPSyn, 0, 0, nil, x.capable(0)...)
@@ -110,7 +109,6 @@ func TestMPTCPStreams(t *testing.T) {
 	if m.Stats().Memory == 0 {
 		t.Error("mappings take no memory")
 	}
-	_ = u
 }
 
 // What is not read is refused, counted, and not lost.
@@ -172,7 +170,7 @@ func TestMPTCPAnyMixture(t *testing.T) {
 	u.dataFin(0, 16, 28)
 	s.put(0, pkts.TCPAck, 12, 4, nil, pkts.MPTCPOption{Subtype: pkts.MPTCPFastClose, ReceiverKey: keyB})
 	// A handshake whose third packet never comes, and that ends.
-	y := (&mptcpWire{version: 1, keys: [2]uint64{7, 8}})
+	y := &mptcpWire{version: 1, keys: [2]uint64{7, 8}}
 	z := y.sub(0)
 	z.ports[0] = 999
 	z.put(0, pkts.TCPSyn, 0, 0, nil, z.capable(0)...)
@@ -259,11 +257,7 @@ func TestMPTCPAny(t *testing.T) {
 				o = append(o, byte(pkts.TCPOptionMPTCP))
 			}
 		}
-		want := false
-		if x, ok := o.Get(pkts.TCPOptionMPTCP); ok {
-			_ = x
-			want = true
-		}
+		_, want := o.Get(pkts.TCPOptionMPTCP)
 		if got := mptcpAny(o); got != want {
 			t.Fatalf("% x: %t, want %t", []byte(o), got, want)
 		}
