@@ -36,7 +36,7 @@ func TestMPTCPHandshakes(t *testing.T) {
 		1< 0 start end expired #4`, func(s *MPTCPStats) bool {
 		return s.Connections == 0 && s.Passed == 5 && s.BadJoins+s.UnknownTokens == 0
 	}}
-	runMPTCPCases(t, []mptcpCase{
+	list := []mptcpCase{
 		{"an unknown version", hand(2, -1, nil), plain},
 		{"another version in the answer", hand(1, 1, func(o *pkts.MPTCPOption) { o.Version = 0 }), plain},
 		{"another version in the third packet", hand(1, 2, func(o *pkts.MPTCPOption) { o.Version = 0 }), plain},
@@ -144,7 +144,41 @@ func TestMPTCPHandshakes(t *testing.T) {
 			11< 0 start end expired #15`, func(s *MPTCPStats) bool {
 			return s.Connections == 2 && s.Over == 8 && s.Data.Delivered == 13
 		}}},
-	})
+		{"all ends, and the ports begin another connection", func() *mptcpWire {
+			w := newWire(1, keyA, keyB)
+			s := w.subs[0]
+			s.data(0, 1, 0, "old")
+			s.dataFin(0, 4, 3)
+			s.dataFin(1, 1, 0)
+			s.put(0, pkts.TCPAck|pkts.TCPFin, 4, 1, nil)
+			s.put(1, pkts.TCPAck|pkts.TCPFin, 1, 5, nil)
+			v := &mptcpWire{version: 1, keys: [2]uint64{5, 6}}
+			x := v.sub(0)
+			x.isn = [2]uint32{7_000_000, 8_000_000}
+			x.put(0, pkts.TCPSyn, 0, 0, nil, x.capable(0)...)
+			x.put(1, pkts.TCPSyn|pkts.TCPAck, 0, 1, nil, x.capable(1)...)
+			x.put(0, pkts.TCPAck, 1, 1, nil, x.capable(2)...)
+			x.data(0, 1, 0, "new")
+			w.list = append(w.list, v.list...)
+			return w
+		}, want{`1> 0 "old" start #4
+			1> 3 end #5
+			1< 0 start end #6
+			9> 0 "new" start #12
+			9> 3 end expired #12
+			9< 0 start end expired #12`, func(s *MPTCPStats) bool {
+			return s.Connections == 2 && s.Data.Streams == 2 && s.Data.Flows == 0
+		}}},
+	}
+	runMPTCPCases(t, list)
+	// None waits for the end.
+	for _, tt := range list {
+		m := new(MPTCP)
+		putMPTCP(t, m, tt.make().list, func(int) time.Duration { return 0 })
+		if st := m.Stats(); st.Waiting > 0 {
+			t.Errorf("%s: %d bytes wait", tt.name, st.Waiting)
+		}
+	}
 }
 
 // Data count inside of the window that goes with the highest DATA_ACK, RFC 8684,

@@ -269,3 +269,57 @@ func TestMPTCPAny(t *testing.T) {
 		t.Errorf("only %d were found", found)
 	}
 }
+
+// In-order data are not copied by PutGet, joined or not.
+func TestMPTCPZeroCopy(t *testing.T) {
+	w := newWire(1, keyA, keyB)
+	w.subs[0].data(0, 1, 0, "joined")
+	x := &wireSub{w: w, ports: [2]int{6000, 80}, win: 1000}
+	x.put(0, pkts.TCPSyn, 0, 0, nil)
+	x.put(0, pkts.TCPAck, 1, 1, []byte("passed"))
+	m := new(MPTCP)
+	got := 0
+	for i, b := range w.list {
+		c, ok, err := m.PutGet(Datagram{Data: b, Seen: Seen{uint64(i + 1), scriptStart}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if ok && len(c.Data) > 0 {
+			if got++; &c.Data[0] != &b[len(b)-6] {
+				t.Errorf("%s was copied", c.Data)
+			}
+		}
+	}
+	if got != 2 {
+		t.Errorf("%d chunks", got)
+	}
+}
+
+// After Flush, another capture may be of an earlier time.
+func TestMPTCPFlushed(t *testing.T) {
+	m := new(MPTCP)
+	for n, start := range []time.Duration{0, -5 * time.Hour} {
+		w := newWire(1, keyA, keyB)
+		w.subs[0].data(0, 1, 0, "abc")
+		w.joined(0)
+		other := &wireSub{w: w, ports: [2]int{9, 9}, win: 1}
+		other.put(0, pkts.TCPAck, 1, 1, nil)
+		last := len(w.list) - 1
+		out := putMPTCP(t, m, w.list, func(i int) time.Duration {
+			if i == last {
+				return start + 11*time.Minute
+			}
+			return start
+		})
+		if diff := cmp.Diff([]string{`4: 1> 0 "abc" start #4`, `8: 1> 3 end expired #8`, `8: 1< 0 start end expired #8`}, out); diff != "" {
+			t.Error(diff)
+		}
+		if st := m.Stats(); st.Data.Idle != uint64(n+1) || st.TCP.Idle != uint64(2*(n+1)) {
+			t.Errorf("%+v", st)
+		}
+		m.Flush()
+		for _, ok := m.Get(); ok; _, ok = m.Get() {
+		}
+		mptcpEmpty(t, m)
+	}
+}
