@@ -227,6 +227,9 @@ func (m *MPTCP) PutGet(d Datagram) (Chunk, bool, error) {
 	m.begin()
 	m.data.out.direct = m.data.out.empty()
 	err := m.put(&d)
+	if o := &m.data.out; o.has || !o.empty() {
+		m.drain() // something older comes first: what d has is copied
+	}
 	c, ok := m.Get()
 	return c, ok, join(m.takeErr(), err)
 }

@@ -216,6 +216,8 @@ func (m *MPTCP) segment(c *tcpConn, k *tcpKey, side int, s *tcpSegment) {
 	}
 	m.mappings(sub, h, from, s, &o)
 	if sub.state == mptcpJoined && !sub.conn.gone {
+		// Nor is it quiet when a subflow has nothing but keep-alives.
+		m.data.conns.at(sub.conn.slot).conn.last = m.data.clock
 		m.signals(sub, h, from, s, &o)
 	}
 }

@@ -258,6 +258,7 @@ func (t *TCP) late(c *tcpConn, side int, s *tcpSegment) error {
 	h.count(s)
 	n := uint64(len(s.data))
 	if n == 0 {
+		h.repeatedFIN(s.seq, s)
 		return nil
 	}
 	if int32(s.seq+uint32(n)-h.next) <= 0 {
@@ -271,6 +272,11 @@ func (t *TCP) late(c *tcpConn, side int, s *tcpSegment) error {
 // duplicate counts a segment whose bytes were there already.
 func (t *TCP) duplicate(h *tcpHalf, n uint64) {
 	t.stats.Duplicate += n
+	t.again(h, n)
+}
+
+// again counts a segment of which n bytes were there already.
+func (t *TCP) again(h *tcpHalf, n uint64) {
 	t.stats.Retransmissions++
 	h.retrans++
 	h.retransBytes += n
@@ -337,6 +343,9 @@ func (t *TCP) segment(i int32, c *tcpConn, k *tcpKey, side int, s *tcpSegment) e
 	h.count(s)
 	if s.hasTS && h.flags&tcpStamped != 0 && int32(s.ts-h.ts) < -tcpStampSlack && quiet < tcpStampLife {
 		t.stats.Stale += uint64(len(s.data))
+		if n := uint32(len(s.data)); n > 0 && h.flags&tcpSync != 0 && int32(s.seq+n-h.next) <= 0 {
+			t.again(h, uint64(n)) // or repeated by the network
+		}
 		return t.refuse(h.off, ErrUnacceptable, "the timestamp is older than one before")
 	}
 	seq := s.seq
@@ -364,6 +373,7 @@ func (t *TCP) segment(i int32, c *tcpConn, k *tcpKey, side int, s *tcpSegment) e
 		t.acknowledge(c, k, side, s)
 	}
 	if s.flags&pkts.TCPFin != 0 {
+		h.repeatedFIN(seq, s)
 		h.finish(p, seq, seq+s.wire)
 	}
 	var err error
@@ -829,6 +839,13 @@ func (t *TCP) skip(h *tcpHalf, n uint32) {
 	t.stats.Lost += uint64(n)
 	h.off += uint64(n)
 	h.next += n
+}
+
+// repeatedFIN counts a FIN that was there already, and that no data come with.
+func (h *tcpHalf) repeatedFIN(seq uint32, s *tcpSegment) {
+	if s.flags&pkts.TCPFin != 0 && h.flags&tcpFINSeen != 0 && s.wire == 0 && seq == h.fin {
+		h.retrans++
+	}
 }
 
 // finish takes a FIN with the sequence number fin, of a segment that begins at

@@ -28,8 +28,13 @@ func FuzzTCP(f *testing.F) {
 		if len(in) > 0 {
 			s.Policy = TCPPolicy(in[0] >> 5)
 		}
-		done := map[uint64]int{}
-		s.Done = func(i StreamInfo) { done[i.Stream]++ }
+		done, began := map[uint64]int{}, map[uint64]int{}
+		s.Began = func(i StreamInfo) { began[i.Stream]++ }
+		s.Done = func(i StreamInfo) {
+			if done[i.Stream]++; began[i.Stream] != 1 {
+				t.Fatalf("stream %d is over, and began %d times", i.Stream, began[i.Stream])
+			}
+		}
 		var check streamCheck
 		take := func(c Chunk, ok bool) bool {
 			if ok {
@@ -123,8 +128,8 @@ func FuzzTCP(f *testing.F) {
 			t.Fatal(err)
 		}
 		st := s.Stats()
-		if st.Waiting != 0 || st.Flows != 0 || uint64(len(done)) != st.Streams {
-			t.Fatalf("%d streams, %d done: %+v", st.Streams, len(done), st)
+		if st.Waiting != 0 || st.Flows != 0 || uint64(len(done)) != st.Streams || len(began) != len(done) {
+			t.Fatalf("%d streams, %d began, %d done: %+v", st.Streams, len(began), len(done), st)
 		}
 		for n, times := range done {
 			if times != 1 {

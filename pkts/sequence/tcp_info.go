@@ -62,8 +62,8 @@ type StreamSide struct {
 	// Delivered is the number of bytes of the stream that came out.
 	Delivered uint64
 	// Retransmissions are segments that were sent again, as far as that is
-	// known: their bytes were there, or filled a gap later than a round trip
-	// takes. RetransmittedBytes are bytes that were there.
+	// known: their bytes, SYN or FIN were there, or they filled a gap later than
+	// a round trip takes. RetransmittedBytes are bytes that were there.
 	Retransmissions, RetransmittedBytes uint64
 	// OutOfOrder are segments that came after later ones, but too soon to be
 	// sent again.

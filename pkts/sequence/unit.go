@@ -52,8 +52,8 @@ func (d Direction) String() string {
 type Event uint8
 
 const (
-	// Start is the first chunk of its direction. With a Chunk.Offset of 0 the
-	// SYN was seen; otherwise the capture began later.
+	// Start is the first chunk of its direction. With a Chunk.Offset below 1<<32
+	// the SYN was seen, or the answer to it; otherwise the capture began later.
 	Start Event = 1 << iota
 	// End is the last chunk of its direction, after which there will be none:
 	// everything up to the FIN has come, or nobody waits any longer.

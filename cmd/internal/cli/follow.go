@@ -120,7 +120,7 @@ func (a *app) follow(ctx context.Context, name string, flags *followFlags, color
 	begun, found := 0, false
 	var stream uint64
 	numbers := map[uint64]int{} // by the first packet
-	tcp := sequence.TCP{Began: func(s sequence.StreamInfo) {
+	tcp := sequence.TCP{Limits: streamLimits(), Began: func(s sequence.StreamInfo) {
 		if begun == flags.stream {
 			stream, found = s.Stream, true
 		}
@@ -138,7 +138,7 @@ func (a *app) follow(ctx context.Context, name string, flags *followFlags, color
 	}
 	p := followPrinter{out: bufio.NewWriterSize(a.out, 1<<16), flags: flags, color: color, base: -1}
 	if flags.mapped != "" {
-		if p.placed, err = createPlaced(flags.mapped, name); err != nil {
+		if p.placed, err = createPlaced(flags.mapped, a.stat(name)); err != nil {
 			return err
 		}
 		defer func() {
@@ -158,9 +158,10 @@ func (a *app) follow(ctx context.Context, name string, flags *followFlags, color
 		if !found || c.Stream != stream {
 			continue
 		}
-		if c.Events.Has(sequence.End) {
-			open--
+		if c.Events.Has(sequence.End) && !c.Events.Has(sequence.Expired) {
+			open-- // not because the file ends, which may be due to damage
 		}
+		p.started(&c)
 		if flags.direction != "both" && c.Direction.String() != flags.direction {
 			if open == 0 {
 				break
@@ -171,7 +172,7 @@ func (a *app) follow(ctx context.Context, name string, flags *followFlags, color
 			if err := p.out.Flush(); err != nil {
 				return err
 			}
-			a.warn(fmt.Errorf("%d bytes are missing before byte %d of the %s direction", c.Lost, offsetOf(&c), c.Direction))
+			a.warn(fmt.Errorf("%d bytes are missing before byte %d of the %s direction", c.Lost, p.offset(&c), c.Direction))
 		}
 		if err := p.chunk(&c); err != nil {
 			return err
@@ -196,14 +197,6 @@ func (a *app) follow(ctx context.Context, name string, flags *followFlags, color
 	return nil
 }
 
-// offsetOf returns the offset of a chunk from the first byte that was seen.
-func offsetOf(c *sequence.Chunk) uint64 {
-	if c.Offset >= 1<<32 { // the SYN was not seen
-		return c.Offset - 1<<32
-	}
-	return c.Offset
-}
-
 // followPrinter prints chunks.
 type followPrinter struct {
 	out   *bufio.Writer
@@ -212,14 +205,27 @@ type followPrinter struct {
 	base  int // the direction that was printed last, -1 for none
 	mid   bool
 	buf   []byte
+	// zero is the offset that a direction begins with, by sequence.Direction.
+	zero [2]uint64
 	// placed is where the bytes go instead, unless it is nil.
 	placed *placedFile
 }
 
+// started notes where a direction begins. Where the SYN was not seen, its first
+// byte has the offset 1<<32; otherwise later ones may have that, too.
+func (p *followPrinter) started(c *sequence.Chunk) {
+	if c.Events.Has(sequence.Start) && c.Offset >= 1<<32 {
+		p.zero[c.Direction] = 1 << 32
+	}
+}
+
+// offset returns the offset of a chunk from the first byte that was seen.
+func (p *followPrinter) offset(c *sequence.Chunk) uint64 { return c.Offset - p.zero[c.Direction] }
+
 func (p *followPrinter) chunk(c *sequence.Chunk) error {
 	switch {
 	case p.placed != nil:
-		return p.placed.put(c.Data, int64(offsetOf(c)))
+		return p.placed.put(c.Data, int64(p.offset(c)))
 	case p.flags.raw:
 		_, err := p.out.Write(c.Data)
 		return err
@@ -242,7 +248,7 @@ func (p *followPrinter) chunk(c *sequence.Chunk) error {
 		p.note(fmt.Sprintf("[%d bytes missing]", c.Lost))
 	}
 	if p.flags.hex {
-		p.buf = appendStreamHex(p.buf, c.Data, offsetOf(c))
+		p.buf = appendStreamHex(p.buf, c.Data, p.offset(c))
 	} else {
 		for _, b := range c.Data {
 			if (b < ' ' || b > '~') && b != '\n' && b != '\t' {
@@ -308,7 +314,7 @@ func appendStreamHex(b, data []byte, off uint64) []byte {
 }
 
 func (p *followPrinter) json(c *sequence.Chunk) error {
-	l := chunkLine{Direction: c.Direction.String(), Offset: offsetOf(c), Lost: c.Lost, Packet: c.Packet, Data: c.Data}
+	l := chunkLine{Direction: c.Direction.String(), Offset: p.offset(c), Lost: c.Lost, Packet: c.Packet, Data: c.Data}
 	if l.Data == nil {
 		l.Data = []byte{}
 	}

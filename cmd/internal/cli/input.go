@@ -103,6 +103,18 @@ func (a *app) open(name string, before func() error, options ...pcap.ReaderOptio
 	return in, nil
 }
 
+// stat describes a file as open takes it, or returns nil.
+func (a *app) stat(name string) os.FileInfo {
+	st, err := os.Stat(name)
+	if f, ok := a.in.(*os.File); ok && name == "-" {
+		st, err = f.Stat()
+	}
+	if err != nil {
+		return nil
+	}
+	return st
+}
+
 // fileError returns an error with the name of the file, unless it names it.
 func fileError(name string, err error) error {
 	if _, ok := errors.AsType[*os.PathError](err); ok {

@@ -31,10 +31,11 @@ const (
 	extentLen = 64 << 10
 )
 
-// createPlaced makes a file, or empties one, unless it is the one that is read.
-func createPlaced(name, input string) (*placedFile, error) {
-	if in, err := os.Stat(input); err == nil {
-		if out, err := os.Stat(name); err == nil && os.SameFile(in, out) {
+// createPlaced makes a file, or empties one, unless it is the one that is read,
+// which input describes, if it is known.
+func createPlaced(name string, input os.FileInfo) (*placedFile, error) {
+	if input != nil {
+		if out, err := os.Stat(name); err == nil && os.SameFile(input, out) {
 			return nil, fmt.Errorf("%s is the file that is read: name another one", name)
 		}
 	}

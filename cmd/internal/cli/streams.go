@@ -70,6 +70,11 @@ type sideLine struct {
 // tunnelsOpened is how many tunnels inside each other are looked into.
 const tunnelsOpened = 8
 
+// streamLimits are those of the connections of a file. Unlike in what goes on for
+// ever, one that was quiet for long is the same when it goes on; the default number
+// of connections still bounds the memory.
+func streamLimits() sequence.Limits { return sequence.Limits{Idle: -1} }
+
 func (a *app) streamsCommand() *cobra.Command {
 	var format, dialect string
 	cmd := &cobra.Command{
@@ -81,7 +86,8 @@ that opened the connection, or was seen first), start and duration in seconds, t
 packets and bytes of payload of each direction (repetitions included),
 retransmissions, segments out of order, gaps (stretches of bytes that are not in the
 file) and the bytes that they lack, the round-trip time of the handshake, and the
-state. IP fragments are put together first, and tunnels are opened. Subflows of
+state. A connection that was quiet, for however long, is the same when it goes on.
+IP fragments are put together first, and tunnels are opened. Subflows of
 Multipath TCP are connections of the list, too; below it stands which of them make one,
 and what that carried.
 
@@ -179,6 +185,7 @@ func (a *app) streams(ctx context.Context, name string, expr *filter.PerLink, as
 	var joined []sequence.MPTCPInfo
 	tcp := &sequence.MPTCP{
 		TCP: sequence.TCP{
+			Limits: streamLimits(),
 			Began: func(s sequence.StreamInfo) {
 				numbers[s.Stream] = len(numbers)
 			},

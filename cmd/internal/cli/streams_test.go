@@ -13,6 +13,11 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/gopkts/gopkts/common/link"
+	"github.com/gopkts/gopkts/common/pcap"
+	"github.com/gopkts/gopkts/pkts"
 )
 
 // listStreams returns what streams -T json says of a file.
@@ -112,6 +117,31 @@ func TestStreamsAsTshark(t *testing.T) {
 		if whole < 2 {
 			t.Errorf("%s: only %d connections without loss", name, whole)
 		}
+	}
+}
+
+// Where nothing is lost and nothing overtaken, what is sent again is what tshark
+// says: data, and FINs without.
+func TestStreamsRepeatedAsTshark(t *testing.T) {
+	total := 0
+	for _, name := range []string{"postgres_auth_scram.pcap", "postgres_prepared.pcap"} {
+		file := captureOf(t, name)
+		want := map[string]uint64{}
+		for line := range strings.Lines(tsharkOf(t, "-r", file, "-Y", "tcp.analysis.retransmission || tcp.analysis.spurious_retransmission", "-T", "fields", "-e", "tcp.stream", "-e", "tcp.srcport")) {
+			want[strings.TrimSpace(line)]++
+			total++
+		}
+		for _, s := range listStreams(t, file) {
+			for d, from := range []string{s.Client, s.Server} {
+				k := fmt.Sprintf("%d\t%d", s.N, netip.MustParseAddrPort(from).Port())
+				if s.Sides[d].Retrans != want[k] || s.Sides[d].OutOfOrder != 0 {
+					t.Errorf("%s, stream %d, %s: %d segments were sent again, want %d", name, s.N, from, s.Sides[d].Retrans, want[k])
+				}
+			}
+		}
+	}
+	if total < 4 {
+		t.Errorf("only %d segments were sent again", total)
 	}
 }
 
@@ -220,6 +250,25 @@ func TestFollowGaps(t *testing.T) {
 	}
 }
 
+// A file that is damaged before the connection ends is told, and what there is of
+// it comes out.
+func TestFollowDamaged(t *testing.T) {
+	b, err := os.ReadFile(captureOf(t, "tcp_lossy_reordered.pcap"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, form := range []string{"--raw", "--ascii", "--json"} {
+		stdout, stderr, code := run(t, bytes.NewReader(b[:5000]), "follow", "-", "--stream", "1", form)
+		if code != exitFail || !strings.Contains(stderr, "cut short") || len(stdout) < 1000 {
+			t.Errorf("%s: %d: %d bytes, %s", form, code, len(stdout), stderr)
+		}
+	}
+	// Not one that has ended before.
+	if _, stderr, code := run(t, bytes.NewReader(b[:len(b)-1]), "follow", "-", "--stream", "0", "--raw"); code != exitOK || stderr != "" {
+		t.Errorf("%d: %s", code, stderr)
+	}
+}
+
 func TestFollowUsage(t *testing.T) {
 	for _, tt := range []struct {
 		args string
@@ -325,6 +374,14 @@ func TestFollowMapped(t *testing.T) {
 	if _, stderr, code := run(t, nil, "follow", out, "--stream", "0", "--map", out, "--direction", "forward"); code != exitFail || !strings.Contains(stderr, "is the file that is read") {
 		t.Errorf("%d: %s", code, stderr)
 	}
+	in, err := os.Open(out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer in.Close()
+	if _, stderr, code := run(t, in, "follow", "-", "--stream", "0", "--map", out, "--direction", "forward"); code != exitFail || !strings.Contains(stderr, "is the file that is read") {
+		t.Errorf("%d: %s", code, stderr)
+	}
 	if got, err := os.ReadFile(out); err != nil || !bytes.Equal(got, sample) {
 		t.Errorf("the capture file has changed: %v", err)
 	}
@@ -338,7 +395,7 @@ func TestFollowMapped(t *testing.T) {
 func TestPlacedFile(t *testing.T) {
 	for _, plain := range []bool{false, true} {
 		name := filepath.Join(t.TempDir(), "out")
-		p, err := createPlaced(name, "-")
+		p, err := createPlaced(name, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -384,5 +441,101 @@ func TestPlacedFile(t *testing.T) {
 		if n, ok := blocksOf(t, name); ok && n > 16*extentLen {
 			t.Errorf("%d bytes on the disk", n)
 		}
+	}
+}
+
+// tcpFile writes a capture file with segments, the time between them, and what
+// each carries: those of a client at port 4000, and of a server.
+func tcpFile(t *testing.T, apart time.Duration, segments []pkts.TCP, payloads ...string) string {
+	t.Helper()
+	client, server := netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("192.0.2.2")
+	var file bytes.Buffer
+	w, err := pcap.NewWriter(&file, pcap.WriterConfig{Format: pcap.FormatPcapNano, Link: link.TypeRaw})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range segments {
+		ip := &pkts.IPv4{TTL: 64, Src: client, Dst: server}
+		if segments[i].SrcPort != 4000 {
+			ip.Src, ip.Dst = ip.Dst, ip.Src
+		}
+		b, err := pkts.Stack(ip, &segments[i], &pkts.Raw{Data: []byte(payloads[i])}).AppendBinary(nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		info := link.Info{Time: time.Unix(1700000000, 0).Add(time.Duration(i) * apart), WireLen: len(b), Link: link.TypeRaw}
+		if err := w.WritePacket(&link.Frame{Data: b, Info: info}, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return writeFile(t, "tcp.pcap", file.Bytes())
+}
+
+// Offsets go on beyond 4 GiB, from which on those of streams begin whose SYN was
+// not seen.
+func TestFollowFar(t *testing.T) {
+	var (
+		segments []pkts.TCP
+		payloads []string
+	)
+	add := func(client bool, flags pkts.TCPFlags, seq, ack uint32, payload string) {
+		s := pkts.TCP{SrcPort: 4000, DstPort: 80, Flags: flags, Seq: seq, Ack: ack, Window: 65535}
+		if !client {
+			s.SrcPort, s.DstPort = s.DstPort, s.SrcPort
+		}
+		if flags.Has(pkts.TCPSyn) {
+			s.Options = pkts.TCPOptions(nil).AppendWindowScale(14).Pad()
+		}
+		segments, payloads = append(segments, s), append(payloads, payload)
+	}
+	// What lies between was not captured: the acknowledgments say that it came.
+	const step = 1_000_000_000
+	add(true, pkts.TCPSyn, 99, 0, "")
+	add(false, pkts.TCPSyn|pkts.TCPAck, 499, 100, "")
+	for i := range uint32(6) {
+		add(true, pkts.TCPAck, 100+i*step, 500, fmt.Sprint("at ", i))
+		add(false, pkts.TCPAck, 500, 100+i*step+4, "")
+	}
+	file := tcpFile(t, time.Second, segments, payloads...)
+	stdout, stderr, code := run(t, nil, "follow", file, "--stream", "0", "--direction", "forward", "--hex")
+	if want := fmt.Sprintf("\n%08x  61 74 20 35 ", uint64(5*step)); code != exitOK || stderr != "" || !strings.Contains(stdout, want) {
+		t.Errorf("%d: %s%s\nwant %s", code, stdout, stderr, want)
+	}
+	out := filepath.Join(t.TempDir(), "out")
+	_, stderr, code = run(t, nil, "follow", file, "--stream", "0", "--direction", "forward", "--map", out)
+	f, err := os.Open(out)
+	if err != nil || code != exitOK || !strings.Contains(stderr, " bytes are missing before byte 5000000000 of the forward direction") {
+		t.Fatalf("%v, %d: %s", err, code, stderr)
+	}
+	defer f.Close()
+	for i := range int64(6) {
+		var b [4]byte
+		if _, err := f.ReadAt(b[:], i*step); string(b[:]) != fmt.Sprint("at ", i) {
+			t.Errorf("%q at %d, %v", b, i*step, err)
+		}
+	}
+	if st, err := f.Stat(); err != nil || st.Size() != 5*step+4 {
+		t.Errorf("%d bytes, %v", st.Size(), err)
+	}
+}
+
+// A connection may be quiet for as long as it likes: what is counted is the same
+// as tshark counts.
+func TestStreamsQuiet(t *testing.T) {
+	file := tcpFile(t, 30*time.Hour, []pkts.TCP{
+		{SrcPort: 4000, DstPort: 80, Flags: pkts.TCPSyn, Seq: 99, Window: 65535},
+		{SrcPort: 80, DstPort: 4000, Flags: pkts.TCPSyn | pkts.TCPAck, Seq: 499, Ack: 100, Window: 65535},
+		{SrcPort: 4000, DstPort: 80, Flags: pkts.TCPAck, Seq: 100, Ack: 500, Window: 65535},
+		{SrcPort: 80, DstPort: 4000, Flags: pkts.TCPAck, Seq: 500, Ack: 105, Window: 65535},
+	}, "", "", "hello", "world")
+	want := strings.Count(tsharkOf(t, "-r", file, "-q", "-z", "conv,tcp"), "<->")
+	if list := listStreams(t, file); want != 1 || len(list) != want || list[0].Sides[0].Stream != 5 || list[0].Sides[1].Stream != 5 {
+		t.Errorf("%d connections, want %d: %+v", len(list), want, list)
+	}
+	if stdout, stderr, code := run(t, nil, "follow", file, "--stream", "0", "--raw"); code != exitOK || stdout != "helloworld" {
+		t.Errorf("%d: %q, %s", code, stdout, stderr)
 	}
 }
