@@ -154,7 +154,7 @@ func (p *Packet) Decode(t link.Type, data []byte) error {
 		goto any
 	}
 	// All that is asked of either IP header is in the twelve bytes from the
-	// EtherType on. Two loads take half the time of one for each field.
+	// EtherType on: two loads take fewer instructions than one for each field.
 	word = binary.BigEndian.Uint64(data[ethernetOffType:])
 	rest = binary.BigEndian.Uint32(data[ethernetOffType+8:])
 	switch {

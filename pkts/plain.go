@@ -269,6 +269,11 @@ func (p *Packet) first(l Layer) Layer {
 			p.own.tcp.Options = TCPOptions(p.plain.l4Data[TCPMinLen:p.plain.hdr:p.plain.hdr])
 			return p.own.tcp.set((*[TCPMinLen]byte)(p.plain.l4Data))
 		}
+	} else {
+		return p.layerOf(l)
+	}
+	if p.plain.ip != 0 {
+		return nil // as in firstView
 	}
 	return p.layerOf(l)
 }
