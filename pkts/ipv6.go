@@ -232,7 +232,7 @@ type IPv6View []byte
 func (IPv6View) Proto() *Protocol { return &ipv6Protocol }
 
 // word is the version, the traffic class and the flow label.
-func (v IPv6View) word() uint32 { return binary.BigEndian.Uint32(v[ipv6OffVersion:]) }
+func (v IPv6View) word() uint32 { return be32(v, ipv6OffVersion) }
 
 func (v IPv6View) DSCP() uint8           { return uint8(v.word() >> 22 & 0x3f) }
 func (v IPv6View) ECN() ECN              { return ECN(v.word() >> 20 & 3) }

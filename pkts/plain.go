@@ -38,6 +38,9 @@ type ownLayers struct {
 	udp UDP
 }
 
+// minPlain is how long a plain frame is at least.
+const minPlain = EthernetLen + IPv4MinLen + UDPLen
+
 // maxPlain is how long a plain frame is at most: all offsets are ones of a node.
 const maxPlain = 1 << 20
 
@@ -184,28 +187,34 @@ func (*viewed[V]) Proto() *Protocol { return V(nil).Proto() }
 type prototype interface{ Proto() *Protocol }
 
 // firstView returns the bytes of the outermost layer that v is of, nil for none.
-// A type switch would take longer: it hashes.
+// A type switch would take longer: it hashes. A plain frame has none of the
+// layers but those that plain names, and nodes are not written to find that out.
 func (p *Packet) firstView(v prototype) []byte {
-	if _, ok := v.(*viewed[IPv4View]); ok {
-		if p.plain.ip == kindIPv4 {
-			return p.plain.ipData
-		}
-	} else if _, ok := v.(*viewed[TCPView]); ok {
+	if _, ok := v.(*viewed[TCPView]); ok {
 		if p.plain.l4 == kindTCP {
 			return p.plain.l4Data
 		}
-	} else if _, ok := v.(*viewed[IPv6View]); ok {
-		if p.plain.ip == kindIPv6 {
+	} else if _, ok := v.(*viewed[IPv4View]); ok {
+		if p.plain.ip == kindIPv4 {
 			return p.plain.ipData
 		}
 	} else if _, ok := v.(*viewed[UDPView]); ok {
 		if p.plain.l4 == kindUDP {
 			return p.plain.l4Data
 		}
+	} else if _, ok := v.(*viewed[IPv6View]); ok {
+		if p.plain.ip == kindIPv6 {
+			return p.plain.ipData
+		}
 	} else if _, ok := v.(*viewed[EthernetView]); ok {
 		if p.plain.ip != 0 {
 			return p.data[:len(p.data):len(p.data)]
 		}
+	} else {
+		return p.viewOf(v)
+	}
+	if p.plain.ip != 0 {
+		return nil
 	}
 	return p.viewOf(v)
 }
@@ -260,6 +269,11 @@ func (p *Packet) first(l Layer) Layer {
 			p.own.tcp.Options = TCPOptions(p.plain.l4Data[TCPMinLen:p.plain.hdr:p.plain.hdr])
 			return p.own.tcp.set((*[TCPMinLen]byte)(p.plain.l4Data))
 		}
+	} else {
+		return p.layerOf(l)
+	}
+	if p.plain.ip != 0 {
+		return nil // as in firstView
 	}
 	return p.layerOf(l)
 }

@@ -125,6 +125,39 @@ func TestPlain(t *testing.T) {
 	}
 }
 
+// TestPlainWithout asks plain frames for the layers of other plain frames: there
+// are none, and no nodes are written to find that out.
+func TestPlainWithout(t *testing.T) {
+	for name, b := range plainFrames(t) {
+		var p Packet
+		if err := p.Decode(link.TypeEthernet, b); err != nil {
+			t.Fatal(err)
+		}
+		_, v4 := View[IPv4View](&p)
+		_, v6 := View[IPv6View](&p)
+		_, tcp := View[TCPView](&p)
+		_, udp := View[UDPView](&p)
+		if v4 == v6 || tcp == udp {
+			t.Errorf("%s: views of IPv4 %v, IPv6 %v, TCP %v, UDP %v", name, v4, v6, tcp, udp)
+		}
+		if l, ok := Get[IPv4](&p); ok != v4 || ok != (l != nil) {
+			t.Errorf("%s: IPv4 %v, %v", name, l, ok)
+		}
+		if l, ok := Get[IPv6](&p); ok != v6 || ok != (l != nil) {
+			t.Errorf("%s: IPv6 %v, %v", name, l, ok)
+		}
+		if l, ok := Get[TCP](&p); ok != tcp || ok != (l != nil) {
+			t.Errorf("%s: TCP %v, %v", name, l, ok)
+		}
+		if l, ok := Get[UDP](&p); ok != udp || ok != (l != nil) {
+			t.Errorf("%s: UDP %v, %v", name, l, ok)
+		}
+		if p.plain.ip == 0 {
+			t.Errorf("%s: nodes are written", name)
+		}
+	}
+}
+
 // TestPlainKeeps shows that the nodes of a plain frame are what was decoded,
 // whatever a view has written since, and that editing a layer counts.
 func TestPlainKeeps(t *testing.T) {

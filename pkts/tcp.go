@@ -255,8 +255,8 @@ func (TCPView) Proto() *Protocol { return &tcpProtocol }
 
 func (v TCPView) SrcPort() uint16       { return be16(v, tcpOffSrcPort) }
 func (v TCPView) DstPort() uint16       { return be16(v, tcpOffDstPort) }
-func (v TCPView) Seq() uint32           { return binary.BigEndian.Uint32(v[tcpOffSeq:]) }
-func (v TCPView) Ack() uint32           { return binary.BigEndian.Uint32(v[tcpOffAck:]) }
+func (v TCPView) Seq() uint32           { return be32(v, tcpOffSeq) }
+func (v TCPView) Ack() uint32           { return be32(v, tcpOffAck) }
 func (v TCPView) HeaderLen() int        { return int(v[tcpOffFlags]&0xf0) / 4 } // bytes
 func (v TCPView) Flags() TCPFlags       { return TCPFlags(be16(v, tcpOffFlags) & 0xfff) }
 func (v TCPView) Window() uint16        { return be16(v, tcpOffWindow) }

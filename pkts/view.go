@@ -31,6 +31,12 @@ func be16(b []byte, off int) uint16 {
 	return uint16(b[off+1]) | uint16(b[off])<<8
 }
 
+// be32 is be16 for 32 bits.
+func be32(b []byte, off int) uint32 {
+	_ = b[off+3]
+	return uint32(b[off+3]) | uint32(b[off+2])<<8 | uint32(b[off+1])<<16 | uint32(b[off])<<24
+}
+
 // setSummed writes new over the bytes at off of a header whose Internet
 // checksum, at sumOff, covers them, and changes the checksum by as much,
 // RFC 1624: what was right stays right, what was wrong stays wrong. off is
