@@ -415,33 +415,37 @@ func (w *tcpWait) differs(off uint64, data []byte) bool {
 
 // room makes room for n bytes at off that have to wait. ok says that there is
 // some. Otherwise a gap was given up for it, of this direction or another, so that
-// things are not what they were; or gaveUp says that there was none.
-func (t *TCP) room(h *tcpHalf, off uint64, n int) (ok, gaveUp bool) {
-	var need int64
-	switch size, kind := tcpBufSize(n); {
-	case kind >= 0 && (h.wait == 0 || t.waits.at(h.wait).fits(off, n)):
-		need = int64(size) + tcpPieceCost + tcpWaitCost
-	default:
+// things are not what they were; or gaveUp says that there was none. at is where
+// among the pieces they can wait by themselves, -1 if they cannot.
+func (t *TCP) room(h *tcpHalf, off uint64, n int) (at int, ok, gaveUp bool) {
+	var w *tcpWait
+	var memory int64
+	if h.wait != 0 {
+		w = t.waits.at(h.wait)
+		at, memory = w.fits(off, n), w.memory
+	}
+	size, kind := tcpBufSize(n)
+	need := int64(size) + tcpPieceCost + tcpWaitCost
+	if at < 0 || kind < 0 {
+		at = -1
 		need = int64(n>>tcpPageBits+2)*tcpPageCost + tcpWaitCost
-		if h.wait != 0 {
-			if w := t.waits.at(h.wait); !w.paged() {
-				need += w.paging() - (w.memory - tcpWaitCost)
-			}
+		if w != nil && !w.paged() {
+			need += w.paging() - (memory - tcpWaitCost)
 		}
 	}
 	switch {
-	case h.wait != 0 && t.waits.at(h.wait).memory+need > t.lim.FlowBytes:
-		t.giveUp(t.waits.at(h.wait))
-		return false, true
+	case w != nil && memory+need > t.lim.FlowBytes:
+		t.giveUp(w)
+		return at, false, true
 	case need > t.lim.FlowBytes:
-		return false, false
+		return at, false, false
 	case t.waits.memory+need <= t.lim.Bytes:
-		return true, false
+		return at, true, false
 	case t.waits.oldest != 0:
 		t.giveUp(t.waits.at(t.waits.oldest))
-		return false, true
+		return at, false, true
 	}
-	return false, false
+	return at, false, false
 }
 
 // giveUp gives up the gap before what waits in w.
@@ -451,8 +455,9 @@ func (t *TCP) giveUp(w *tcpWait) {
 	t.passAll(&s.conn, &s.key, int(w.side))
 }
 
-// store lets data wait that begins at seq, of the segment [start, end).
-func (t *TCP) store(c *tcpConn, k *tcpKey, side int, seq, start, end uint32, data []byte) error {
+// store lets data wait that begins at seq, of the segment [start, end): as piece
+// number at, unless that is negative.
+func (t *TCP) store(c *tcpConn, k *tcpKey, side, at int, seq, start, end uint32, data []byte) error {
 	h := &c.half[side]
 	off := h.off + uint64(seq-h.next)
 	policy := c.policy[side^1]
@@ -470,19 +475,20 @@ func (t *TCP) store(c *tcpConn, k *tcpKey, side int, seq, start, end uint32, dat
 		w.conn, w.side, w.since = t.cur, uint8(side), t.at
 		h.wait = w.self
 	}
-	m := tcpMark{packet: t.seen.Packet, at: t.at, start: start, end: end}
 	size, fresh, differs := len(data), 0, false
 	inside := off < w.top // something behind it was here before
 	w.top = max(w.top, off+uint64(size))
 	switch {
-	case w.fits(off, size):
-		t.insertPiece(w, off, data, &m)
+	case at >= 0:
+		p := t.insertPiece(w, at, off, data)
+		p.seen, p.start, p.end = t.seen, start, end
 		fresh = size
 	case !w.paged() && w.repeats(off, data):
 	default:
 		if !w.paged() {
 			t.page(w)
 		}
+		m := tcpMark{packet: t.seen.Packet, at: t.at, start: start, end: end}
 		fresh, differs = t.intoPages(w, off, data, &m, policy)
 	}
 	t.stats.MemoryHi = max(t.stats.MemoryHi, t.memory())
@@ -548,7 +554,7 @@ func (t *TCP) drain(c *tcpConn, k *tcpKey, side int) {
 			}
 			t.stats.Waiting -= uint64(end - i)
 			r.page.count -= end - i
-			t.deliver(c, k, side, r.page.data[i:end:end], Seen{m.packet, t.when(m.at)}, true)
+			t.deliver(c, k, side, r.page.data[i:end:end], &Seen{m.packet, t.when(m.at)}, true)
 		}
 		if r.page.count == 0 {
 			w.dir[w.head].page = nil
