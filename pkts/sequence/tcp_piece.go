@@ -100,6 +100,9 @@ func (w *tcpWait) fits(off uint64, n int) int {
 		return -1
 	}
 	i := len(w.pieces)
+	if off >= w.top {
+		return i // behind all of them, as nearly always
+	}
 	for i > w.gone && w.pieces[i-1].off >= off {
 		i--
 	}
@@ -197,7 +200,7 @@ func (t *TCP) drainPieces(c *tcpConn, k *tcpKey, side int, w *tcpWait) {
 		t.stats.Closed += uint64(len(p.buf) - n)
 		t.waits.charge(w, -int64(cap(p.buf))-tcpPieceCost)
 		t.out.retire(nil, p.buf)
-		*p = tcpPiece{}
+		p.buf = nil
 		w.gone++
 	}
 	if w.gone == len(w.pieces) {
