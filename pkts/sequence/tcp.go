@@ -394,28 +394,14 @@ func (t *TCP) tick(d *Datagram) {
 	if t.base.IsZero() {
 		t.base, t.baseSec, t.baseNano = d.Time, sec, int64(d.Time.Nanosecond())
 	}
-	t.at = t.since(sec, d.Time.Nanosecond())
-	t.clock = max(t.clock, t.at)
-}
-
-// since returns a time, of which there is one, in nanoseconds since the base.
-func (t *TCP) since(sec int64, nsec int) int64 {
 	// A quarter of the range, so that differences do not overflow.
 	sec = min(max(sec-t.baseSec, math.MinInt64/4_000_000_000), math.MaxInt64/4_000_000_000)
-	return sec*1e9 + int64(nsec) - t.baseNano
+	t.at = sec*1e9 + int64(d.Time.Nanosecond()) - t.baseNano
+	t.clock = max(t.clock, t.at)
 }
 
 // tcpZeroTime is the Unix time of the zero time.
 const tcpZeroTime = -62135596800
-
-// mark returns the beginning of a mark for what was seen.
-func (t *TCP) mark(s *Seen) tcpMark {
-	m := tcpMark{packet: s.Packet, at: tcpNoTime}
-	if sec, nsec := s.Time.Unix(), s.Time.Nanosecond(); sec != tcpZeroTime || nsec != 0 {
-		m.at = t.since(sec, nsec)
-	}
-	return m
-}
 
 // when is the inverse of tick.
 func (t *TCP) when(at int64) time.Time {

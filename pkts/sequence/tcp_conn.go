@@ -211,7 +211,8 @@ func (t *TCP) begin(k *tcpKey, side int, s *tcpSegment) (int32, *tcpSlot) {
 	}
 	i, slot := t.conns.add(k)
 	c := &slot.conn
-	*c = tcpConn{stream: t.seen.Packet, first: t.at, last: t.clock, touched: t.clock, fwd: uint8(side)}
+	*c = tcpConn{}
+	c.stream, c.first, c.last, c.touched, c.fwd = t.seen.Packet, t.at, t.clock, t.clock, uint8(side)
 	if s.flags&(pkts.TCPSyn|pkts.TCPAck) == pkts.TCPSyn|pkts.TCPAck {
 		c.fwd ^= 1 // it answers the one that opened
 	}

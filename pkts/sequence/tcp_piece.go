@@ -9,10 +9,9 @@ import "bytes"
 
 // tcpPiece is a segment that waits by itself.
 type tcpPiece struct {
-	off        uint64
-	buf        []byte
-	seen       Seen
-	start, end uint32 // as in tcpMark
+	off  uint64
+	buf  []byte
+	mark tcpMark
 }
 
 // behind returns the offset behind it.
@@ -169,9 +168,7 @@ func (t *TCP) page(w *tcpWait) {
 	w.pieces, w.gone = w.pieces[:0], 0
 	for i := range pieces {
 		p := &pieces[i]
-		m := t.mark(&p.seen)
-		m.start, m.end = p.start, p.end
-		t.intoPages(w, p.off, p.buf, &m, TCPFirst)
+		t.intoPages(w, p.off, p.buf, &p.mark, TCPFirst)
 		t.waits.charge(w, -int64(cap(p.buf))-tcpPieceCost)
 		t.waits.bufs.put(p.buf)
 		*p = tcpPiece{}
@@ -191,7 +188,7 @@ func (t *TCP) drainPieces(c *tcpConn, k *tcpKey, side int, w *tcpWait) {
 			if h.flags&tcpFINSeen != 0 {
 				n = min(n, int(h.fin-h.next))
 			}
-			t.deliver(c, k, side, p.buf[:n:n], &p.seen, true)
+			t.deliver(c, k, side, p.buf[:n:n], &Seen{p.mark.packet, t.when(p.mark.at)}, true)
 		} else {
 			n = 0
 		}
