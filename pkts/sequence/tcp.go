@@ -264,25 +264,21 @@ func (k *tcpKey) equal(o *tcpKey) bool {
 	return k.ports == o.ports && k.lo == o.lo && k.hi == o.hi && k.tunnel == o.tunnel
 }
 
-// flow returns the flow of what the endpoint on this side sends.
-func (k *tcpKey) flow(side int) pkts.Flow {
-	var f pkts.Flow
-	k.setFlow(&f, side)
-	return f
-}
-
-func (k *tcpKey) setFlow(f *pkts.Flow, side int) {
-	src, dst, ports := k.lo, k.hi, uint32(k.ports>>32)
+// ends returns the addresses and the ports of what the endpoint on this side
+// sends.
+func (k *tcpKey) ends(side int) (src, dst ipAddr, ports uint32) {
+	src, dst, ports = k.lo, k.hi, uint32(k.ports>>32)
 	if side != 0 {
 		src, dst, ports = dst, src, ports<<16|ports>>16
 	}
-	if k.ports&1 == 0 {
-		f.Src, f.Dst = src.addr4(), dst.addr4()
-	} else {
-		f.Src, f.Dst = src.addr(true), dst.addr(true)
-	}
-	f.SrcPort, f.DstPort = uint16(ports>>16), uint16(ports)
-	f.Proto, f.Fragment = pkts.IPProtoTCP, false
+	return src, dst, ports
+}
+
+// flow returns the flow of what the endpoint on this side sends.
+func (k *tcpKey) flow(side int) pkts.Flow {
+	src, dst, ports := k.ends(side)
+	v6 := k.ports&1 != 0
+	return pkts.Flow{Src: src.addr(v6), Dst: dst.addr(v6), SrcPort: uint16(ports >> 16), DstPort: uint16(ports), Proto: pkts.IPProtoTCP}
 }
 
 // of makes k the key of a packet, and returns on which side of it its source is.

@@ -284,14 +284,14 @@ func (t *TCP) duplicate(h *tcpHalf, n uint64) {
 func (t *TCP) next(c *tcpConn, k *tcpKey, side int, s *tcpSegment, ch *Chunk) bool {
 	const (
 		control = pkts.TCPSyn | pkts.TCPFin | pkts.TCPRst | pkts.TCPAck
-		known   = tcpSync | tcpAcked | tcpEdge | tcpTimed
+		known   = tcpSync | tcpTimed
 		not     = tcpFINSeen | tcpEnded
 	)
 	h, p := &c.half[side], &c.half[side^1]
 	n := uint32(len(s.data))
-	if s.flags&control != pkts.TCPAck || h.flags&(known|not) != known || s.seq != h.next || h.wait|p.wait != 0 ||
-		n == 0 || n != s.wire || c.syn.valid || s.ack != h.ack || p.flags&(tcpSync|tcpTimed) != tcpSync ||
-		p.flags&tcpEdge != 0 && int32(s.seq-p.edge) > 0 || int32(s.ack-p.next) > 0 {
+	if s.flags&control != pkts.TCPAck || h.flags&(known|not) != known || s.seq != h.next || h.wait != 0 ||
+		n == 0 || n != s.wire || c.syn.valid || !h.repeats(p, s.ack) ||
+		p.flags&tcpEdge != 0 && int32(s.seq-p.edge) > 0 {
 		return false
 	}
 	if s.hasTS {
@@ -301,9 +301,7 @@ func (t *TCP) next(c *tcpConn, k *tcpKey, side int, s *tcpSegment, ch *Chunk) bo
 		h.ts = s.ts
 		h.flags |= tcpStamped
 	}
-	if edge := s.ack + s.win<<h.shift; int32(edge-h.edge) > 0 {
-		h.edge = edge
-	}
+	h.widen(s)
 	c.last = t.clock
 	h.packets++
 	h.bytes += uint64(n)
@@ -313,6 +311,21 @@ func (t *TCP) next(c *tcpConn, k *tcpKey, side int, s *tcpSegment, ch *Chunk) bo
 	h.off += uint64(n)
 	h.next += n
 	return true
+}
+
+// repeats reports whether an acknowledgment says nothing that was not known, but
+// for the window.
+func (h *tcpHalf) repeats(p *tcpHalf, ack uint32) bool {
+	return h.flags&(tcpAcked|tcpEdge) == tcpAcked|tcpEdge && ack == h.ack &&
+		p.flags&(tcpSync|tcpTimed) == tcpSync && p.wait == 0 && int32(ack-p.next) <= 0
+}
+
+// widen takes the window of a segment that is no SYN and repeats an
+// acknowledgment.
+func (h *tcpHalf) widen(s *tcpSegment) {
+	if edge := s.ack + s.win<<h.shift; int32(edge-h.edge) > 0 {
+		h.edge = edge
+	}
 }
 
 // segment takes a segment of connection i.
@@ -362,7 +375,9 @@ func (t *TCP) segment(i int32, c *tcpConn, k *tcpKey, side int, s *tcpSegment) e
 		h.ts = s.ts
 		h.flags |= tcpStamped
 	}
-	if s.flags&pkts.TCPAck != 0 {
+	if s.flags&(pkts.TCPAck|pkts.TCPSyn) == pkts.TCPAck && h.repeats(p, s.ack) {
+		h.widen(s)
+	} else if s.flags&pkts.TCPAck != 0 {
 		t.acknowledge(c, k, side, s)
 	}
 	if s.flags&pkts.TCPFin != 0 {
@@ -814,7 +829,15 @@ func (ch *Chunk) fill(c *tcpConn, k *tcpKey, side int, data []byte, seen *Seen) 
 	}
 	ch.Data = data
 	ch.Lost, ch.Stream = h.gap, c.stream
-	k.setFlow(&ch.Flow, side)
+	f := &ch.Flow
+	src, dst, ports := k.ends(side)
+	if k.ports&1 == 0 {
+		f.Src, f.Dst = src.addr4(), dst.addr4()
+	} else {
+		f.Src, f.Dst = src.addr(true), dst.addr(true)
+	}
+	f.SrcPort, f.DstPort = uint16(ports>>16), uint16(ports)
+	f.Proto, f.Fragment = pkts.IPProtoTCP, false
 	ch.Seen = *seen
 	ch.Tunnel = k.tunnel
 	ch.Direction = Direction(uint8(side) ^ c.fwd)
