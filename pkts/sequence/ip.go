@@ -40,7 +40,9 @@ func (a ipAddr) addr(v6 bool) netip.Addr {
 
 // addr4 is addr for one of IPv4.
 func (a ipAddr) addr4() netip.Addr {
-	return netip.AddrFrom4([4]byte{byte(a.lo >> 24), byte(a.lo >> 16), byte(a.lo >> 8), byte(a.lo)})
+	var b [4]byte
+	binary.BigEndian.PutUint32(b[:], uint32(a.lo)) // which the compiler sees through
+	return netip.AddrFrom4(b)
 }
 
 func (a ipAddr) bytes() (b [16]byte) {
@@ -112,21 +114,18 @@ func (h *ipHeader) parse(d *Datagram) error {
 	return &Error{Layer: "IP", Packet: d.Packet, Err: ErrMalformed, Reason: "neither version 4 nor 6"}
 }
 
-// plainTCP is parse, without the identification, into a header that is zero, for
-// what most packets are: TCP in IPv4, without options, whole. It reports false, and
-// has done nothing, for others.
-func (h *ipHeader) plainTCP(b []byte) bool {
+// plainTCP returns the length of what most packets are: TCP in IPv4, without
+// options, whole. It is 0 for others.
+func plainTCP(b []byte) int {
 	const least = pkts.IPv4MinLen + pkts.TCPMinLen
 	if len(b) < least || b[0] != 0x45 || b[9] != byte(pkts.IPProtoTCP) || binary.BigEndian.Uint16(b[6:])&0x3fff != 0 {
-		return false
+		return 0
 	}
 	n := int(binary.BigEndian.Uint16(b[2:]))
 	if n < least || n > len(b) {
-		return false
+		return 0
 	}
-	h.src, h.dst = ip4Addr(binary.BigEndian.Uint32(b[12:])), ip4Addr(binary.BigEndian.Uint32(b[16:]))
-	h.proto, h.hdr, h.end, h.wire = pkts.IPProtoTCP, pkts.IPv4MinLen, n, n
-	return true
+	return n
 }
 
 func (h *ipHeader) parse4(b []byte, packet uint64) error {

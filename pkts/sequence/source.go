@@ -1,6 +1,7 @@
 package sequence
 
 import (
+	"encoding/binary"
 	"io"
 	"iter"
 	"runtime"
@@ -107,8 +108,12 @@ func newFinder(r *pkts.Registry) *finder {
 // says why there is none.
 func (s *finder) find(f *link.Frame) ([]byte, error) {
 	if s.plain && f.Link == link.TypeEthernet {
-		if b := plainIP(f.Data); b != nil {
-			return b, nil
+		n := plainIPv4(f.Data)
+		if n == 0 {
+			n = plainIPv6(f.Data)
+		}
+		if n > 0 {
+			return f.Data[pkts.EthernetLen : pkts.EthernetLen+n : pkts.EthernetLen+n], nil
 		}
 	}
 	err := s.p.Decode(f.Link, f.Data) // what decoded before an error is there
@@ -118,30 +123,31 @@ func (s *finder) find(f *link.Frame) ([]byte, error) {
 	return nil, err
 }
 
-// plainIP returns the IP packet of an Ethernet frame, if it is all there and
-// follows the Ethernet header; otherwise nil.
-func plainIP(b []byte) []byte {
-	if len(b) < pkts.EthernetLen+pkts.IPv4MinLen {
-		return nil
+// plainIPv4 returns the length of the IPv4 packet in an Ethernet frame, if it is
+// all there and follows the Ethernet header; otherwise 0.
+func plainIPv4(b []byte) int {
+	const ip = pkts.EthernetLen
+	if len(b) < ip+pkts.IPv4MinLen || binary.BigEndian.Uint16(b[12:]) != uint16(pkts.EtherTypeIPv4) || b[ip]>>4 != 4 {
+		return 0
 	}
-	t := pkts.EthernetView(b).Type()
-	b = b[pkts.EthernetLen:]
-	n := 0
-	switch {
-	case t == pkts.EtherTypeIPv4:
-		v := pkts.IPv4View(b)
-		if hdr := v.HeaderLen(); b[0]>>4 == 4 && hdr >= pkts.IPv4MinLen && int(v.Length()) >= hdr {
-			n = int(v.Length())
-		}
-	case t == pkts.EtherTypeIPv6 && len(b) >= pkts.IPv6Len && b[0]>>4 == 6:
-		if v := pkts.IPv6View(b); v.PayloadLength() != 0 {
-			n = pkts.IPv6Len + int(v.PayloadLength())
-		}
+	n, hdr := int(binary.BigEndian.Uint16(b[ip+2:])), int(b[ip]&15)*4
+	if hdr < pkts.IPv4MinLen || n < hdr || n > len(b)-ip {
+		return 0
 	}
-	if n == 0 || n > len(b) {
-		return nil
+	return n
+}
+
+// plainIPv6 is plainIPv4 for IPv6.
+func plainIPv6(b []byte) int {
+	const ip = pkts.EthernetLen
+	if len(b) < ip+pkts.IPv6Len || binary.BigEndian.Uint16(b[12:]) != uint16(pkts.EtherTypeIPv6) || b[ip]>>4 != 6 {
+		return 0
 	}
-	return b[:n:n]
+	n := int(pkts.IPv6View(b[ip:]).PayloadLength())
+	if n == 0 || n > len(b)-ip-pkts.IPv6Len {
+		return 0
+	}
+	return pkts.IPv6Len + n
 }
 
 // Outermost returns the outermost IP packet of a decoded packet, and whether

@@ -264,39 +264,34 @@ func (k *tcpKey) equal(o *tcpKey) bool {
 	return k.ports == o.ports && k.lo == o.lo && k.hi == o.hi && k.tunnel == o.tunnel
 }
 
-// flow returns the flow of what the endpoint on this side sends.
-func (k *tcpKey) flow(side int) pkts.Flow {
-	var f pkts.Flow
-	k.setFlow(&f, side)
-	return f
-}
-
-func (k *tcpKey) setFlow(f *pkts.Flow, side int) {
-	src, dst, ports := k.lo, k.hi, uint32(k.ports>>32)
+// ends returns the addresses and the ports of what the endpoint on this side
+// sends.
+func (k *tcpKey) ends(side int) (src, dst ipAddr, ports uint32) {
+	src, dst, ports = k.lo, k.hi, uint32(k.ports>>32)
 	if side != 0 {
 		src, dst, ports = dst, src, ports<<16|ports>>16
 	}
-	if k.ports&1 == 0 {
-		f.Src, f.Dst = src.addr4(), dst.addr4()
-	} else {
-		f.Src, f.Dst = src.addr(true), dst.addr(true)
-	}
-	f.SrcPort, f.DstPort = uint16(ports>>16), uint16(ports)
-	f.Proto, f.Fragment = pkts.IPProtoTCP, false
+	return src, dst, ports
+}
+
+// flow returns the flow of what the endpoint on this side sends.
+func (k *tcpKey) flow(side int) pkts.Flow {
+	src, dst, ports := k.ends(side)
+	v6 := k.ports&1 != 0
+	return pkts.Flow{Src: src.addr(v6), Dst: dst.addr(v6), SrcPort: uint16(ports >> 16), DstPort: uint16(ports), Proto: pkts.IPProtoTCP}
 }
 
 // of makes k the key of a packet, and returns on which side of it its source is.
-func (k *tcpKey) of(h *ipHeader, ports uint32, tunnel uint64) (side int) {
+func (k *tcpKey) of(src, dst ipAddr, v6 bool, ports uint32, tunnel uint64) (side int) {
 	k.tunnel = tunnel
-	if h.dst.below(h.src) || h.src == h.dst && ports>>16 > ports&0xffff {
-		k.lo, k.hi = h.dst, h.src
+	if dst.below(src) || src == dst && ports>>16 > ports&0xffff {
+		src, dst = dst, src
 		ports = ports<<16 | ports>>16
 		side = 1
-	} else {
-		k.lo, k.hi = h.src, h.dst
 	}
+	k.lo, k.hi = src, dst
 	k.ports = uint64(ports) << 32
-	if h.v6 {
+	if v6 {
 		k.ports |= 1
 	}
 	return side
@@ -425,8 +420,13 @@ func (t *TCP) put(d *Datagram, c *Chunk) (given bool, err error) {
 	if t.clock > t.expiry {
 		t.expireSome()
 	}
-	var h ipHeader
-	if !h.plainTCP(d.Data) {
+	var src, dst ipAddr
+	v6, hdr, end := false, pkts.IPv4MinLen, plainTCP(d.Data)
+	wire := end
+	if end != 0 {
+		src, dst = ip4Addr(binary.BigEndian.Uint32(d.Data[12:])), ip4Addr(binary.BigEndian.Uint32(d.Data[16:]))
+	} else {
+		var h ipHeader
 		if err := h.parse(d); err != nil {
 			t.stats.Malformed++
 			return false, err
@@ -439,14 +439,15 @@ func (t *TCP) put(d *Datagram, c *Chunk) (given bool, err error) {
 			t.stats.Fragments++
 			return false, nil
 		}
+		src, dst, v6, hdr, end, wire = h.src, h.dst, h.v6, h.hdr, h.end, h.wire
 	}
-	b := d.Data[h.hdr:h.end]
+	b := d.Data[hdr:end]
 	if len(b) < pkts.TCPMinLen {
 		return false, t.malformed(ErrTruncated, "the header is cut")
 	}
 	v := pkts.TCPView(b)
 	n := v.HeaderLen()
-	if n < pkts.TCPMinLen || n > h.wire-h.hdr {
+	if n < pkts.TCPMinLen || n > wire-hdr {
 		return false, t.malformed(ErrMalformed, "the data offset makes no sense")
 	}
 	if n > len(b) {
@@ -455,11 +456,11 @@ func (t *TCP) put(d *Datagram, c *Chunk) (given bool, err error) {
 	// Field by field: a literal is made elsewhere and copied in larger pieces.
 	var s tcpSegment
 	s.seq, s.ack, s.flags, s.win = v.Seq(), v.Ack(), v.Flags(), uint32(v.Window())
-	s.wire = uint32(h.wire - h.hdr - n)
+	s.wire = uint32(wire - hdr - n)
 	s.data, s.opts = b[n:len(b):len(b)], b[pkts.TCPMinLen:n]
 	t.stats.Segments++
 	t.stats.Bytes += uint64(len(s.data))
-	if t.VerifyChecksums && h.wire == h.end && !checksumOK(&h, b) {
+	if t.VerifyChecksums && wire == end && !checksumOK(src.addr(v6), dst.addr(v6), b) {
 		t.stats.BadChecksum += uint64(len(s.data))
 		return false, t.refuse(0, ErrMalformed, "the checksum is wrong")
 	}
@@ -471,7 +472,7 @@ func (t *TCP) put(d *Datagram, c *Chunk) (given bool, err error) {
 		s.options()
 	}
 	var k tcpKey
-	side := k.of(&h, binary.BigEndian.Uint32(b), d.Tunnel)
+	side := k.of(src, dst, v6, binary.BigEndian.Uint32(b), d.Tunnel)
 	i, slot := t.conns.get(&k)
 	switch {
 	case slot == nil:
@@ -505,8 +506,7 @@ func (t *TCP) put(d *Datagram, c *Chunk) (given bool, err error) {
 }
 
 // checksumOK verifies the checksum of a segment, RFC 9293, section 3.1.
-func checksumOK(h *ipHeader, b []byte) bool {
-	src, dst := h.addrs()
+func checksumOK(src, dst netip.Addr, b []byte) bool {
 	sum, _ := checksum.Pseudo(src, dst, uint8(pkts.IPProtoTCP), len(b))
 	return checksum.Valid(b, sum)
 }
@@ -570,9 +570,8 @@ func (t *TCP) Streams() iter.Seq[StreamInfo] {
 // Stream returns what is known of the connection of a chunk, and false when it
 // was forgotten: at an End that has Expired, see Done.
 func (t *TCP) Stream(c *Chunk) (StreamInfo, bool) {
-	h := ipHeader{src: ipAddrOf(c.Flow.Src), dst: ipAddrOf(c.Flow.Dst), v6: c.Flow.Src.Is6()}
 	var k tcpKey
-	k.of(&h, uint32(c.Flow.SrcPort)<<16|uint32(c.Flow.DstPort), c.Tunnel)
+	k.of(ipAddrOf(c.Flow.Src), ipAddrOf(c.Flow.Dst), c.Flow.Src.Is6(), uint32(c.Flow.SrcPort)<<16|uint32(c.Flow.DstPort), c.Tunnel)
 	if _, s := t.conns.get(&k); s != nil && s.conn.stream == c.Stream {
 		return t.info(&k, &s.conn), true
 	}

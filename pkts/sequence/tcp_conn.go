@@ -211,7 +211,8 @@ func (t *TCP) begin(k *tcpKey, side int, s *tcpSegment) (int32, *tcpSlot) {
 	}
 	i, slot := t.conns.add(k)
 	c := &slot.conn
-	*c = tcpConn{stream: t.seen.Packet, first: t.at, last: t.clock, touched: t.clock, fwd: uint8(side)}
+	*c = tcpConn{}
+	c.stream, c.first, c.last, c.touched, c.fwd = t.seen.Packet, t.at, t.clock, t.clock, uint8(side)
 	if s.flags&(pkts.TCPSyn|pkts.TCPAck) == pkts.TCPSyn|pkts.TCPAck {
 		c.fwd ^= 1 // it answers the one that opened
 	}
@@ -289,14 +290,14 @@ func (t *TCP) again(h *tcpHalf, n uint64) {
 func (t *TCP) next(c *tcpConn, k *tcpKey, side int, s *tcpSegment, ch *Chunk) bool {
 	const (
 		control = pkts.TCPSyn | pkts.TCPFin | pkts.TCPRst | pkts.TCPAck
-		known   = tcpSync | tcpAcked | tcpEdge | tcpTimed
+		known   = tcpSync | tcpTimed
 		not     = tcpFINSeen | tcpEnded
 	)
 	h, p := &c.half[side], &c.half[side^1]
 	n := uint32(len(s.data))
-	if s.flags&control != pkts.TCPAck || h.flags&(known|not) != known || s.seq != h.next || h.wait|p.wait != 0 ||
-		n == 0 || n != s.wire || c.syn.valid || s.ack != h.ack || p.flags&(tcpSync|tcpTimed) != tcpSync ||
-		p.flags&tcpEdge != 0 && int32(s.seq-p.edge) > 0 || int32(s.ack-p.next) > 0 {
+	if s.flags&control != pkts.TCPAck || h.flags&(known|not) != known || s.seq != h.next || h.wait != 0 ||
+		n == 0 || n != s.wire || c.syn.valid || !h.repeats(p, s.ack) ||
+		p.flags&tcpEdge != 0 && int32(s.seq-p.edge) > 0 {
 		return false
 	}
 	if s.hasTS {
@@ -306,17 +307,31 @@ func (t *TCP) next(c *tcpConn, k *tcpKey, side int, s *tcpSegment, ch *Chunk) bo
 		h.ts = s.ts
 		h.flags |= tcpStamped
 	}
-	if edge := s.ack + s.win<<h.shift; int32(edge-h.edge) > 0 {
-		h.edge = edge
-	}
+	h.widen(s)
 	c.last = t.clock
 	h.packets++
 	h.bytes += uint64(n)
 	t.stats.Delivered += uint64(n)
-	t.fill(ch, c, k, side, s.data, h.off, 0, t.seen)
+	ch.Offset, ch.Events = h.off, 0
+	ch.fill(c, k, side, s.data, &t.seen)
 	h.off += uint64(n)
 	h.next += n
 	return true
+}
+
+// repeats reports whether an acknowledgment says nothing that was not known, but
+// for the window.
+func (h *tcpHalf) repeats(p *tcpHalf, ack uint32) bool {
+	return h.flags&(tcpAcked|tcpEdge) == tcpAcked|tcpEdge && ack == h.ack &&
+		p.flags&(tcpSync|tcpTimed) == tcpSync && p.wait == 0 && int32(ack-p.next) <= 0
+}
+
+// widen takes the window of a segment that is no SYN and repeats an
+// acknowledgment.
+func (h *tcpHalf) widen(s *tcpSegment) {
+	if edge := s.ack + s.win<<h.shift; int32(edge-h.edge) > 0 {
+		h.edge = edge
+	}
 }
 
 // segment takes a segment of connection i.
@@ -369,7 +384,9 @@ func (t *TCP) segment(i int32, c *tcpConn, k *tcpKey, side int, s *tcpSegment) e
 		h.ts = s.ts
 		h.flags |= tcpStamped
 	}
-	if s.flags&pkts.TCPAck != 0 {
+	if s.flags&(pkts.TCPAck|pkts.TCPSyn) == pkts.TCPAck && h.repeats(p, s.ack) {
+		h.widen(s)
+	} else if s.flags&pkts.TCPAck != 0 {
 		t.acknowledge(c, k, side, s)
 	}
 	if s.flags&pkts.TCPFin != 0 {
@@ -723,6 +740,7 @@ func (t *TCP) data(c *tcpConn, k *tcpKey, side int, seq uint32, s *tcpSegment) e
 		t.stats.Unacceptable += uint64(len(data))
 		return t.refuse(h.off, ErrUnacceptable, "it lies outside of any window")
 	}
+	at := -1 // where it can wait by itself
 	for {
 		if d > 0 && h.wait == 0 {
 			// The capture may have missed what is before it.
@@ -739,19 +757,19 @@ func (t *TCP) data(c *tcpConn, k *tcpKey, side int, seq uint32, s *tcpSegment) e
 		}
 		if d == 0 {
 			if h.wait == 0 {
-				t.deliver(c, k, side, data, t.seen, false)
+				t.deliver(c, k, side, data, &t.seen, false)
 				return nil
 			}
 			if w := t.waits.at(h.wait); uint64(len(data)) <= w.first(h.off)-h.off {
 				t.count(h, p, w)
-				t.deliver(c, k, side, data, t.seen, false)
+				t.deliver(c, k, side, data, &t.seen, false)
 				t.drain(c, k, side)
 				t.settle(c, k, side)
 				return nil
 			}
 		}
-		ok, gaveUp := t.room(h, h.off+uint64(seq-h.next), len(data))
-		if ok {
+		ok, gaveUp := false, false
+		if at, ok, gaveUp = t.room(h, h.off+uint64(seq-h.next), len(data)); ok {
 			break
 		}
 		if !gaveUp {
@@ -759,7 +777,7 @@ func (t *TCP) data(c *tcpConn, k *tcpKey, side int, seq uint32, s *tcpSegment) e
 			t.skip(h, uint32(d))
 		}
 	}
-	return t.store(c, k, side, seq, start, end, data)
+	return t.store(c, k, side, at, seq, start, end, data)
 }
 
 // tcpReorder is within which time a late segment was overtaken, not repeated, as
@@ -785,9 +803,13 @@ func (t *TCP) count(h, p *tcpHalf, w *tcpWait) {
 
 // deliver puts out the next bytes of a direction. own says that the data stays
 // where it is until the output is read.
-func (t *TCP) deliver(c *tcpConn, k *tcpKey, side int, data []byte, seen Seen, own bool) {
+func (t *TCP) deliver(c *tcpConn, k *tcpKey, side int, data []byte, seen *Seen, own bool) {
 	h := &c.half[side]
-	off := h.off
+	ch, waits := t.out.next()
+	if waits && !own {
+		data = t.out.copy(data)
+	}
+	ch.Offset = h.off
 	h.off += uint64(len(data))
 	h.next += uint32(len(data))
 	t.stats.Delivered += uint64(len(data))
@@ -796,32 +818,39 @@ func (t *TCP) deliver(c *tcpConn, k *tcpKey, side int, data []byte, seen Seen, o
 		h.flags |= tcpEnded
 		e = End
 	}
-	t.emit(c, k, side, data, off, e, seen, own)
+	ch.Events = e
+	ch.fill(c, k, side, data, seen)
 }
 
-// emit puts out a chunk.
-func (t *TCP) emit(c *tcpConn, k *tcpKey, side int, data []byte, off uint64, e Event, seen Seen, own bool) {
-	ch, waits := t.out.next()
-	if waits && !own {
-		data = t.out.copy(data)
-	}
-	t.fill(ch, c, k, side, data, off, e, seen)
+// event puts out a chunk without data, at off.
+func (t *TCP) event(c *tcpConn, k *tcpKey, side int, off uint64, e Event) {
+	ch, _ := t.out.next()
+	ch.Offset, ch.Events = off, e
+	ch.fill(c, k, side, nil, &t.seen)
 }
 
-// fill makes a chunk, field by field, as they are read.
-func (t *TCP) fill(ch *Chunk, c *tcpConn, k *tcpKey, side int, data []byte, off uint64, e Event, seen Seen) {
+// fill makes a chunk whose Offset and Events are set, field by field, as they are
+// read.
+func (ch *Chunk) fill(c *tcpConn, k *tcpKey, side int, data []byte, seen *Seen) {
 	h := &c.half[side]
 	if h.flags&tcpStarted == 0 {
 		h.flags |= tcpStarted
-		e |= Start
+		ch.Events |= Start
 	}
 	ch.Data = data
-	ch.Offset, ch.Lost, ch.Stream = off, h.gap, c.stream
-	k.setFlow(&ch.Flow, side)
-	ch.Seen = seen
+	ch.Lost, ch.Stream = h.gap, c.stream
+	f := &ch.Flow
+	src, dst, ports := k.ends(side)
+	if k.ports&1 == 0 {
+		f.Src, f.Dst = src.addr4(), dst.addr4()
+	} else {
+		f.Src, f.Dst = src.addr(true), dst.addr(true)
+	}
+	f.SrcPort, f.DstPort = uint16(ports>>16), uint16(ports)
+	f.Proto, f.Fragment = pkts.IPProtoTCP, false
+	ch.Seen = *seen
 	ch.Tunnel = k.tunnel
 	ch.Direction = Direction(uint8(side) ^ c.fwd)
-	ch.Events = e
 	h.gap = 0
 }
 
@@ -867,7 +896,7 @@ func (t *TCP) pass(c *tcpConn, k *tcpKey, side int, n uint32) {
 	t.skip(h, n)
 	if h.flags&(tcpFINSeen|tcpEnded) == tcpFINSeen && h.next == h.fin {
 		h.flags |= tcpEnded
-		t.emit(c, k, side, nil, h.off, End, t.seen, true)
+		t.event(c, k, side, h.off, End)
 	}
 	if h.wait != 0 {
 		t.drain(c, k, side)
@@ -903,7 +932,7 @@ func (t *TCP) end(c *tcpConn, k *tcpKey, side int, e Event) {
 		off = h.off
 	}
 	h.flags |= tcpEnded
-	t.emit(c, k, side, nil, off, End|e, t.seen, true)
+	t.event(c, k, side, off, End|e)
 }
 
 // sack takes the selective acknowledgments of a segment, RFC 2018, section 3.

@@ -50,16 +50,22 @@ const (
 
 func (o *tcpOut) empty() bool { return o.head == len(o.queue) }
 
-// next returns a place for a chunk, and whether it has to wait there.
+// next returns a place for a chunk, and whether it has to wait there. All of it is
+// to be set.
 func (o *tcpOut) next() (ch *Chunk, waits bool) {
 	if o.direct && !o.has {
 		o.has = true
 		return &o.first, false
 	}
-	o.queue = append(o.queue, Chunk{})
+	n := len(o.queue)
+	if n < cap(o.queue) {
+		o.queue = o.queue[:n+1]
+	} else {
+		o.queue = append(o.queue, Chunk{})
+	}
 	o.pushed++
 	o.memory += tcpChunkCost
-	return &o.queue[len(o.queue)-1], true
+	return &o.queue[n], true
 }
 
 // copy copies the data of the chunk that next returned last.

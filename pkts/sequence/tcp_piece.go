@@ -9,11 +9,9 @@ import "bytes"
 
 // tcpPiece is a segment that waits by itself.
 type tcpPiece struct {
-	off        uint64
-	buf        []byte
-	packet     uint64 // these are as in tcpMark
-	at         int64
-	start, end uint32
+	off  uint64
+	buf  []byte
+	mark tcpMark
 }
 
 // behind returns the offset behind it.
@@ -84,17 +82,6 @@ func (b *tcpBufs) put(buf []byte) {
 	}
 }
 
-// place returns where a segment of n bytes at off belongs in the pieces, and
-// whether it overlaps none of them.
-func (w *tcpWait) place(off uint64, n int) (i int, ok bool) {
-	i = len(w.pieces)
-	for i > w.gone && w.pieces[i-1].off >= off {
-		i--
-	}
-	ok = (i == w.gone || w.pieces[i-1].behind() <= off) && (i == len(w.pieces) || off+uint64(n) <= w.pieces[i].off)
-	return i, ok
-}
-
 // repeats reports whether one piece has the data at off already.
 func (w *tcpWait) repeats(off uint64, data []byte) bool {
 	for i := w.gone; i < len(w.pieces); i++ {
@@ -105,21 +92,31 @@ func (w *tcpWait) repeats(off uint64, data []byte) bool {
 	return false
 }
 
-// fits reports whether a segment of n bytes at off can wait by itself.
-func (w *tcpWait) fits(off uint64, n int) bool {
-	if w.paged() || len(w.pieces)-w.gone == tcpPieces || n > 1<<16 {
-		return false
+// fits returns where a segment of n bytes at off belongs in the pieces, -1 if it
+// cannot wait by itself.
+func (w *tcpWait) fits(off uint64, n int) int {
+	if w.paged() || len(w.pieces)-w.gone == tcpPieces {
+		return -1
 	}
-	_, ok := w.place(off, n)
-	return ok
+	i := len(w.pieces)
+	if off >= w.top {
+		return i // behind all of them, as nearly always
+	}
+	for i > w.gone && w.pieces[i-1].off >= off {
+		i--
+	}
+	if i > w.gone && w.pieces[i-1].behind() > off || i < len(w.pieces) && off+uint64(n) > w.pieces[i].off {
+		return -1 // it overlaps
+	}
+	return i
 }
 
 // paged reports whether what waits lies in pages.
 func (w *tcpWait) paged() bool { return int(w.head) < len(w.dir) }
 
-// insertPiece lets a segment wait by itself.
-func (t *TCP) insertPiece(w *tcpWait, off uint64, data []byte, m *tcpMark) {
-	i, _ := w.place(off, len(data))
+// insertPiece lets data wait by itself, as piece number i. The rest of the piece
+// is to be set.
+func (t *TCP) insertPiece(w *tcpWait, i int, off uint64, data []byte) *tcpPiece {
 	if len(w.pieces) == cap(w.pieces) && w.gone > 0 {
 		n := copy(w.pieces, w.pieces[w.gone:])
 		clear(w.pieces[n:])
@@ -133,12 +130,15 @@ func (t *TCP) insertPiece(w *tcpWait, off uint64, data []byte, m *tcpMark) {
 		copy(more, w.pieces)
 		w.pieces = more
 	}
-	w.pieces = append(w.pieces, tcpPiece{})
-	copy(w.pieces[i+1:], w.pieces[i:])
+	n := len(w.pieces)
+	w.pieces = w.pieces[:n+1]
+	if i < n {
+		copy(w.pieces[i+1:], w.pieces[i:])
+	}
 	p := &w.pieces[i]
 	p.off, p.buf = off, t.waits.bufs.get(data)
-	p.packet, p.at, p.start, p.end = m.packet, m.at, m.start, m.end
 	t.waits.charge(w, int64(cap(p.buf))+tcpPieceCost)
+	return p
 }
 
 // charge counts memory of w.
@@ -168,8 +168,7 @@ func (t *TCP) page(w *tcpWait) {
 	w.pieces, w.gone = w.pieces[:0], 0
 	for i := range pieces {
 		p := &pieces[i]
-		m := tcpMark{packet: p.packet, at: p.at, start: p.start, end: p.end}
-		t.intoPages(w, p.off, p.buf, &m, TCPFirst)
+		t.intoPages(w, p.off, p.buf, &p.mark, TCPFirst)
 		t.waits.charge(w, -int64(cap(p.buf))-tcpPieceCost)
 		t.waits.bufs.put(p.buf)
 		*p = tcpPiece{}
@@ -189,7 +188,7 @@ func (t *TCP) drainPieces(c *tcpConn, k *tcpKey, side int, w *tcpWait) {
 			if h.flags&tcpFINSeen != 0 {
 				n = min(n, int(h.fin-h.next))
 			}
-			t.deliver(c, k, side, p.buf[:n:n], Seen{p.packet, t.when(p.at)}, true)
+			t.deliver(c, k, side, p.buf[:n:n], &Seen{p.mark.packet, t.when(p.mark.at)}, true)
 		} else {
 			n = 0
 		}
@@ -198,7 +197,7 @@ func (t *TCP) drainPieces(c *tcpConn, k *tcpKey, side int, w *tcpWait) {
 		t.stats.Closed += uint64(len(p.buf) - n)
 		t.waits.charge(w, -int64(cap(p.buf))-tcpPieceCost)
 		t.out.retire(nil, p.buf)
-		*p = tcpPiece{}
+		p.buf = nil
 		w.gone++
 	}
 	if w.gone == len(w.pieces) {

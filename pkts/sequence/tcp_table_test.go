@@ -69,3 +69,30 @@ func TestTCPTableSpread(t *testing.T) {
 		t.Errorf("%d connections in %d places, %d in a row", n, len(tab.index), longest)
 	}
 }
+
+// find agrees with a search one after the other, whatever is missing between the
+// pages, and where their numbers wrap.
+func TestTCPFind(t *testing.T) {
+	rng := rand.New(rand.NewPCG(1, 2))
+	for range 2000 {
+		w := &tcpWait{head: int32(rng.IntN(3))}
+		w.dir = make([]tcpRef, w.head)
+		base, some := -rng.Uint32N(70), 1+rng.IntN(8)
+		for k := range uint32(60) {
+			if rng.IntN(8) < some {
+				w.dir = append(w.dir, tcpRef{no: base + k})
+			}
+		}
+		for k := range uint32(80) {
+			no := base + k - 10
+			want := int(w.head)
+			for want < len(w.dir) && int32(w.dir[want].no-no) < 0 {
+				want++
+			}
+			there := want < len(w.dir) && w.dir[want].no == no
+			if i, ok := w.find(no); i != want || ok != there {
+				t.Fatalf("%d in %v: %d, %v, want %d, %v", no, w.dir, i, ok, want, there)
+			}
+		}
+	}
+}

@@ -21,20 +21,19 @@ const (
 
 // tcpPage is a page. It has no pointers.
 type tcpPage struct {
-	n     int               // of the marks
-	count int               // bytes that wait in it
-	marks [tcpMarks]tcpMark // sorted by off
+	n     int32           // of the marks
+	count int32           // bytes that wait in it
+	offs  [tcpMarks]int32 // where the bytes of a mark begin, sorted; they end at the next one
+	marks [tcpMarks]tcpMark
 	have  [tcpPageLen / 64]uint64
 	data  [tcpPageLen]byte
 }
 
-// tcpMark says which segment the bytes from off on come from, up to the next
-// mark.
+// tcpMark says which segment bytes come from.
 type tcpMark struct {
 	packet     uint64
 	at         int64
 	start, end uint32 // of the segment
-	off        int32
 }
 
 // What is counted for a page, and for a list of them.
@@ -187,12 +186,17 @@ func (ws *tcpWaits) put(p *tcpPage) {
 // find returns where the page no is in the list, or belongs.
 func (w *tcpWait) find(no uint32) (int, bool) {
 	lo, hi := int(w.head), len(w.dir)
-	if hi > lo { // most are at the end
-		if d := int32(no - w.dir[hi-1].no); d > 0 {
+	if hi > lo {
+		// It is as far behind the first, and in front of the last, as their
+		// numbers say at most, and just there where nothing is missing between.
+		before, behind := int32(no-w.dir[lo].no), int32(w.dir[hi-1].no-no)
+		if behind < 0 {
 			return hi, false
-		} else if d == 0 {
-			return hi - 1, true
 		}
+		if before < 0 {
+			return lo, false
+		}
+		lo, hi = max(lo, hi-1-int(behind)), min(hi, lo+int(before)+1)
 	}
 	for lo < hi {
 		mid := int(uint(lo+hi) / 2)
@@ -293,24 +297,25 @@ func (p *tcpPage) set(i, j int) {
 
 // markAt returns the mark that covers byte i, which is there, and where it ends.
 func (p *tcpPage) markAt(i int) (m *tcpMark, end int) {
-	x := p.n - 1
-	for x > 0 && int(p.marks[x].off) > i {
+	x := int(p.n) - 1
+	for x > 0 && int(p.offs[x]) > i {
 		x--
 	}
-	if end = tcpPageLen; x+1 < p.n {
-		end = int(p.marks[x+1].off)
+	if end = tcpPageLen; x+1 < int(p.n) {
+		end = int(p.offs[x+1])
 	}
 	return &p.marks[x], end
 }
 
 // mark notes that [i, j) comes from the segment of m.
 func (p *tcpPage) mark(i, j int, m *tcpMark) {
-	x := p.n
-	for x > 0 && int(p.marks[x-1].off) >= i {
+	n := int(p.n)
+	x := n
+	for x > 0 && int(p.offs[x-1]) >= i {
 		x--
 	}
 	y := x
-	for y < p.n && int(p.marks[y].off) < j {
+	for y < n && int(p.offs[y]) < j {
 		y++
 	}
 	need := 1
@@ -319,18 +324,17 @@ func (p *tcpPage) mark(i, j int, m *tcpMark) {
 		need = 0
 	}
 	// What is there behind j keeps its mark.
-	restore := y > 0 && j < tcpPageLen && (y == p.n || int(p.marks[y].off) > j) && p.has(j) && !(extends && y == x)
+	restore := y > 0 && j < tcpPageLen && (y == n || int(p.offs[y]) > j) && p.has(j) && !(extends && y == x)
 	var old tcpMark
 	if restore {
 		old = p.marks[y-1]
-		old.off = int32(j)
 		need++
 	}
-	if p.n-(y-x)+need > tcpMarks {
+	if n-(y-x)+need > tcpMarks {
 		// Too many small ones: it counts as a part of the one before it, or
 		// behind it.
 		o := &p.marks[max(x-1, 0)]
-		o.off = min(o.off, int32(i))
+		p.offs[max(x-1, 0)] = min(p.offs[max(x-1, 0)], int32(i))
 		if m.packet > o.packet {
 			o.packet, o.at = m.packet, m.at
 		}
@@ -342,14 +346,14 @@ func (p *tcpPage) mark(i, j int, m *tcpMark) {
 		}
 		return
 	}
-	copy(p.marks[x+need:], p.marks[y:p.n])
-	p.n += need - (y - x)
+	copy(p.marks[x+need:], p.marks[y:n])
+	copy(p.offs[x+need:], p.offs[y:n])
+	p.n += int32(need - (y - x))
 	if restore {
-		p.marks[x+need-1] = old
+		p.marks[x+need-1], p.offs[x+need-1] = old, int32(j)
 	}
 	if !extends {
-		p.marks[x] = *m
-		p.marks[x].off = int32(i)
+		p.marks[x], p.offs[x] = *m, int32(i)
 	}
 }
 
@@ -381,7 +385,7 @@ func (p *tcpPage) fill(a int, data []byte, m *tcpMark, policy TCPPolicy) (fresh 
 		}
 		i = j
 	}
-	p.count += fresh
+	p.count += int32(fresh)
 	return fresh, differs
 }
 
@@ -415,33 +419,37 @@ func (w *tcpWait) differs(off uint64, data []byte) bool {
 
 // room makes room for n bytes at off that have to wait. ok says that there is
 // some. Otherwise a gap was given up for it, of this direction or another, so that
-// things are not what they were; or gaveUp says that there was none.
-func (t *TCP) room(h *tcpHalf, off uint64, n int) (ok, gaveUp bool) {
-	var need int64
-	switch size, kind := tcpBufSize(n); {
-	case kind >= 0 && (h.wait == 0 || t.waits.at(h.wait).fits(off, n)):
-		need = int64(size) + tcpPieceCost + tcpWaitCost
-	default:
+// things are not what they were; or gaveUp says that there was none. at is where
+// among the pieces they can wait by themselves, -1 if they cannot.
+func (t *TCP) room(h *tcpHalf, off uint64, n int) (at int, ok, gaveUp bool) {
+	var w *tcpWait
+	var memory int64
+	if h.wait != 0 {
+		w = t.waits.at(h.wait)
+		at, memory = w.fits(off, n), w.memory
+	}
+	size, kind := tcpBufSize(n)
+	need := int64(size) + tcpPieceCost + tcpWaitCost
+	if at < 0 || kind < 0 {
+		at = -1
 		need = int64(n>>tcpPageBits+2)*tcpPageCost + tcpWaitCost
-		if h.wait != 0 {
-			if w := t.waits.at(h.wait); !w.paged() {
-				need += w.paging() - (w.memory - tcpWaitCost)
-			}
+		if w != nil && !w.paged() {
+			need += w.paging() - (memory - tcpWaitCost)
 		}
 	}
 	switch {
-	case h.wait != 0 && t.waits.at(h.wait).memory+need > t.lim.FlowBytes:
-		t.giveUp(t.waits.at(h.wait))
-		return false, true
+	case w != nil && memory+need > t.lim.FlowBytes:
+		t.giveUp(w)
+		return at, false, true
 	case need > t.lim.FlowBytes:
-		return false, false
+		return at, false, false
 	case t.waits.memory+need <= t.lim.Bytes:
-		return true, false
+		return at, true, false
 	case t.waits.oldest != 0:
 		t.giveUp(t.waits.at(t.waits.oldest))
-		return false, true
+		return at, false, true
 	}
-	return false, false
+	return at, false, false
 }
 
 // giveUp gives up the gap before what waits in w.
@@ -451,8 +459,9 @@ func (t *TCP) giveUp(w *tcpWait) {
 	t.passAll(&s.conn, &s.key, int(w.side))
 }
 
-// store lets data wait that begins at seq, of the segment [start, end).
-func (t *TCP) store(c *tcpConn, k *tcpKey, side int, seq, start, end uint32, data []byte) error {
+// store lets data wait that begins at seq, of the segment [start, end): as piece
+// number at, unless that is negative.
+func (t *TCP) store(c *tcpConn, k *tcpKey, side, at int, seq, start, end uint32, data []byte) error {
 	h := &c.half[side]
 	off := h.off + uint64(seq-h.next)
 	policy := c.policy[side^1]
@@ -470,19 +479,20 @@ func (t *TCP) store(c *tcpConn, k *tcpKey, side int, seq, start, end uint32, dat
 		w.conn, w.side, w.since = t.cur, uint8(side), t.at
 		h.wait = w.self
 	}
-	m := tcpMark{packet: t.seen.Packet, at: t.at, start: start, end: end}
 	size, fresh, differs := len(data), 0, false
 	inside := off < w.top // something behind it was here before
 	w.top = max(w.top, off+uint64(size))
 	switch {
-	case w.fits(off, size):
-		t.insertPiece(w, off, data, &m)
+	case at >= 0:
+		m := &t.insertPiece(w, at, off, data).mark
+		m.packet, m.at, m.start, m.end = t.seen.Packet, t.at, start, end
 		fresh = size
 	case !w.paged() && w.repeats(off, data):
 	default:
 		if !w.paged() {
 			t.page(w)
 		}
+		m := tcpMark{packet: t.seen.Packet, at: t.at, start: start, end: end}
 		fresh, differs = t.intoPages(w, off, data, &m, policy)
 	}
 	t.stats.MemoryHi = max(t.stats.MemoryHi, t.memory())
@@ -547,8 +557,8 @@ func (t *TCP) drain(c *tcpConn, k *tcpKey, side int) {
 				end = min(end, i+int(h.fin-h.next))
 			}
 			t.stats.Waiting -= uint64(end - i)
-			r.page.count -= end - i
-			t.deliver(c, k, side, r.page.data[i:end:end], Seen{m.packet, t.when(m.at)}, true)
+			r.page.count -= int32(end - i)
+			t.deliver(c, k, side, r.page.data[i:end:end], &Seen{m.packet, t.when(m.at)}, true)
 		}
 		if r.page.count == 0 {
 			w.dir[w.head].page = nil
