@@ -76,7 +76,7 @@ func filterLines(t testing.TB, name string) []string {
 
 // filterException is a difference from libpcap that is meant.
 type filterException struct {
-	what  string // "status" for what is refused, "verdict", "raw" for truncated packets only, "length"
+	what  string // "status" for what is refused, "verdict", "raw" and "unread" for truncated packets only, "length"
 	links []string
 	expr  *regexp.Regexp
 	used  bool
@@ -113,6 +113,22 @@ func excepted(all []*filterException, what, link, expr string) bool {
 	return false
 }
 
+// decided reports whether a filter says the same of a packet whatever follows its
+// bytes.
+func decided(f *filter.Filter, b []byte, wire int, verdict bool) bool {
+	r := rand.New(rand.NewPCG(1, uint64(len(b))))
+	for i := range 20 {
+		full := append(slices.Clone(b), make([]byte, 4096)...)
+		for j := len(b); j < len(full) && i > 0; j++ {
+			full[j] = pick(r, 0, 1, 0x45, 6, 17, 0xff, byte(r.Uint32()))
+		}
+		if f.Match(full, wire, nil) != verdict {
+			return false
+		}
+	}
+	return true
+}
+
 // libpcapCompile builds the program in testdata that asks libpcap.
 func libpcapCompile(t testing.TB) string {
 	t.Helper()
@@ -140,7 +156,18 @@ type libpcapAnswer struct {
 	length [2]int
 	raw    [2][]byte // a verdict for each packet
 	padded [2][]byte
+	prefix [2][]libpcapPrefix // of the same packets
 }
+
+// libpcapPrefix is what a program says of the first bytes of a packet: a verdict
+// for 0, 1, 2 and so on.
+type libpcapPrefix struct {
+	packet   int
+	verdicts []byte
+}
+
+// libpcapPrefixes is how many first bytes of a packet are at most asked for.
+const libpcapPrefixes = 128 // PREFIX in compile.c
 
 // askLibpcap returns libpcap's answers.
 func askLibpcap(t testing.TB, program string, cases []filterCase, packets [][]filterPacket) []libpcapAnswer {
@@ -192,6 +219,11 @@ func askLibpcap(t testing.TB, program string, cases []filterCase, packets [][]fi
 			}
 			n := len(packets[cases[i].link])
 			a.raw[opt], a.padded[opt] = take(n), take(n)
+			for range number() {
+				p := libpcapPrefix{packet: number()}
+				p.verdicts = take(min(len(packets[cases[i].link][p.packet].data), libpcapPrefixes) + 1)
+				a.prefix[opt] = append(a.prefix[opt], p)
+			}
 		}
 	}
 	return answers
@@ -232,7 +264,7 @@ func TestFilterLikeLibpcap(t *testing.T) {
 		}
 	}
 	answers := askLibpcap(t, program, cases, packets)
-	verdicts, accepted, longer, programs, wrong := 0, 0, 0, 0, 0
+	verdicts, truncated, accepted, longer, programs, wrong := 0, 0, 0, 0, 0, 0
 	report := func(c filterCase, format string, args ...any) {
 		t.Helper()
 		if wrong++; wrong <= 40 {
@@ -272,9 +304,27 @@ func TestFilterLikeLibpcap(t *testing.T) {
 			if a.raw[1] != nil {
 				want[1] = a.raw[1][j]
 			}
-			if want[0] != 2 && got != (want[0] == 1) && got != (want[1] == 1) && !excepted(exceptions, "raw", name, c.expr) {
+			if want[0] != 2 && got != (want[0] == 1) && got != (want[1] == 1) && !excepted(exceptions, "raw", name, c.expr) &&
+				!(decided(f, p.data, p.wire, got) && excepted(exceptions, "unread", name, c.expr)) {
 				report(c, "we say %v for truncated packet %d % x", got, j, p.data)
 				break
+			}
+		}
+	prefixes:
+		for j, p := range a.prefix[0] {
+			b := packets[c.link][p.packet]
+			for n, want := range p.verdicts {
+				truncated++
+				also := want
+				if a.prefix[1] != nil {
+					also = a.prefix[1][j].verdicts[n]
+				}
+				got := f.Match(b.data[:n:n], b.wire, nil)
+				if want != 2 && also != 2 && got != (want == 1) && got != (also == 1) && !excepted(exceptions, "raw", name, c.expr) &&
+					!(decided(f, b.data[:n], b.wire, got) && excepted(exceptions, "unread", name, c.expr)) {
+					report(c, "we say %v for the first %d bytes of packet % x", got, n, b.data)
+					break prefixes
+				}
 			}
 		}
 		if a.length[1] > 0 && !excepted(exceptions, "length", name, c.expr) {
@@ -287,7 +337,7 @@ func TestFilterLikeLibpcap(t *testing.T) {
 	if wrong > 40 {
 		t.Errorf("and %d more", wrong-40)
 	}
-	t.Logf("%d expressions, %d programs, %d verdicts, %d of them accept; %d programs are longer than libpcap's", len(exprs), programs, verdicts, accepted, longer)
+	t.Logf("%d expressions, %d programs, %d verdicts, %d of them accept, and %d on first bytes; %d programs are longer than libpcap's", len(exprs), programs, verdicts, accepted, truncated, longer)
 	if longer*20 > programs {
 		t.Errorf("%d of %d programs are longer than libpcap's optimized ones, want at most 5%%", longer, programs)
 	}

@@ -156,6 +156,85 @@ func TestEnginesGreat(t *testing.T) {
 	}
 }
 
+// Short programs at random, with the numbers that are at the borders of what a
+// field or a register can be, near the start of the packet, and with packets of
+// zeros, of ones and of such bytes, that may end anywhere.
+func TestEnginesBorders(t *testing.T) {
+	r := rand.New(rand.NewPCG(3, 4))
+	programs := 20000
+	if filter.RaceEnabled {
+		programs /= 10
+	}
+	for range programs {
+		p := borders(r)
+		near := int(r.Uint32N(30)) + 2
+		libpcap, linux := newEngines(t, p, filter.VMOptions{}), newEngines(t, p, filter.VMOptions{Linux: true})
+		for _, bytes := range [][]byte{{0}, {0xff}, {0, 1, 15, 16, 0x7f, 0x80, 0xf0, 0xff}} {
+			b := make([]byte, r.IntN(2*near))
+			for i := range b {
+				b[i] = bytes[r.IntN(len(bytes))]
+			}
+			libpcap.agree(t, b, len(b), nil)
+			linux.agree(t, b, len(b), nil)
+			if want, ok := peer(p, b); ok && libpcap.vm.Run(b, len(b)) != want {
+				t.Fatalf("%d, want %d, of % x, by\n%s", libpcap.vm.Run(b, len(b)), want, b, p)
+			}
+		}
+	}
+}
+
+// border returns a number at a border: of a power of two, none, or all.
+func border(r *rand.Rand) uint32 {
+	switch r.IntN(6) {
+	case 0:
+		return 1 << r.IntN(32)
+	case 1:
+		return 1<<r.IntN(33) - 1
+	case 2:
+		return 0xff << r.IntN(32)
+	case 3:
+		return uint32(0xffffffff) << r.IntN(32)
+	case 4:
+		return uint32(r.IntN(80))
+	}
+	return r.Uint32()
+}
+
+// borders returns a short valid program with such numbers.
+func borders(r *rand.Rand) filter.Program {
+	p := filter.Program{{Op: 0x02}} // M[0] is written
+	n := 1 + r.IntN(9)
+	for i := range n {
+		var in bpf.RawInstruction
+		switch r.IntN(10) {
+		case 0, 1, 2:
+			in.Op, in.K = []uint16{0x20, 0x28, 0x30, 0x40, 0x48, 0x50, 0xb1}[r.IntN(7)], uint32(r.IntN(16))
+		case 3:
+			in.Op = []uint16{0x02, 0x03, 0x60, 0x61, 0x07, 0x87, 0x80, 0x00, 0x01}[r.IntN(9)]
+			if in.Op < 2 {
+				in.K = border(r)
+			}
+		case 4, 5:
+			in.Op = []uint16{0x04, 0x14, 0x24, 0x34, 0x44, 0x54, 0x54, 0x94, 0xa4, 0x64, 0x74, 0x84, 0x0c, 0x1c, 0x2c, 0x5c}[r.IntN(16)]
+			switch in.Op {
+			case 0x64, 0x74:
+				in.K = uint32(r.IntN(32))
+			case 0x84, 0x0c, 0x1c, 0x2c, 0x5c:
+			default:
+				in.K = max(1, border(r)) // no division by zero
+			}
+		default:
+			left := n - i // both returns are behind the last one
+			in.Op, in.Jt, in.Jf = []uint16{0x15, 0x25, 0x35, 0x45, 0x15, 0x1d, 0x2d, 0x3d, 0x4d}[r.IntN(9)], uint8(r.IntN(left+1)), uint8(r.IntN(left+1))
+			if in.Op&8 == 0 {
+				in.K = border(r)
+			}
+		}
+		p = append(p, in)
+	}
+	return append(p, bpf.RawInstruction{Op: 0x06, K: 1}, bpf.RawInstruction{Op: []uint16{0x06, 0x16}[r.IntN(2)]})
+}
+
 // Loads at the end of a packet, and behind it.
 func TestEnginesEnd(t *testing.T) {
 	for _, load := range []string{"ld [9]", "ldh [9]", "ldb [9]", "ld [x + 4]", "ldh [x + 4]", "ldb [x + 4]", "ldxb 4*([9]&0xf)\n txa"} {

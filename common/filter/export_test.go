@@ -33,3 +33,6 @@ func (v *VM) Leaves() (leaves bool, behind int) {
 
 // Typical are expressions as people write them.
 var Typical = typical
+
+// RaceEnabled says that the race detector is at work.
+const RaceEnabled = raceEnabled

@@ -441,9 +441,9 @@ func normal(set []span32) []span32 {
 
 // either makes the condition that one of two values is in a set. Of a packet
 // that ends between the two, libpcap's programs for single addresses and ports
-// ask for all of the first; its programs for networks and ranges, whose order
-// its optimizer cannot change, ask for the first member in both places before
-// they ask for the others. So it is done here.
+// ask for all of the first; its programs for networks and ranges, and on some link
+// types, whose order its optimizer cannot change, ask for the first member in both
+// places before they ask for the others. So it is done here.
 func (c *compiler) either(dir Dir, src, dst func() valID, set []span32, ranges bool) condID {
 	all := normal(set)
 	switch dirOr(dir) {
@@ -454,7 +454,7 @@ func (c *compiler) either(dir Dir, src, dst func() valID, set []span32, ranges b
 	case DirSrcAndDst:
 		return c.and(c.in(src(), all), c.in(dst(), all))
 	}
-	if !ranges && !c.strict || len(all) == 1 {
+	if inTurn := c.inTurn || c.strict; len(set) == 1 || !inTurn && (!ranges || len(all) == 1) {
 		return c.or(c.in(src(), all), c.in(dst(), all))
 	}
 	return c.or(c.or(c.in(src(), set[:1]), c.in(dst(), all)), c.in(src(), normal(set[1:])))

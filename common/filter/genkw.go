@@ -574,7 +574,7 @@ func (c *compiler) genATM(k *Keyword) condID {
 	case "ilmic":
 		return circuit(16)
 	case "oam", "oamf4":
-		return c.and(c.or(c.eq(vci(), 3), c.eq(vci(), 4)), c.eq(vpi(), 0))
+		return circuit(3, 4)
 	case "connectmsg":
 		return message(circuit(5), setup, proceeding, connect, connectAck, release, releaseDone)
 	case "metaconnect":

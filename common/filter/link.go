@@ -79,6 +79,7 @@ type linkState struct {
 	labels   int    // MPLS labels
 	vlans    int    // VLAN tags
 	encap    bool   // behind a Geneve or VXLAN header, or any tunnel's
+	inTurn   bool   // of a list, each member is looked for in all places before the next
 
 	// Of the scoped dialect. typ and payload are behind the VLAN tags; these
 	// are not.
@@ -215,6 +216,14 @@ func (c *compiler) setLink() {
 	default:
 		// No rules: only "len", "byte" and "link[...]" can be used.
 	}
+	// Where a protocol is told by one number, libpcap's optimizer puts the tests
+	// of a list that are in one place together; not so where it is told by several,
+	// or every frame can be of every protocol.
+	switch t {
+	case link.TypePPPBSDOS, link.TypeNull, link.TypeLoop, link.TypeEnc, link.TypePFLog:
+		s.inTurn = true
+	}
+	s.inTurn = s.inTurn || isJuniper(t)
 	if is80211(t) {
 		// libpcap does not optimize here.
 		c.strict = true

@@ -1,6 +1,8 @@
 package filter_test
 
 import (
+	"bytes"
+	"math/rand/v2"
 	"testing"
 
 	"github.com/gopkts/gopkts/common/filter"
@@ -259,6 +261,15 @@ func FuzzRun(f *testing.F) {
 		f.Add(encode(p), packet[:], 60)
 	}
 	f.Add(encode(assemble(f, "a: ldb [x + 5]\n tax\n stx M[3]\n ldxb 4*([2]&0xf)\n jeq #0 jt b\n ja a\n b: ret")), packet[:], 20)
+	f.Add(encode(assemble(f, "ldb [1]\n jeq #0x60000000 jt yes\n ret #0\n yes: ret #1")), make([]byte, 20), 20)
+	r := rand.New(rand.NewPCG(5, 6))
+	for i := range 100 {
+		b := make([]byte, i%20)
+		if i%3 == 0 {
+			b = bytes.Repeat([]byte{0xff}, i%20)
+		}
+		f.Add(encode(borders(r)), b, len(b))
+	}
 	f.Fuzz(func(t *testing.T, code, b []byte, wireLen int) {
 		p := decode(code)
 		vm, err := filter.NewVM(p, filter.VMOptions{})

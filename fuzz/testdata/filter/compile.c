@@ -10,7 +10,11 @@
  *   0, length and bytes of the error; or
  *   instructions, and a byte for each packet as it is, and for each packet
  *   with zeros after it: 0 or 1 for the verdict, 2 where there is none because
- *   the program does not end. */
+ *   the program does not end; then the same for the first bytes of some packets:
+ *   how many packets, and for each its number, and a verdict for its first 0, 1,
+ *   2 ... bytes, up to all of them or PREFIX. These packets are EACH that the
+ *   program accepts with zeros after them, and EACH that it does not, from
+ *   another packet on for each expression. */
 #include <pcap/pcap.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -21,6 +25,8 @@
 #include <unistd.h>
 
 #define PAD 4096
+#define PREFIX 128
+#define EACH 4
 
 static sigjmp_buf late;
 static void on_alarm(int s) { (void)s; siglongjmp(late, 1); }
@@ -70,8 +76,10 @@ int main(void) {
 			p->b = (unsigned char *)bytes(p->len, PAD);
 		}
 	}
-	for (;;) {
+	for (unsigned c = 0;; c++) {
 		struct link *k = &l[number()];
+		char *accepts = calloc(k->n + 1, 1);
+		unsigned some[2 * EACH], chosen = 0;
 		char *expr = bytes(number(), 0);
 		for (int opt = 0; opt < 2; opt++) {
 			struct bpf_program prog;
@@ -93,11 +101,35 @@ int main(void) {
 						continue;
 					}
 					if ((j & 63) == 0) setitimer(ITIMER_VIRTUAL, &t, NULL);
-					putchar(bpf_filter(prog.bf_insns, p->b, p->wire, pad && p->len < PAD ? PAD : p->len) != 0);
+					int yes = bpf_filter(prog.bf_insns, p->b, p->wire, pad && p->len < PAD ? PAD : p->len) != 0;
+					putchar(yes);
+					accepts[j] = yes;
 				}
+			if (chosen == 0) {
+				unsigned n[2] = {0, 0};
+				for (unsigned i = 0; i < k->n; i++) {
+					unsigned at = (c * 7 + i) % k->n;
+					if (n[!!accepts[at]]++ < EACH) some[chosen++] = at;
+				}
+			}
+			put(chosen);
+			static volatile unsigned len;
+			for (j = 0; j < chosen; j++) {
+				struct packet *p = &k->pkt[some[j]];
+				unsigned most = p->len < PREFIX ? p->len : PREFIX;
+				put(some[j]);
+				len = 0;
+				if (sigsetjmp(late, 1))
+					for (; len <= most; len++) putchar(2);
+				else
+					setitimer(ITIMER_VIRTUAL, &t, NULL);
+				for (; len <= most; len++)
+					putchar(bpf_filter(prog.bf_insns, p->b, p->wire, len) != 0);
+			}
 			setitimer(ITIMER_VIRTUAL, &none, NULL);
 			pcap_freecode(&prog);
 		}
+		free(accepts);
 		free(expr);
 	}
 }
