@@ -125,6 +125,11 @@ const (
 	// and leaves the host the rest. Of what is sent it sees only what the
 	// Sniffer itself sends. An interface can have one such Sniffer at a time;
 	// the shape of Ring has no meaning for it.
+	//
+	// Frames are in the order of time on each queue of the interface, but not
+	// between queues. Their VLAN tags are in the data, where the other backends'
+	// filters see a frame without its tag: here, ether[12:2] and ether proto are
+	// the tag's, and vlan N is the same for all of them.
 	BackendXDP
 )
 

@@ -49,6 +49,7 @@ type source struct {
 	s     *capture.Sniffer
 	name  string
 	index int            // in the output
+	only  filter.Program // which every frame has to pass as well, or nil
 	match *filter.Filter // of what the kernel does not filter, or nil
 
 	enc  *pcap.Writer // encodes for the recorder's stream

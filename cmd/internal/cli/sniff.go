@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -25,6 +26,7 @@ type sniffFlags struct {
 	snapLen    int
 	modest     bool
 	direction  string
+	once       bool // nobody gave a direction
 	buffer     sizeFlag
 	immediate  bool
 	backend    string
@@ -66,8 +68,8 @@ func (a *app) sniffCommand() *cobra.Command {
 prints it as read does or writes it to a file (-w). At the end it says on the
 standard error how many packets there were and how many were lost. Meanwhile the
 interfaces are in promiscuous mode, as with tcpdump; -p leaves them as they are.
-Unlike with tcpdump, what the host sends to itself on the loopback interface is
-seen twice, on its way out and on its way in; -Q in leaves one of the two.
+What the host sends to itself on the loopback interface is captured on its way in,
+also by -i any and as with tcpdump; -Q both shows it on its way out, too.
 
 EXPR is a filter expression, as pcap-filter(7) has them: only the packets that it
 accepts are captured. The kernel filters, before it copies them.
@@ -116,7 +118,7 @@ name a place where USER may write.
 	flags.output.register(cmd)
 	f.IntVarP(&flags.snapLen, "snaplen", "s", 0, "keep the first `BYTES` of each packet; 0 for all that an interface sends at once")
 	f.BoolVarP(&flags.modest, "no-promiscuous", "p", false, "do not put the interface into promiscuous mode, in which it receives packets that are addressed to other hosts, too")
-	f.StringVarP(&flags.direction, "direction", "Q", "both", "`WAY` of the packets to capture: both (or inout), in or out")
+	f.StringVarP(&flags.direction, "direction", "Q", "", "`WAY` of the packets to capture: both (or inout), in or out; by default in on the loopback interface and both on others")
 	f.VarP(&flags.buffer, "buffer", "B", "size of the capture buffer in `BYTES`, or as in 64MiB; 0 for 8 MiB")
 	f.BoolVar(&flags.immediate, "immediate", false, "take every packet at once; by default they wait up to 10 ms for company, and up to 100 ms on their way to a file")
 	f.StringVar(&flags.backend, "backend", "auto", "`WAY` to take packets from the kernel: auto, ring, messages or xdp")
@@ -236,9 +238,11 @@ func (a *app) sniffFlagged(cmd *cobra.Command, flags *sniffFlags) error {
 	cfg := capture.Config{
 		SnapLen: flags.snapLen, Promiscuous: !flags.modest, BufferSize: flags.buffer.bytes, Immediate: flags.immediate,
 	}
-	var ok bool
-	if cfg.Direction, ok = directions[flags.direction]; !ok {
-		return usagef("--direction %s: use both, in or out", flags.direction)
+	if flags.once = !cmd.Flags().Changed("direction"); !flags.once {
+		var ok bool
+		if cfg.Direction, ok = directions[flags.direction]; !ok {
+			return usagef("--direction %s: use both, in or out", flags.direction)
+		}
 	}
 	var err error
 	if cfg.Backend, err = parseBackend(flags.backend); err != nil {
@@ -293,23 +297,25 @@ func (r *rotateFlags) config(write string) (*pcap.RotateConfig, error) {
 	return c, nil
 }
 
-// openSources opens the interfaces, and captures what an expression accepts.
-func openSources(ctx context.Context, names []string, expr string, dialect filter.Dialect, cfg *capture.Config) (sources []*source, err error) {
+// openSources opens the interfaces, and captures what the flags' expression
+// accepts.
+func openSources(ctx context.Context, flags *sniffFlags, cfg *capture.Config) (sources []*source, err error) {
 	defer func() {
 		if err != nil {
 			closeSources(sources)
 		}
 	}()
-	for i, name := range names {
-		s, err := capture.Open(name, cfg)
+	for i, name := range flags.interfaces {
+		src, err := openSource(name, flags.once, cfg)
 		if err != nil {
 			return sources, err
 		}
-		sources = append(sources, &source{s: s, name: name, index: i})
+		src.index = i
+		sources = append(sources, src)
 	}
 	filters := make([]*filter.Filter, len(sources))
 	for i, src := range sources {
-		if filters[i], err = src.compile(ctx, expr, dialect); err != nil {
+		if filters[i], err = src.compile(ctx, flags.expr, dialects[flags.dialect]); err != nil {
 			return sources, err
 		}
 	}
@@ -319,6 +325,49 @@ func openSources(ctx context.Context, names []string, expr string, dialect filte
 		}
 	}
 	return sources, nil
+}
+
+// openSource opens an interface. With once, what goes out on a loopback interface
+// is left out, since it comes in again: Linux shows both.
+func openSource(name string, once bool, cfg *capture.Config) (*source, error) {
+	once = once && runtime.GOOS == "linux"
+	if ifi, err := link.InterfaceByName(name); once && err == nil && ifi.Flags.Has(link.FlagLoopback) {
+		// What the error says of an interface that there is not, Open says.
+		in := *cfg
+		in.Direction, cfg = capture.In, &in
+	}
+	s, err := capture.Open(name, cfg)
+	if err != nil {
+		return nil, err
+	}
+	src := &source{s: s, name: name}
+	if once && s.Interface().Index == 0 { // all interfaces
+		if src.only, err = notLoopbackOut(s.Link()); err != nil {
+			_ = s.Close()
+			return nil, err
+		}
+	}
+	return src, nil
+}
+
+// notLoopbackOut returns the program that rejects, of all interfaces' frames with
+// a cooked header, those that go out on a loopback interface. Linux has one in
+// each network namespace, which is always there.
+func notLoopbackOut(typ link.Type) (filter.Program, error) {
+	all, err := link.Interfaces()
+	if err != nil || typ != link.TypeLinuxSLL2 {
+		return nil, err
+	}
+	for _, i := range all {
+		if i.Flags.Has(link.FlagLoopback) {
+			f, err := filter.Compile(fmt.Sprintf("not (outbound and link[4:4] = %d)", i.Index), filter.Options{Link: typ})
+			if err != nil {
+				return nil, err
+			}
+			return f.Program(), nil
+		}
+	}
+	return nil, nil
 }
 
 // compile returns the filter of an expression for what a source captures: nil
@@ -342,12 +391,19 @@ func (s *source) compile(ctx context.Context, expr string, dialect filter.Dialec
 // that asks for the rest is left to the program.
 func (s *source) activate(f *filter.Filter) error {
 	if f == nil {
-		return s.s.Activate(nil)
+		return s.s.Activate(s.only)
 	}
-	err := s.s.Activate(f.Program())
+	prog := f.Program()
+	if s.only != nil {
+		var err error
+		if prog, err = s.only.And(prog); err != nil {
+			return err
+		}
+	}
+	err := s.s.Activate(prog)
 	if cooked := f.Link() == link.TypeLinuxSLL2 || f.Link() == link.TypeNetlink; cooked && errors.Is(err, capture.ErrFilter) {
 		s.match = f
-		return s.s.Activate(nil)
+		return s.s.Activate(s.only)
 	}
 	return err
 }
@@ -360,7 +416,7 @@ func closeSources(sources []*source) {
 
 // sniff captures until ctx is done or out is full.
 func (a *app) sniff(ctx context.Context, flags *sniffFlags, cfg *capture.Config, out *output, become *account) error {
-	sources, err := openSources(ctx, flags.interfaces, flags.expr, dialects[flags.dialect], cfg)
+	sources, err := openSources(ctx, flags, cfg)
 	if _, ok := errors.AsType[*filter.Error](err); ok {
 		return a.refused(err)
 	}

@@ -1,17 +1,24 @@
 package cli
 
 import (
+	"bufio"
 	"bytes"
+	"context"
 	"fmt"
 	"io"
+	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/gopkts/gopkts/capture/capturetest/netns"
 )
 
 // interrupt ends the capture, and returns what the program says at the end.
@@ -255,4 +262,107 @@ func TestPrivilegedInputInterrupt(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestPrivilegedSniffLoopback sends datagrams to the host itself. tcpdump runs
+// beside the program and says how often each is to be seen.
+func TestPrivilegedSniffLoopback(t *testing.T) {
+	const total = 5
+	a, _ := wire(t)
+	a.SetUp(t, "lo", true)
+	var c net.PacketConn
+	if err := a.Do(func() (err error) {
+		c, err = net.ListenPacket("udp4", "127.0.0.1:0")
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	_, port, _ := net.SplitHostPort(c.LocalAddr().String())
+	expr := "udp port " + port
+	const exact = "%d packets, %[1]d received by the filter, 0 dropped by the kernel, "
+	for _, tt := range []struct {
+		name, typ string
+		args      []string
+		expr      string
+		want      string // at the end, with %d for what tcpdump says
+		twice     bool   // unlike tcpdump
+	}{
+		{"lo", "ETHERNET", nil, expr, exact, false},
+		{"lo", "ETHERNET", nil, "", exact, false},
+		{"lo", "ETHERNET", []string{"--backend", "messages"}, expr, exact, false},
+		{"lo", "ETHERNET", []string{"--backend", "xdp"}, expr, exact, false},
+		{"lo", "ETHERNET", []string{"-Q", "both"}, expr, exact, true},
+		{"any", "LINUX_SLL2", nil, expr, exact, false},
+		{"any", "LINUX_SLL2", nil, "", exact, false},
+		{"any", "LINUX_SLL2", []string{"--backend", "messages"}, expr, exact, false},
+		{"any", "LINUX_SLL2", []string{"-Q", "inout"}, expr, exact, true},
+		{"any", "LINUX_SLL2", []string{"-s", "50"}, expr, exact + "0 dropped by the interface\n%[1]d packets are cut to the snap length\n", false},
+		// The kernel's filter does not know the sender's address.
+		{"any", "LINUX_SLL2", nil, expr + " and link[12:4] = 0", exact, false},
+	} {
+		path := filepath.Join(t.TempDir(), "out.pcapng")
+		s := startSnifferOn(t, a, tt.name, tt.typ, append(tt.args, "-w", path, tt.expr)...)
+		n := total
+		if slices.Contains(tt.args, "xdp") {
+			sendTo(t, c, total) // nothing of it arrives at tcpdump
+		} else {
+			n = datagramsSeen(t, a, tt.name, expr, func() { sendTo(t, c, total) })
+		}
+		if tt.twice {
+			n *= 2
+		}
+		stats := s.interrupt(t)
+		if want := fmt.Sprintf(tt.want, n); n < total || !strings.HasPrefix(stats, want) {
+			t.Errorf("-i %s %q %s: %s, want %s", tt.name, tt.args, tt.expr, stats, want)
+		}
+		if got := len(readCapture(t, path)); got != n {
+			t.Errorf("-i %s %q %s: %d packets in the file, want %d", tt.name, tt.args, tt.expr, got, n)
+		}
+	}
+}
+
+// sendTo sends n datagrams to the socket itself, of which the last one is the
+// longest.
+func sendTo(t *testing.T, c net.PacketConn, n int) {
+	t.Helper()
+	for i := range n {
+		if _, err := c.WriteTo(make([]byte, 10+i), c.LocalAddr()); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// datagramsSeen returns how many packets tcpdump prints of those that send sends,
+// up to the last one of sendTo.
+func datagramsSeen(t *testing.T, ns *netns.NS, name, expr string, send func()) (n int) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, netns.Look(t, "tcpdump"), "-i", name, "-nt", "-l", "--immediate-mode",
+		"-s", "200", expr) // by default its ring has room for 8 frames
+	stdout, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stdout.Close()
+	cmd.Stdout, cmd.Stderr = w, w
+	if err := ns.Start(cmd); err != nil {
+		t.Fatal(err)
+	}
+	_ = w.Close()
+	lines := bufio.NewScanner(stdout)
+	for lines.Scan() {
+		switch line := lines.Text(); {
+		case strings.Contains(line, "listening on "):
+			send()
+		case strings.Contains(line, ": UDP, length "):
+			n++
+			if strings.HasSuffix(line, " 14") {
+				_ = cmd.Process.Kill()
+			}
+		}
+	}
+	_ = cmd.Wait()
+	return n
 }
