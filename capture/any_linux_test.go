@@ -423,7 +423,7 @@ func TestAnyInterfaces(t *testing.T) {
 func TestAnyGroup(t *testing.T) {
 	s := newStar(t)
 	g := openGroupIn(t, s.here, "any", 2, nil)
-	alone, err := openIn(s.here, "any", nil)
+	alone, err := openIn(s.here, "any", manyBlocks(nil))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -635,7 +635,7 @@ func TestBackendsAgree(t *testing.T) {
 	host := newStar(t)
 	open := func(backend capture.BackendType, name string) *capture.Sniffer {
 		t.Helper()
-		s, err := openIn(host.here, name, &capture.Config{Backend: backend, Promiscuous: true})
+		s, err := openIn(host.here, name, manyBlocks(&capture.Config{Backend: backend, Promiscuous: true}))
 		if err != nil {
 			t.Fatal(err)
 		}
