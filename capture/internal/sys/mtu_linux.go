@@ -78,21 +78,12 @@ func (w *linkWatch) close() error {
 	return err
 }
 
-const (
-	vlanLen = 4
-	// leastFrame is the length of the shortest frame on a cable, without FCS:
-	// ETH_ZLEN of linux/if_ether.h. Whoever takes any frame takes one of it.
-	leastFrame = 60
-	// leastMTU is the smallest MTU that most devices can be told: ETH_MIN_MTU,
-	// RFC 791.
-	leastMTU = 68
-)
+const vlanLen = 4
 
 // mtuLimit is how long a frame may be that goes out on an interface.
 type mtuLimit struct {
 	fd    int // any socket in the interface's namespace
 	index int
-	sure  int // a frame may be so long, whatever the MTU
 	now   int // by the MTU, when it was asked for last; without a VLAN tag
 
 	watch *linkWatch // nil where there is none
@@ -104,7 +95,6 @@ func (m *mtuLimit) init(fd int, l *Link) {
 	*m = mtuLimit{
 		fd:    fd,
 		index: l.Index,
-		sure:  max(leastFrame, min(l.MinMTU, leastMTU)+etherLen),
 		now:   l.MTU + etherLen,
 	}
 	var err error

@@ -55,7 +55,6 @@ type Link struct {
 	Flags     uint32 // IFF_* of linux/if.h
 	OperState uint8  // RFC 2863: 6 is up
 	MTU       int    // bytes
-	MinMTU    int    // smallest that it can be told, Linux 4.19; 0 when it is not known
 	Qdisc     string // queueing discipline; "noop" drops everything silently
 	Missed    uint64 // frames the device had no room for: rx_missed_errors and rx_fifo_errors
 }
@@ -273,9 +272,9 @@ func parseLink(b []byte) (Link, error) {
 		case unix.IFLA_IFNAME:
 			l.Name = unix.ByteSliceToString(v)
 		case unix.IFLA_MTU:
-			l.MTU = linkLength(v)
-		case unix.IFLA_MIN_MTU:
-			l.MinMTU = linkLength(v)
+			if len(v) >= 4 {
+				l.MTU = int(min(binary.NativeEndian.Uint32(v), 1<<31-1))
+			}
 		case unix.IFLA_QDISC:
 			l.Qdisc = unix.ByteSliceToString(v)
 		case unix.IFLA_OPERSTATE:
@@ -291,14 +290,6 @@ func parseLink(b []byte) (Link, error) {
 		b = b[min((n+3)&^3, len(b)):]
 	}
 	return l, nil
-}
-
-// linkLength reads an attribute that is a length in bytes; 0 when it is none.
-func linkLength(v []byte) int {
-	if len(v) < 4 {
-		return 0
-	}
-	return int(min(binary.NativeEndian.Uint32(v), 1<<31-1))
 }
 
 // A message is the body of a request: a fixed header and attributes.

@@ -144,14 +144,11 @@ func (q *xskQueue) reap() {
 // that have a header, and are no longer than longest and than its MTU allows, as
 // it is now. Drivers drop those that are too long without a word.
 func (x *XDP) Fit(frames [][]byte, longest int) int {
-	limit, asked := x.mtu.sure, false
+	limit := x.mtu.frame()
 	for i, b := range frames {
 		n := len(b)
 		if n < etherLen || n > longest {
 			return i
-		}
-		if n > limit && !asked {
-			limit, asked = max(limit, x.mtu.frame()), true
 		}
 		if n > limit && (n > limit+vlanLen || !tagged(b)) {
 			return i
